@@ -1,0 +1,86 @@
+"""The compiled core: a graph is described through it, compiled to a plan, and run without Python."""
+
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+class KernelRow(TypedDict):
+    op: str
+    name: str
+    device: str
+    isa: str
+    precision: str
+
+class PlanStep(TypedDict):
+    name: str
+    op: str
+    kernel: str
+    precision: str
+    inputs: list[tuple[int, ...]]
+    outputs: list[tuple[int, ...]]
+    flops: int
+    bytes: int
+    declined: list[tuple[str, str]]
+
+class Variable:
+    """State owned by C++ and updated in place; `version` grows with every assignment."""
+
+    def __init__(self, value: Array) -> None: ...
+    shape: tuple[int, ...]
+    dtype: str
+    version: int
+    def numpy(self) -> Array: ...
+    def assign(self, value: Array) -> None: ...
+
+class ConstantCache:
+    """Folded and packed constants that plans of one model share."""
+
+    def __init__(self) -> None: ...
+    bytes: int
+
+class Graph:
+    def __init__(self) -> None: ...
+    def input(self, shape: Sequence[int], dtype: str = "float32") -> int: ...
+    def variable(self, variable: Variable) -> int: ...
+    def constant(self, value: Array) -> int: ...
+    def add(
+        self, op: str, inputs: Sequence[int], attrs: dict[str, Any], name: str = ""
+    ) -> list[int]: ...
+    def shape(self, value: int) -> tuple[int, ...]: ...
+    def dtype(self, value: int) -> str: ...
+    def set_outputs(self, values: Sequence[int]) -> None: ...
+
+class Plan:
+    """Chosen kernels, packed weights, one arena; immutable."""
+
+    input_types: list[tuple[tuple[int, ...], str]]
+    output_types: list[tuple[tuple[int, ...], str]]
+    arena_bytes: int
+    constant_bytes: int
+    def run(self, inputs: Sequence[Array], outputs: Sequence[Array] | None = None) -> list[Array]: ...
+    def profile(self, inputs: Sequence[Array]) -> list[int]:
+        """Run once and return each step's nanoseconds."""
+    def steps(self) -> list[PlanStep]: ...
+    def is_stale(self) -> bool:
+        """Whether a variable whose value was folded in has been assigned since."""
+
+def compile(
+    graph: Graph,
+    precision: str = "highest",
+    kernel: str = "",
+    optimize: bool = True,
+    cache: ConstantCache | None = None,
+) -> Plan:
+    """Compile a graph; `kernel` forces that row wherever its op occurs (tests, benchmarks)."""
+
+def ops() -> list[str]: ...
+def kernels(op: str = "") -> list[KernelRow]: ...
+def cpu_isa() -> str: ...
+def max_isa() -> str: ...
+def num_threads() -> int: ...
+def set_num_threads(n: int) -> None: ...
+def build_info() -> dict[str, str]: ...

@@ -1,0 +1,210 @@
+#include "core/thread_pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/error.h"
+
+#if FC_X86
+#include <immintrin.h>
+#endif
+
+namespace fastcnn {
+namespace {
+
+FC_INLINE void cpu_relax() {
+#if FC_X86
+  _mm_pause();
+#endif
+}
+
+// A worker that has just finished expects the next step of the same plan within microseconds, and
+// waking from a futex costs more than that: spin for a bounded moment, then sleep.
+constexpr auto kSpin = std::chrono::microseconds(50);
+
+thread_local bool t_inside_task = false;
+
+class Pool {
+ public:
+  explicit Pool(int threads) {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  }
+
+  ~Pool() {
+    stop_.store(true);
+    epoch_.fetch_add(1);
+    epoch_.notify_all();
+    for (std::thread& t : workers_) t.join();
+  }
+
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+  void run(std::int64_t tasks, TaskFn fn, const void* body) {
+    // A worker that woke late for the previous job may still hold its place in the queue: it must have
+    // left before the job's fields change.
+    while (active_.load(std::memory_order_seq_cst) != 0) cpu_relax();
+    fn_ = fn;
+    body_ = body;
+    tasks_ = tasks;
+    done_.store(0, std::memory_order_relaxed);
+    next_.store(0, std::memory_order_relaxed);
+    open_.store(true, std::memory_order_seq_cst);
+    epoch_.fetch_add(1, std::memory_order_seq_cst);
+    if (sleepers_.load(std::memory_order_seq_cst) > 0) epoch_.notify_all();
+    drain();
+    for (int spins = 0; done_.load(std::memory_order_acquire) != tasks; ++spins) {
+      cpu_relax();
+      // The task still running may have lost its core to another process: give it ours.
+      if (spins > 4096) std::this_thread::yield();
+    }
+    open_.store(false, std::memory_order_seq_cst);
+  }
+
+ private:
+  void drain() {
+    t_inside_task = true;
+    for (;;) {
+      const std::int64_t i = next_.fetch_add(1, std::memory_order_relaxed);
+      if (i >= tasks_) break;
+      fn_(body_, i);
+      done_.fetch_add(1, std::memory_order_release);
+    }
+    t_inside_task = false;
+  }
+
+  void work() {
+    std::uint32_t seen = 0;
+    while (!stop_.load(std::memory_order_acquire)) {
+      wait_for_change(seen);
+      seen = epoch_.load(std::memory_order_acquire);
+      active_.fetch_add(1, std::memory_order_seq_cst);
+      if (open_.load(std::memory_order_seq_cst)) drain();
+      active_.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  void wait_for_change(std::uint32_t seen) {
+    const auto deadline = std::chrono::steady_clock::now() + kSpin;
+    do {
+      for (int i = 0; i < 64; ++i) {
+        if (epoch_.load(std::memory_order_acquire) != seen) return;
+        cpu_relax();
+      }
+    } while (std::chrono::steady_clock::now() < deadline);
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+    epoch_.wait(seen, std::memory_order_seq_cst);
+    sleepers_.fetch_sub(1, std::memory_order_seq_cst);
+  }
+
+  alignas(64) std::atomic<std::int64_t> next_{0};
+  alignas(64) std::atomic<std::int64_t> done_{0};
+  alignas(64) std::atomic<std::uint32_t> epoch_{0};
+  alignas(64) std::atomic<int> active_{0};
+  std::atomic<int> sleepers_{0};
+  std::atomic<bool> open_{false};
+  std::atomic<bool> stop_{false};
+  TaskFn fn_ = nullptr;
+  const void* body_ = nullptr;
+  std::int64_t tasks_ = 0;
+  std::vector<std::thread> workers_;
+};
+
+// One job at a time has the pool. A pointer, so that a forked child, which inherits the memory but not
+// the threads (and perhaps a held lock), can drop it all and start afresh.
+struct State {
+  std::mutex busy;
+  std::unique_ptr<Pool> pool;
+  std::atomic<int> wanted{0};
+};
+
+State* g_state = nullptr;
+
+State& state() {
+  static const bool once = [] {
+    g_state = new State;
+    g_state->wanted = default_num_threads();
+    pthread_atfork(nullptr, nullptr, [] {
+      State* fresh = new State;  // the parent's is leaked on purpose: its threads do not exist here
+      fresh->wanted = g_state->wanted.load();
+      g_state = fresh;
+      t_inside_task = false;
+    });
+    return true;
+  }();
+  (void)once;
+  return *g_state;
+}
+
+int env_threads(const char* name) {
+  const char* text = std::getenv(name);
+  if (text == nullptr || *text == '\0') return 0;
+  char* end = nullptr;
+  errno = 0;
+  const long n = std::strtol(text, &end, 10);
+  // OMP_NUM_THREADS may be a list, one number a nesting level ("4,2"): the first is ours.
+  const bool valid = errno == 0 && end != text && (*end == '\0' || *end == ',') && n >= 1 && n <= 4096;
+  if (!valid) fail(ErrorKind::Config, name, ": expected a number of threads from 1 to 4096; got '", text, "'");
+  return static_cast<int>(n);
+}
+
+// Cores this process may use by cgroup v2 or v1 quota; 0 when there is no limit.
+int cgroup_quota() {
+  std::string quota;
+  double period = 0, q = 0;
+  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> quota >> period) {
+    if (quota == "max") return 0;
+    q = std::strtod(quota.c_str(), nullptr);
+  } else {
+    std::ifstream v1q("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), v1p("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+    if (!(v1q >> q) || !(v1p >> period)) return 0;
+  }
+  return q > 0 && period > 0 ? static_cast<int>(std::max(1.0, std::ceil(q / period))) : 0;
+}
+
+}  // namespace
+
+int default_num_threads() {
+  if (const int n = env_threads("FASTCNN_NUM_THREADS")) return n;
+  int n = static_cast<int>(std::thread::hardware_concurrency());
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
+  if (const int quota = cgroup_quota(); quota > 0) n = std::min(n, quota);
+  if (const int omp = env_threads("OMP_NUM_THREADS"); omp > 0) n = std::min(n, omp);
+  return std::max(1, n);
+}
+
+int num_threads() { return state().wanted; }
+
+void set_num_threads(int n) {
+  require(n >= 1 && n <= 4096, ErrorKind::Config, "set_num_threads: expected 1 to 4096, got ", n);
+  State& s = state();
+  const std::lock_guard<std::mutex> lock(s.busy);
+  s.wanted = n;
+  s.pool.reset();
+}
+
+void run_tasks(std::int64_t tasks, TaskFn fn, const void* body) {
+  State& s = state();
+  if (tasks > 1 && !t_inside_task && s.wanted > 1) {
+    if (const std::unique_lock<std::mutex> lock(s.busy, std::try_to_lock); lock.owns_lock()) {
+      if (!s.pool || s.pool->size() != s.wanted) s.pool = std::make_unique<Pool>(s.wanted);
+      s.pool->run(tasks, fn, body);
+      return;
+    }
+  }
+  for (std::int64_t i = 0; i < tasks; ++i) fn(body, i);
+}
+
+}  // namespace fastcnn

@@ -1,0 +1,43 @@
+#include "ops/op.h"
+
+namespace fastcnn {
+
+const char* precision_name(Precision p) {
+  switch (p) {
+    case Precision::Highest: return "highest";
+    case Precision::High: return "high";
+    case Precision::Medium: return "medium";
+  }
+  return "?";
+}
+
+Precision parse_precision(const std::string& name) {
+  if (name == "highest") return Precision::Highest;
+  if (name == "high") return Precision::High;
+  if (name == "medium") return Precision::Medium;
+  fail(ErrorKind::Config, "float32 precision: expected 'highest', 'high' or 'medium', got '", name, "'");
+}
+
+const Op& find_op(const std::string& name) {
+  for (const Op* op : all_ops())
+    if (name == op->name) return *op;
+  fail(ErrorKind::Config, "unknown op '", name, "'");
+}
+
+void require_inputs(const char* op, std::span<const TensorType> inputs, int at_least, int at_most) {
+  const int n = static_cast<int>(inputs.size());
+  require(n >= at_least && n <= at_most, ErrorKind::Config, op, ": expected ", at_least,
+          at_least == at_most ? std::string() : cat(" to ", at_most), " operands, got ", n);
+}
+
+void require_f32(const char* op, std::span<const TensorType> inputs) {
+  for (const TensorType& t : inputs)
+    require(t.dtype == DType::F32, ErrorKind::DType, op, ": expected float32 operands, got ", t);
+}
+
+void require_rank(const char* op, const char* operand, const TensorType& type, int rank) {
+  require(type.shape.rank == rank, ErrorKind::Shape, op, ": ", operand, " must have ", rank, " dimensions, got shape ",
+          type.shape);
+}
+
+}  // namespace fastcnn

@@ -1,0 +1,63 @@
+// The seam every room has: an Op is parameters + shape rule + kernel table; a Kernel is a row of that table.
+// Not for ISA files, which include ops/problem.h.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/cpu.h"
+#include "core/epilogue.h"
+#include "core/error.h"
+#include "ops/attrs.h"
+#include "ops/problem.h"
+
+namespace fastcnn {
+
+enum class Device { Cpu, Cuda };
+enum class Precision { Highest, High, Medium };  // docs/precision.md; a row is allowed at its own level and looser ones
+
+const char* precision_name(Precision p);
+Precision parse_precision(const std::string& name);
+
+struct KernelInfo {
+  const char* name;  // <op>_f32[_<variant>]_<isa>: the one string for logs, tests and benchmarks
+  Device device = Device::Cpu;
+  Isa isa = Isa::Ref;
+  Precision precision = Precision::Highest;
+  void (*run)(const KernelArgs&) = nullptr;
+  const char* (*declines)(const Problem&) = nullptr;    // nullptr result: takes it; else the reason
+  std::int64_t (*workspace)(const Problem&) = nullptr;  // bytes of arena it needs
+  // An op that rewrites operand `pack_input` into the layout this kernel reads, its parameters being this
+  // node's: a plain node of the graph, folded away once where the operand is constant.
+  const struct Op* pack = nullptr;
+  int pack_input = 1;
+};
+
+struct Op {
+  const char* name;
+  // Reads and checks attributes; resolves what depends on shapes ("same" padding) against the operands.
+  Params (*parse)(AttrReader& attrs, std::span<const TensorType> inputs);
+  // Types of the results; throws Error(Shape | DType) naming what was expected.
+  std::vector<TensorType> (*infer)(const Params& params, std::span<const TensorType> inputs);
+  std::span<const KernelInfo> kernels;              // ordered: best first, ref last
+  std::int64_t (*flops)(const Problem&) = nullptr;  // nullptr: counts as data movement only
+  // For ops whose kernels end in an Epilogue: where it sits in the parameters. Its operands follow the op's own
+  // `num_operands`: bias, then residual, each when the Epilogue says so.
+  Epilogue& (*epilogue)(Params& params) = nullptr;
+  int num_operands = 0;
+  bool is_view = false;   // the result is the first operand's memory under another shape; no kernels
+  bool in_place = false;  // kernels may write their result over the first operand when both have the same size
+};
+
+// The explicit list of all ops (ops/registry.cpp).
+std::span<const Op* const> all_ops();
+const Op& find_op(const std::string& name);  // throws Error(Config)
+
+// One-line helpers for infer functions.
+void require_inputs(const char* op, std::span<const TensorType> inputs, int at_least, int at_most);
+void require_f32(const char* op, std::span<const TensorType> inputs);
+void require_rank(const char* op, const char* operand, const TensorType& type, int rank);
+inline TensorType f32(const Shape& shape) { return {DType::F32, shape}; }
+
+}  // namespace fastcnn

@@ -1,0 +1,63 @@
+// pool2d: the contract of max, average and adaptive average pooling on NHWC pictures.
+//
+//   max_pool2d           y[n,i,j,c] = max  of x[n,p,q,c] over the window's pixels inside the picture
+//   avg_pool2d           y[n,i,j,c] = sum of the same / number of pixels counted
+//   adaptive_avg_pool2d  the window of output i is the pixels floor(i H / OH) .. ceil((i+1) H / OH) - 1
+//
+// Corner cases, the same for every kernel:
+//   - a NaN in the window makes the maximum NaN;
+//   - padding never wins a maximum and adds nothing to a sum; it is counted in the average's denominator only with
+//     count_include_pad, and then only the declared padding, not what ceil mode lets the last window overhang;
+//   - a window that lies in the padding altogether gives -inf (max) or 0 (average);
+//   - sums run over the window's rows, then columns, in that order.
+#pragma once
+
+#include "ops/problem.h"
+#include "ops/window.h"
+
+namespace fastcnn {
+
+struct Pool2dParams {
+  Window2d window;                              // not read by adaptive pooling
+  std::int64_t adaptive_h = 0, adaptive_w = 0;  // output size of adaptive pooling
+  std::int32_t count_include_pad = 0;
+  std::int32_t ceil_mode = 0;
+};
+
+// The pixels of one axis that one output reads: first, first + step, ... (count of them), and how many
+// positions of this axis the average's denominator counts.
+struct PoolSpan {
+  std::int64_t first, step, count, counted;
+};
+
+FC_INLINE PoolSpan window_span(const WindowAxis& axis, bool include_pad, std::int64_t out, std::int64_t in_size) {
+  const std::int64_t begin = axis.first_tap(out), end = axis.last_tap(out, in_size);
+  const std::int64_t inside = max_i64(0, end - begin);
+  const std::int64_t padded = axis.last_tap(out, in_size + axis.after);
+  return {axis.start(out) + begin * axis.dilation, axis.dilation, inside, include_pad ? padded : inside};
+}
+
+FC_INLINE PoolSpan adaptive_span(std::int64_t out, std::int64_t in_size, std::int64_t out_size) {
+  const std::int64_t begin = out * in_size / out_size, end = ceil_div((out + 1) * in_size, out_size);
+  return {begin, 1, end - begin, end - begin};
+}
+
+#define FC_POOL2D_KERNELS                  \
+  void max_pool2d(const KernelArgs& args); \
+  void avg_pool2d(const KernelArgs& args); \
+  void adaptive_avg_pool2d(const KernelArgs& args);
+
+namespace ref {
+FC_POOL2D_KERNELS
+}
+#if FC_X86
+namespace avx2 {
+FC_POOL2D_KERNELS
+}
+namespace avx512 {
+FC_POOL2D_KERNELS
+}
+#endif
+#undef FC_POOL2D_KERNELS
+
+}  // namespace fastcnn

@@ -1,0 +1,103 @@
+// Computes   max / average / adaptive average pooling (the contract: pool2d.h).
+// Layout     NHWC in and out; a vector holds neighbouring channels of one pixel.
+// Tile       kUnroll = 4 registers of channels of one output pixel, kept over the whole window: 4 accumulators
+//            + 1 load (+ 1 mask); the rest is free.
+// Why        every input is used at most window/stride^2 times and each use is one load, so the kernel is bound by
+//            L2/L3 reads; four independent accumulators hide the latency of max and add, and more buy nothing.
+// Needs      nothing: the channel tail is a masked load.
+// Accuracy   max is exact; averages add the window in the contract's order and divide once: the reference's bits.
+#include "ops/pool2d/pool2d.h"
+#include "simd/math.inl"
+
+namespace fastcnn::FC_SIMD {
+namespace {
+
+struct Max {
+  static FC_INLINE F32 start() { return set(-__builtin_inff()); }
+  static FC_INLINE F32 step(F32 acc, F32 x) { return max_nan(acc, x); }
+  static FC_INLINE F32 finish(F32 acc, float) { return acc; }
+};
+
+struct Average {
+  static FC_INLINE F32 start() { return zero(); }
+  static FC_INLINE F32 step(F32 acc, F32 x) { return acc + x; }
+  static FC_INLINE F32 finish(F32 acc, float counted) { return acc / set(counted); }
+};
+
+constexpr int kUnroll = 4;
+
+// One output pixel, channels [0, min(channels, registers * width)). `x` is the picture's first pixel.
+template <class Reduce, int registers, bool tail>
+FC_INLINE void pool_block(const float* x, std::int64_t row_pitch, std::int64_t pitch, PoolSpan h, PoolSpan w,
+                          float counted, std::int64_t channels, float* y) {
+  F32 acc[registers];
+  for (int r = 0; r < registers; ++r) acc[r] = Reduce::start();
+  for (std::int64_t a = 0; a < h.count; ++a) {
+    const float* pixel = x + (h.first + a * h.step) * row_pitch + w.first * pitch;
+    for (std::int64_t b = 0; b < w.count; ++b, pixel += w.step * pitch)
+      for (int r = 0; r < registers; ++r)
+        acc[r] = Reduce::step(acc[r], tail ? load(pixel, channels) : load(pixel + r * F32::width));
+  }
+  for (int r = 0; r < registers; ++r) {
+    const F32 result = Reduce::finish(acc[r], counted);
+    tail ? store(y, result, channels) : store(y + r * F32::width, result);
+  }
+}
+
+template <class Reduce, class SpanH, class SpanW>
+FC_INLINE void pool(const KernelArgs& args, const SpanH& span_h, const SpanW& span_w) {
+  const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
+  const float* in = args.in[0].as<float>();
+  float* out = args.out[0].as<float>();
+  const std::int64_t channels = x[3], row_pitch = x[2] * channels, picture = x[1] * row_pitch;
+
+  // A task is some whole output rows, enough to be worth handing to a thread.
+  constexpr std::int64_t kTaskOutputs = 8192;
+  const std::int64_t grain = max_i64(1, kTaskOutputs / max_i64(1, y[2] * channels));
+  parallel_ranges(y[0] * y[1], grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const PoolSpan h = span_h(row % y[1]);
+      const float* image = in + row / y[1] * picture;
+      for (std::int64_t j = 0; j < y[2]; ++j) {
+        const PoolSpan w = span_w(j);
+        // An empty window sums to 0, and 0 / 1 is the 0 that the contract asks for.
+        const float counted = static_cast<float>(max_i64(1, h.counted * w.counted));
+        float* pixel = out + (row * y[2] + j) * channels;
+        std::int64_t c = 0;
+        for (; c + kUnroll * F32::width <= channels; c += kUnroll * F32::width)
+          pool_block<Reduce, kUnroll, false>(image + c, row_pitch, channels, h, w, counted, 0, pixel + c);
+        for (; c + F32::width <= channels; c += F32::width)
+          pool_block<Reduce, 1, false>(image + c, row_pitch, channels, h, w, counted, 0, pixel + c);
+        if (c < channels)
+          pool_block<Reduce, 1, true>(image + c, row_pitch, channels, h, w, counted, channels - c, pixel + c);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void max_pool2d(const KernelArgs& args) {
+  const auto& p = args.problem.as<Pool2dParams>();
+  const Shape& x = args.in[0].shape();
+  pool<Max>(
+      args, [&](std::int64_t i) { return window_span(p.window.h, false, i, x[1]); },
+      [&](std::int64_t j) { return window_span(p.window.w, false, j, x[2]); });
+}
+
+void avg_pool2d(const KernelArgs& args) {
+  const auto& p = args.problem.as<Pool2dParams>();
+  const Shape& x = args.in[0].shape();
+  pool<Average>(
+      args, [&](std::int64_t i) { return window_span(p.window.h, p.count_include_pad, i, x[1]); },
+      [&](std::int64_t j) { return window_span(p.window.w, p.count_include_pad, j, x[2]); });
+}
+
+void adaptive_avg_pool2d(const KernelArgs& args) {
+  const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
+  pool<Average>(
+      args, [&](std::int64_t i) { return adaptive_span(i, x[1], y[1]); },
+      [&](std::int64_t j) { return adaptive_span(j, x[2], y[2]); });
+}
+
+}  // namespace fastcnn::FC_SIMD

@@ -1,0 +1,41 @@
+// The sliding window that convolution and pooling share: sizes, strides, dilation, padding.
+#pragma once
+
+#include "core/base.h"
+
+namespace fastcnn {
+
+// One axis with its padding resolved to numbers. Output o reads inputs o*stride - before + k*dilation, k < size.
+struct WindowAxis {
+  std::int64_t size = 1, stride = 1, dilation = 1, before = 0, after = 0;
+
+  FC_INLINE constexpr std::int64_t extent() const { return (size - 1) * dilation + 1; }
+  FC_INLINE constexpr std::int64_t start(std::int64_t o) const { return o * stride - before; }
+  // The taps [first, last) of output o that fall inside [0, n).
+  FC_INLINE constexpr std::int64_t first_tap(std::int64_t o) const {
+    const std::int64_t s = start(o);
+    return s >= 0 ? 0 : min_i64(size, ceil_div(-s, dilation));
+  }
+  FC_INLINE constexpr std::int64_t last_tap(std::int64_t o, std::int64_t n) const {
+    const std::int64_t room = n - start(o);
+    return room <= 0 ? 0 : min_i64(size, ceil_div(room, dilation));
+  }
+};
+
+struct Window2d {
+  WindowAxis h, w;
+};
+
+class AttrReader;
+struct Shape;
+
+// Reads strides, dilation and padding: "valid", "same" (TensorFlow's and Keras' meaning: the output has
+// ceil(n / stride) pixels and the odd pixel of padding goes after), or explicit pixels
+// (top, bottom, left, right). `input` is NHWC.
+Window2d parse_window(AttrReader& attrs, const Shape& input, std::int64_t size_h, std::int64_t size_w,
+                      std::int64_t default_stride_h, std::int64_t default_stride_w);
+
+// Output pixels along one axis; throws Error(Shape) when the window is larger than the padded input.
+std::int64_t window_output(const char* op, const char* axis_name, const WindowAxis& axis, std::int64_t input);
+
+}  // namespace fastcnn

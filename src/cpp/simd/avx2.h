@@ -1,0 +1,79 @@
+// The vector type for files compiled with AVX2 + FMA. The contract is in simd/README.md and is the same
+// as avx512.h's: a kernel template written against it compiles for both.
+#pragma once
+
+#include <immintrin.h>
+
+#include "core/base.h"
+
+#define FC_SIMD avx2  // the namespace of this instruction set
+
+namespace fastcnn::avx2 {
+
+struct F32 {
+  static constexpr int width = 8;
+  static constexpr int registers = 16;
+  __m256 v;
+};
+struct Mask {
+  __m256 v;  // all ones or all zeros per lane
+};
+
+namespace detail {
+// Lanes 0 .. n-1 set; n may be anything: <= 0 gives none, >= 8 gives all.
+FC_INLINE __m256i first_lanes(std::int64_t n) {
+  const int count = static_cast<int>(n < 0 ? 0 : n > 8 ? 8 : n);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+}  // namespace detail
+
+FC_INLINE F32 zero() { return {_mm256_setzero_ps()}; }
+FC_INLINE F32 set(float x) { return {_mm256_set1_ps(x)}; }
+FC_INLINE F32 load(const float* p) { return {_mm256_loadu_ps(p)}; }
+FC_INLINE F32 load(const float* p, std::int64_t n) { return {_mm256_maskload_ps(p, detail::first_lanes(n))}; }
+FC_INLINE void store(float* p, F32 a) { _mm256_storeu_ps(p, a.v); }
+FC_INLINE void store(float* p, F32 a, std::int64_t n) { _mm256_maskstore_ps(p, detail::first_lanes(n), a.v); }
+
+FC_INLINE F32 operator+(F32 a, F32 b) { return {_mm256_add_ps(a.v, b.v)}; }
+FC_INLINE F32 operator-(F32 a, F32 b) { return {_mm256_sub_ps(a.v, b.v)}; }
+FC_INLINE F32 operator*(F32 a, F32 b) { return {_mm256_mul_ps(a.v, b.v)}; }
+FC_INLINE F32 operator/(F32 a, F32 b) { return {_mm256_div_ps(a.v, b.v)}; }
+FC_INLINE F32 operator-(F32 a) { return {_mm256_xor_ps(a.v, _mm256_set1_ps(-0.0f))}; }
+FC_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+FC_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
+FC_INLINE F32 sqrt(F32 a) { return {_mm256_sqrt_ps(a.v)}; }
+FC_INLINE F32 abs(F32 a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+FC_INLINE F32 round(F32 a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+FC_INLINE F32 floor(F32 a) { return {_mm256_floor_ps(a.v)}; }
+FC_INLINE F32 min(F32 a, F32 b) { return {_mm256_min_ps(a.v, b.v)}; }
+FC_INLINE F32 max(F32 a, F32 b) { return {_mm256_max_ps(a.v, b.v)}; }
+
+FC_INLINE Mask operator<(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
+FC_INLINE Mask operator<=(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
+FC_INLINE Mask operator==(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
+FC_INLINE Mask is_nan(F32 a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
+FC_INLINE Mask operator&(Mask a, Mask b) { return {_mm256_and_ps(a.v, b.v)}; }
+FC_INLINE Mask operator|(Mask a, Mask b) { return {_mm256_or_ps(a.v, b.v)}; }
+FC_INLINE F32 select(Mask m, F32 yes, F32 no) { return {_mm256_blendv_ps(no.v, yes.v, m.v)}; }
+FC_INLINE bool any(Mask m) { return _mm256_movemask_ps(m.v) != 0; }
+FC_INLINE unsigned bits(Mask m) { return static_cast<unsigned>(_mm256_movemask_ps(m.v)); }
+
+// 2^n for integral n in [-126, 127], by writing the exponent field.
+FC_INLINE F32 exp2_int(F32 n) {
+  const __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(n.v), _mm256_set1_epi32(127));
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(e, 23))};
+}
+
+// Horizontal results: a fixed tree, the same on every call.
+FC_INLINE float reduce_add(F32 a) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
+}
+FC_INLINE float reduce_max(F32 a) {
+  __m128 s = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+  s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_max_ss(s, _mm_shuffle_ps(s, s, 1)));
+}
+
+}  // namespace fastcnn::avx2

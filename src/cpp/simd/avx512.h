@@ -1,0 +1,81 @@
+// The vector type for files compiled with AVX-512 (F, BW, DQ, VL). The contract is in simd/README.md.
+#pragma once
+
+#include <immintrin.h>
+
+#include "core/base.h"
+
+#define FC_SIMD avx512  // the namespace of this instruction set
+
+namespace fastcnn::avx512 {
+
+struct F32 {
+  static constexpr int width = 16;
+  static constexpr int registers = 32;
+  __m512 v;
+};
+struct Mask {
+  __mmask16 v;
+};
+
+namespace detail {
+// Lanes 0 .. n-1 set; n may be anything: <= 0 gives none, >= 16 gives all.
+FC_INLINE __mmask16 first_lanes(std::int64_t n) {
+  return n >= 16  ? static_cast<__mmask16>(0xffff)
+         : n <= 0 ? static_cast<__mmask16>(0)
+                  : static_cast<__mmask16>((1u << n) - 1);
+}
+}  // namespace detail
+
+FC_INLINE F32 zero() { return {_mm512_setzero_ps()}; }
+FC_INLINE F32 set(float x) { return {_mm512_set1_ps(x)}; }
+FC_INLINE F32 load(const float* p) { return {_mm512_loadu_ps(p)}; }
+FC_INLINE F32 load(const float* p, std::int64_t n) { return {_mm512_maskz_loadu_ps(detail::first_lanes(n), p)}; }
+FC_INLINE void store(float* p, F32 a) { _mm512_storeu_ps(p, a.v); }
+FC_INLINE void store(float* p, F32 a, std::int64_t n) { _mm512_mask_storeu_ps(p, detail::first_lanes(n), a.v); }
+
+FC_INLINE F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
+FC_INLINE F32 operator-(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+FC_INLINE F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+FC_INLINE F32 operator/(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
+FC_INLINE F32 operator-(F32 a) { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))}; }
+FC_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+FC_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
+FC_INLINE F32 sqrt(F32 a) { return {_mm512_sqrt_ps(a.v)}; }
+FC_INLINE F32 abs(F32 a) { return {_mm512_abs_ps(a.v)}; }
+FC_INLINE F32 round(F32 a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+FC_INLINE F32 floor(F32 a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
+FC_INLINE F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
+FC_INLINE F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
+
+FC_INLINE Mask operator<(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+FC_INLINE Mask operator<=(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
+FC_INLINE Mask operator==(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+FC_INLINE Mask is_nan(F32 a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
+FC_INLINE Mask operator&(Mask a, Mask b) { return {static_cast<__mmask16>(a.v & b.v)}; }
+FC_INLINE Mask operator|(Mask a, Mask b) { return {static_cast<__mmask16>(a.v | b.v)}; }
+FC_INLINE F32 select(Mask m, F32 yes, F32 no) { return {_mm512_mask_blend_ps(m.v, no.v, yes.v)}; }
+FC_INLINE bool any(Mask m) { return m.v != 0; }
+FC_INLINE unsigned bits(Mask m) { return m.v; }
+
+// 2^n for integral n in [-126, 127], by writing the exponent field.
+FC_INLINE F32 exp2_int(F32 n) {
+  const __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(e, 23))};
+}
+
+// Horizontal results: a fixed tree, the same on every call.
+FC_INLINE float reduce_add(F32 a) {
+  const __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
+}
+FC_INLINE float reduce_max(F32 a) {
+  const __m256 h = _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 s = _mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_max_ss(s, _mm_shuffle_ps(s, s, 1)));
+}
+
+}  // namespace fastcnn::avx512
