@@ -33,7 +33,10 @@ class Variable:
     shape: tuple[int, ...]
     dtype: str
     version: int
-    def numpy(self) -> Array: ...
+    def numpy(self) -> Array:
+        """A copy of the value."""
+    def view(self) -> Array:
+        """The value itself: a read-only array that shares the variable's memory."""
     def assign(self, value: Array) -> None: ...
 
 class ConstantCache:
