@@ -64,7 +64,9 @@ class Plan:
     output_types: list[tuple[tuple[int, ...], str]]
     arena_bytes: int
     constant_bytes: int
-    def run(self, inputs: Sequence[Array], outputs: Sequence[Array] | None = None) -> list[Array]: ...
+    def run(
+        self, inputs: Sequence[Array], outputs: Sequence[Array] | None = None
+    ) -> list[Array]: ...
     def profile(self, inputs: Sequence[Array]) -> list[int]:
         """Run once and return each step's nanoseconds."""
     def steps(self) -> list[PlanStep]: ...

@@ -133,7 +133,9 @@ def apply_op(
     symbolic operands make of it.
     """
     attrs = {k: v for k, v in attrs.items() if v is not None}
-    per_input = [dtypes] * len(inputs) if dtypes is None or isinstance(dtypes, str) else list(dtypes)
+    per_input = (
+        [dtypes] * len(inputs) if dtypes is None or isinstance(dtypes, str) else list(dtypes)
+    )
     present = [(x, d) for x, d in zip(inputs, per_input, strict=True) if x is not None]
     for x, _ in present:
         if hasattr(x, "__fastcnn_apply__"):
