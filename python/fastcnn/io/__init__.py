@@ -1,0 +1,33 @@
+"""Files: weights and pictures.
+
+The functions are imported on first use, so that ``import fastcnn`` stays fast and optional
+packages are asked for only where they are needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastcnn.io.atomic import atomic_write
+
+__all__ = [
+    "atomic_write",
+]
+
+_MODULES = {
+    "atomic_write": "atomic",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
