@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastcnn.io.atomic import atomic_write
+    from fastcnn.io.torch_files import load_torch
 
 __all__ = [
     "atomic_write",
+    "load_torch",
 ]
 
 _MODULES = {
     "atomic_write": "atomic",
+    "load_torch": "torch_files",
 }
 
 
