@@ -11,16 +11,30 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastcnn.io.atomic import atomic_write
+    from fastcnn.io.safetensors_files import (
+        load_safetensors,
+        load_safetensors_metadata,
+        save_safetensors,
+    )
     from fastcnn.io.torch_files import load_torch
+    from fastcnn.io.weights import load_weights_file
 
 __all__ = [
     "atomic_write",
+    "load_safetensors",
+    "load_safetensors_metadata",
     "load_torch",
+    "load_weights_file",
+    "save_safetensors",
 ]
 
 _MODULES = {
     "atomic_write": "atomic",
+    "load_safetensors": "safetensors_files",
+    "load_safetensors_metadata": "safetensors_files",
     "load_torch": "torch_files",
+    "load_weights_file": "weights",
+    "save_safetensors": "safetensors_files",
 }
 
 
