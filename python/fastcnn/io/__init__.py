@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastcnn.io.atomic import atomic_write
+    from fastcnn.io.images import load_image, save_image
+    from fastcnn.io.resize import center_crop, resize_image
     from fastcnn.io.safetensors_files import (
         load_safetensors,
         load_safetensors_metadata,
@@ -21,19 +23,27 @@ if TYPE_CHECKING:
 
 __all__ = [
     "atomic_write",
+    "center_crop",
+    "load_image",
     "load_safetensors",
     "load_safetensors_metadata",
     "load_torch",
     "load_weights_file",
+    "resize_image",
+    "save_image",
     "save_safetensors",
 ]
 
 _MODULES = {
     "atomic_write": "atomic",
+    "center_crop": "resize",
+    "load_image": "images",
     "load_safetensors": "safetensors_files",
     "load_safetensors_metadata": "safetensors_files",
     "load_torch": "torch_files",
     "load_weights_file": "weights",
+    "resize_image": "resize",
+    "save_image": "images",
     "save_safetensors": "safetensors_files",
 }
 
