@@ -1,0 +1,20 @@
+// Reads an Epilogue (core/epilogue.h) from attributes: `activation`, its `alpha`, and which extra operands there are.
+#pragma once
+
+#include "core/epilogue.h"
+
+namespace fastcnn {
+
+class AttrReader;
+
+const char* activation_name(Activation kind);  // "leaky_relu", Keras' names
+
+// `activation`: "linear" (default), "relu", "relu6", "leaky_relu", "elu", "sigmoid", "hard_sigmoid", "tanh", "silu" or
+// "hard_swish". `alpha` is read for leaky_relu (default 0.2, Keras' negative_slope) and elu (default 1), else it is 0.
+Activation parse_activation(AttrReader& attrs, float& alpha);
+
+// The activation, and the operands after the op's own `num_operands`: bias, then residual. Two extra operands are both;
+// a single one is the bias unless `has_bias` = False or `has_residual` = True says that it is the residual.
+Epilogue parse_epilogue(AttrReader& attrs, int num_inputs, int num_operands);
+
+}  // namespace fastcnn
