@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors_writer import entry, safetensors_file
-from shared_data import shared_path
 
 from fastcnn.errors import (
     DTypeError,
@@ -24,6 +23,7 @@ from fastcnn.io import (
     load_weights_file,
     save_safetensors,
 )
+from shared_data import shared_path
 
 library = pytest.importorskip("safetensors.numpy", reason="the format's own library")
 
