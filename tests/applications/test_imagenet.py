@@ -15,7 +15,7 @@ from fastcnn.applications.imagenet import (
 )
 from fastcnn.errors import ConfigError, DTypeError, FileFormatError, ShapeError
 from fastcnn.io import load_image, save_image
-from shared_data import shared_path
+from tests.shared_data import shared_path
 
 
 def test_classes_are_complete_and_in_order() -> None:

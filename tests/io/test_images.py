@@ -20,7 +20,7 @@ from fastcnn.errors import (
     ShapeError,
 )
 from fastcnn.io import load_image, save_image
-from shared_data import shared_path
+from tests.shared_data import shared_path
 
 pillow = pytest.importorskip("PIL.Image", reason="writes the pictures to be read")
 

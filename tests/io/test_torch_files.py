@@ -14,7 +14,7 @@ import torch_writer as tw
 
 from fastcnn.errors import FileAccessError, FileFormatError, MissingWeightsError
 from fastcnn.io import load_torch
-from shared_data import shared_path
+from tests.shared_data import shared_path
 
 SIX = struct.pack("<6f", *range(6))
 
