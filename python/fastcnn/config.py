@@ -24,7 +24,7 @@ class set_float32_precision:  # noqa: N801 - torch's name for the function
     Parameters
     ----------
     precision : {"highest", "high", "medium"}
-        ``"highest"`` (the default) is the error class of a plain float32 sum. See docs/precision.md.
+        ``"highest"`` (the default) is the error class of a float32 sum. See docs/precision.md.
 
     Raises
     ------

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch_writer as tw
 
 from fastcnn.errors import FileAccessError, FileFormatError, MissingWeightsError
 from fastcnn.io import load_torch
+from tests.io import torch_writer as tw
 from tests.shared_data import shared_path
 
 SIX = struct.pack("<6f", *range(6))
