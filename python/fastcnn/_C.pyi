@@ -33,7 +33,10 @@ class Variable:
     shape: tuple[int, ...]
     dtype: str
     version: int
-    def numpy(self) -> Array: ...
+    def numpy(self) -> Array:
+        """A copy of the value."""
+    def view(self) -> Array:
+        """The value itself: a read-only array that shares the variable's memory."""
     def assign(self, value: Array) -> None: ...
 
 class ConstantCache:
@@ -61,7 +64,9 @@ class Plan:
     output_types: list[tuple[tuple[int, ...], str]]
     arena_bytes: int
     constant_bytes: int
-    def run(self, inputs: Sequence[Array], outputs: Sequence[Array] | None = None) -> list[Array]: ...
+    def run(
+        self, inputs: Sequence[Array], outputs: Sequence[Array] | None = None
+    ) -> list[Array]: ...
     def profile(self, inputs: Sequence[Array]) -> list[int]:
         """Run once and return each step's nanoseconds."""
     def steps(self) -> list[PlanStep]: ...

@@ -6,9 +6,9 @@ namespace fastcnn {
 
 struct Op;
 
-// activation
-// batch_norm
-// binary
+extern const Op activation_op, unary_op;  // activation
+extern const Op batch_norm_op, batch_norm_scale_shift_op, scale_shift_op;  // batch_norm
+extern const Op add_op, sub_op, mul_op, div_op, maximum_op, minimum_op, prelu_op;  // binary
 // boxes
 // concat
 // conv2d
@@ -17,14 +17,14 @@ struct Op;
 // depthwise_conv2d
 // distance
 // gram
-// norm
+extern const Op group_norm_op, instance_norm_op, layer_norm_op, l2_normalize_op, lrn_op;  // norm
 // pad
 extern const Op max_pool2d_op, avg_pool2d_op, adaptive_avg_pool2d_op;  // pool2d
-// reduce
+extern const Op reduce_sum_op, reduce_mean_op, reduce_max_op, reduce_min_op, reduce_prod_op, argmax_op;  // reduce
 // reshape
 // resize
 // slice
-// softmax
+extern const Op softmax_op, log_softmax_op;  // softmax
 // space_depth
 // transpose
 
