@@ -14,7 +14,7 @@
 
 #include "gemm/gemm.h"
 #include "ops/conv2d/conv2d.h"
-#include "ops/gemm_epilogue.h"
+#include "ops/epilogue_operands.h"
 
 namespace fastcnn {
 namespace {
@@ -127,7 +127,11 @@ void run(const gemm::Engine& engine, const KernelArgs& args) {
   product.depth = p.depth();
   product.packed = args.in[1].as<float>();
   product.c = args.out[0].as<float>();
-  set_epilogue(product, p.epilogue, args, 2);
+  const EpilogueOperands operands(p.epilogue, args, 2);
+  product.bias = operands.bias;
+  product.residual = operands.residual;
+  product.activation = p.epilogue.activation;
+  product.alpha = p.epilogue.alpha;
   product.batch = p.groups;
   product.packed_stride = gemm::packed_size(engine.blocking, product.depth, product.columns);
   product.c_stride = product.bias_stride = product.columns;

@@ -1,6 +1,6 @@
 // Plain loops that are obviously right: what every other kernel of the room is compared with.
 #include "ops/conv2d/conv2d.h"
-#include "ops/epilogue_ref.h"
+#include "ops/epilogue_operands.h"
 
 namespace fastcnn::ref {
 
@@ -9,7 +9,7 @@ void conv2d(const KernelArgs& args) {
   const auto& [h, w] = p.window;
   const Shape &xs = args.in[0].shape(), &ys = args.out[0].shape();
   const float *x = args.in[0].as<float>(), *kernel = args.in[1].as<float>();
-  const EpilogueRef epilogue(p.epilogue, args, 2);
+  const EpilogueOperands operands(p.epilogue, args, 2);
   float* y = args.out[0].as<float>();
   const std::int64_t group_channels = p.group_channels(), group_filters = p.group_filters();
   std::int64_t index = 0;
@@ -25,7 +25,7 @@ void conv2d(const KernelArgs& args) {
               for (std::int64_t c = 0; c < group_channels; ++c)
                 sum += pixel[c] * kernel[((a * w.size + b) * group_channels + c) * p.filters + o];
             }
-          y[index] = epilogue(sum, o, index);
+          y[index] = finish(p.epilogue, operands, sum, o, index);
         }
 }
 
