@@ -20,7 +20,7 @@ std::span<const Op* const> all_ops() {
       &prelu_op,  // binary
       // boxes
       // concat
-      // conv2d
+      &conv2d_op,  // conv2d
       // conv2d_transpose
       // dense
       // depthwise_conv2d

@@ -11,7 +11,7 @@ extern const Op batch_norm_op, batch_norm_scale_shift_op, scale_shift_op;  // ba
 extern const Op add_op, sub_op, mul_op, div_op, maximum_op, minimum_op, prelu_op;  // binary
 // boxes
 // concat
-// conv2d
+extern const Op conv2d_op;  // conv2d
 // conv2d_transpose
 // dense
 // depthwise_conv2d
