@@ -10,25 +10,27 @@ std::span<const Op* const> all_ops() {
       // batch_norm
       // binary
       // boxes
-      // concat
+      &concat_op,  // concat
       // conv2d
       // conv2d_transpose
       // dense
-      // depthwise_conv2d
+      &depthwise_conv2d_op,  // depthwise_conv2d
       // distance
       // gram
       // norm
-      // pad
+      &pad_op,  // pad
       &max_pool2d_op,
       &avg_pool2d_op,
       &adaptive_avg_pool2d_op,  // pool2d
                                 // reduce
-                                // reshape
-                                // resize
-                                // slice
+      &reshape_op,
+      &broadcast_to_op,  // reshape
+      &resize_op,  // resize
+      &slice_op,  // slice
                                 // softmax
-                                // space_depth
-                                // transpose
+      &space_to_depth_op,
+      &depth_to_space_op,  // space_depth
+      &transpose_op,  // transpose
   };
   return ops;
 }

@@ -10,22 +10,22 @@ struct Op;
 // batch_norm
 // binary
 // boxes
-// concat
+extern const Op concat_op;  // concat
 // conv2d
 // conv2d_transpose
 // dense
-// depthwise_conv2d
+extern const Op depthwise_conv2d_op;  // depthwise_conv2d
 // distance
 // gram
 // norm
-// pad
+extern const Op pad_op;  // pad
 extern const Op max_pool2d_op, avg_pool2d_op, adaptive_avg_pool2d_op;  // pool2d
 // reduce
-// reshape
-// resize
-// slice
+extern const Op reshape_op, broadcast_to_op;  // reshape
+extern const Op resize_op;  // resize
+extern const Op slice_op;  // slice
 // softmax
-// space_depth
-// transpose
+extern const Op space_to_depth_op, depth_to_space_op;  // space_depth
+extern const Op transpose_op;  // transpose
 
 }  // namespace fastcnn
