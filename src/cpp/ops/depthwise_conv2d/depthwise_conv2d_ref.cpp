@@ -1,6 +1,6 @@
 // Plain loops that are obviously right: what every other kernel of the room is compared with.
 #include "ops/depthwise_conv2d/depthwise_conv2d.h"
-#include "ops/activate_ref.h"
+#include "ops/activation/activation.h"
 
 namespace fastcnn::ref {
 
@@ -23,7 +23,7 @@ void depthwise_conv2d(const KernelArgs& args) {
             }
           if (t.bias != nullptr) sum += t.bias[o];
           if (t.residual != nullptr) sum += t.residual[k];
-          t.y[k] = activate(p.epilogue, sum);
+          t.y[k] = activate(p.epilogue.activation, sum, p.epilogue.alpha);
         }
 }
 
