@@ -19,11 +19,11 @@ std::span<const Op* const> all_ops() {
       &minimum_op,
       &prelu_op,  // binary
       // boxes
-      // concat
+      &concat_op,  // concat
       &conv2d_op,  // conv2d
       // conv2d_transpose
       // dense
-      // depthwise_conv2d
+      &depthwise_conv2d_op,  // depthwise_conv2d
       // distance
       // gram
       &group_norm_op,
@@ -31,7 +31,7 @@ std::span<const Op* const> all_ops() {
       &layer_norm_op,
       &l2_normalize_op,
       &lrn_op,  // norm
-      // pad
+      &pad_op,  // pad
       &max_pool2d_op,
       &avg_pool2d_op,
       &adaptive_avg_pool2d_op,  // pool2d
@@ -41,13 +41,15 @@ std::span<const Op* const> all_ops() {
       &reduce_min_op,
       &reduce_prod_op,
       &argmax_op,  // reduce
-                                // reshape
-                                // resize
-                                // slice
+      &reshape_op,
+      &broadcast_to_op,  // reshape
+      &resize_op,  // resize
+      &slice_op,  // slice
       &softmax_op,
       &log_softmax_op,  // softmax
-                                // space_depth
-                                // transpose
+      &space_to_depth_op,
+      &depth_to_space_op,  // space_depth
+      &transpose_op,  // transpose
   };
   return ops;
 }
