@@ -6,6 +6,8 @@ namespace fastcnn {
 
 struct Op;
 
+// clang-format off: one line a room
+
 extern const Op activation_op, unary_op;  // activation
 extern const Op batch_norm_op, batch_norm_scale_shift_op, scale_shift_op;  // batch_norm
 extern const Op add_op, sub_op, mul_op, div_op, maximum_op, minimum_op, prelu_op;  // binary
@@ -27,5 +29,6 @@ extern const Op slice_op;  // slice
 extern const Op softmax_op, log_softmax_op;  // softmax
 extern const Op space_to_depth_op, depth_to_space_op;  // space_depth
 extern const Op transpose_op;  // transpose
+// clang-format on
 
 }  // namespace fastcnn
