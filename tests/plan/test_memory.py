@@ -1,4 +1,4 @@
-"""The memory plan on random graphs: views, in-place results and shared memory never mix values up."""
+"""The memory plan on random graphs: views and shared memory never mix values up."""
 
 import numpy as np
 from hypothesis import given, settings
