@@ -1,0 +1,145 @@
+"""The one way from a public function to the compiled core.
+
+`apply_op` takes the operands of one op in any of three forms and does the same thing with each:
+
+- arrays: a graph of this one node is compiled to a plan, the plan is cached and run;
+- symbolic operands (values of a graph being traced, tensors of a functional model): the operand
+  itself takes over through its ``__fastcnn_apply__`` method, as in NumPy's ``__array_function__``;
+- `Variable`: state of a layer; read in place when it meets arrays.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastcnn import _C, config
+from fastcnn.errors import DTypeError
+
+_SUPPORTED = ("float32", "float64", "int64", "int32", "uint8", "bool")
+
+
+def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:
+    """A C-contiguous array of `dtype` on the CPU, without a copy where `x` already is one.
+
+    Parameters
+    ----------
+    x : array-like
+        Anything with ``__dlpack__``, ``__array_interface__`` or ``__array__``; nested lists.
+    dtype : str or None
+        The dtype wanted; real numbers of any other kind are converted. None keeps the dtype.
+
+    Raises
+    ------
+    DTypeError
+        If `x` does not hold real numbers (complex, text, objects).
+    """
+    if not isinstance(x, np.ndarray):
+        if hasattr(x, "__dlpack__") and not hasattr(x, "__array_interface__"):
+            x = np.from_dlpack(x)
+        else:
+            x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise DTypeError(f"expected an array of real numbers, got dtype {x.dtype}, shape {x.shape}")
+    if dtype is None and x.dtype.name not in _SUPPORTED:
+        dtype = "float32"
+    return np.require(x, dtype=dtype, requirements="C")
+
+
+class _PlanCache:
+    """The plans of array functions, bounded for ever-changing shapes (least recently used goes)."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._plans: OrderedDict[Any, _C.Plan] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Any, make: Callable[[], _C.Plan]) -> _C.Plan:
+        with self._lock:
+            plan = self._plans.get(key)
+            if plan is not None:
+                self._plans.move_to_end(key)
+                return plan
+        plan = make()
+        with self._lock:
+            self._plans[key] = plan
+            if len(self._plans) > self._capacity:
+                self._plans.popitem(last=False)
+        return plan
+
+    def __len__(self) -> int:
+        return len(self._plans)
+
+
+plan_cache = _PlanCache(capacity=256)
+
+
+def _freeze(value: Any) -> Any:
+    return tuple(_freeze(v) for v in value) if isinstance(value, (list, tuple)) else value
+
+
+def _compile(
+    op: str, arrays: Sequence[np.ndarray], attrs: dict[str, Any], precision: str, kernel: str
+) -> _C.Plan:
+    graph = _C.Graph()
+    operands = [graph.input(a.shape, a.dtype.name) for a in arrays]
+    graph.set_outputs(graph.add(op, operands, attrs))
+    return _C.compile(graph, precision=precision, kernel=kernel)
+
+
+def run_op(
+    op: str, arrays: Sequence[np.ndarray], attrs: dict[str, Any], kernel: str = ""
+) -> list[np.ndarray]:
+    """Run one op on C-contiguous arrays; `kernel` forces that row of the op's table."""
+    precision = config.get_float32_precision()
+    key = (
+        op,
+        tuple((a.shape, a.dtype.name) for a in arrays),
+        tuple(sorted((k, _freeze(v)) for k, v in attrs.items())),
+        precision,
+        _C.max_isa(),
+        kernel,
+    )
+    plan = plan_cache.get(key, lambda: _compile(op, arrays, attrs, precision, kernel))
+    return plan.run(arrays)
+
+
+def apply_op(
+    op: str,
+    inputs: Sequence[Any],
+    dtypes: Sequence[str | None] | str | None = "float32",
+    **attrs: Any,
+) -> Any:
+    """Apply one op of the compiled core to arrays, variables or symbolic operands.
+
+    Parameters
+    ----------
+    op : str
+        A name of ``_C.ops()``.
+    inputs : sequence
+        The operands in the op's order; those that are None are left out.
+    dtypes : str, None, or one of these for each operand
+        What array operands are converted to; None keeps an operand's dtype.
+    **attrs
+        The op's attributes; those that are None are left out.
+
+    Returns
+    -------
+    The result, or a tuple of results if the op has several: arrays for arrays, else what the
+    symbolic operands make of it.
+    """
+    attrs = {k: v for k, v in attrs.items() if v is not None}
+    per_input = (
+        [dtypes] * len(inputs) if dtypes is None or isinstance(dtypes, str) else list(dtypes)
+    )
+    present = [(x, d) for x, d in zip(inputs, per_input, strict=True) if x is not None]
+    for x, _ in present:
+        if hasattr(x, "__fastcnn_apply__"):
+            return x.__fastcnn_apply__(op, [x for x, _ in present], attrs)
+    arrays = [x.view() if isinstance(x, _C.Variable) else as_array(x, d) for x, d in present]
+    results = run_op(op, arrays, attrs)
+    return results[0] if len(results) == 1 else tuple(results)

@@ -1,0 +1,99 @@
+"""Tracing: running Python code on symbolic values to describe a graph.
+
+A `Value` stands for a tensor of a graph under construction. Functions of `fastcnn.ops` that meet
+one add a node instead of computing, so a layer's ``call`` describes itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastcnn import _C
+from fastcnn.errors import ConfigError
+from fastcnn.ops._dispatch import as_array
+
+
+class Value:
+    """A tensor of a graph being traced: shape and dtype are known, its content is not.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : str
+    """
+
+    # NumPy arrays on the left of an operator must leave it to us.
+    __array_ufunc__ = None
+
+    def __init__(self, trace: Trace, index: int) -> None:
+        self._trace = trace
+        self._index = index
+        self.shape: tuple[int, ...] = trace.graph.shape(index)
+        self.dtype: str = trace.graph.dtype(index)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __fastcnn_apply__(self, op: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
+        return self._trace.apply(op, inputs, attrs)
+
+    def __add__(self, other: Any) -> Any:
+        return self._binary("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._binary("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._binary("sub", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._binary("sub", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._binary("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._binary("mul", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._binary("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._binary("div", other, self)
+
+    def _binary(self, op: str, a: Any, b: Any) -> Any:
+        return self._trace.apply(op, [a, b], {})
+
+    def __repr__(self) -> str:
+        return f"<Value shape={self.shape} dtype={self.dtype}>"
+
+
+class Trace:
+    """A graph under construction. `name` is given to the nodes added while it is set."""
+
+    def __init__(self) -> None:
+        self.graph = _C.Graph()
+        self.name = ""
+
+    def input(self, shape: Sequence[int], dtype: str = "float32") -> Value:
+        return Value(self, self.graph.input(shape, dtype))
+
+    def value_of(self, x: Any) -> Value:
+        """`x` as a value of this graph: itself, a variable, or an array made a constant."""
+        if isinstance(x, Value):
+            if x._trace is not self:
+                raise ConfigError("an op was given values of two different graphs")
+            return x
+        if isinstance(x, _C.Variable):
+            return Value(self, self.graph.variable(x))
+        return Value(self, self.graph.constant(as_array(x)))
+
+    def apply(self, op: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
+        operands = [self.value_of(x)._index for x in inputs]
+        results = [Value(self, i) for i in self.graph.add(op, operands, attrs, self.name)]
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def set_outputs(self, values: Sequence[Any]) -> None:
+        self.graph.set_outputs([self.value_of(v)._index for v in values])

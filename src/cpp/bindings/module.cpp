@@ -1,0 +1,256 @@
+// The Python module fastcnn._C: pybind11 only, nothing is computed here. Its face is python/fastcnn/_C.pyi.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <optional>
+
+#include "bindings/convert.h"
+#include "core/thread_pool.h"
+#include "plan/plan.h"
+
+namespace py = pybind11;
+
+namespace fastcnn {
+namespace {
+
+// Each kind of error is a class of fastcnn.errors, which Python owns so that it can document them.
+void raise_as_python(const Error& error) {
+  const char* name = nullptr;
+  switch (error.kind()) {
+    case ErrorKind::Shape: name = "ShapeError"; break;
+    case ErrorKind::DType: name = "DTypeError"; break;
+    case ErrorKind::Config: name = "ConfigError"; break;
+    case ErrorKind::Unsupported: name = "UnsupportedError"; break;
+    case ErrorKind::Internal: name = "FastcnnError"; break;
+  }
+  const py::object type = py::module_::import("fastcnn.errors").attr(name);
+  PyErr_SetString(type.ptr(), error.what());
+}
+
+std::shared_ptr<const Constant> make_constant(const py::array& array) {
+  static std::atomic<std::uint64_t> next{0};
+  const Tensor source = view_array(array, "constant");
+  auto constant = std::make_shared<Constant>(Constant{source.type, Buffer(source.type.bytes()), cat("c", next++)});
+  std::memcpy(constant->buffer.data(), source.data, static_cast<std::size_t>(source.type.bytes()));
+  return constant;
+}
+
+std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::string& precision, const std::string& kernel,
+                                          bool optimize, ConstantCache* cache) {
+  const CompileOptions options{max_isa(), parse_precision(precision), kernel, optimize};
+  const py::gil_scoped_release unlocked;
+  return compile(graph, options, cache);
+}
+
+std::vector<Tensor> check_operands(const char* what, const std::vector<py::array>& arrays,
+                                   const std::vector<TensorType>& types) {
+  require(arrays.size() == types.size(), ErrorKind::Config, "plan: expected ", types.size(), ' ', what, ", got ",
+          arrays.size());
+  std::vector<Tensor> tensors;
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    tensors.push_back(view_array(arrays[i], what));
+    const TensorType& got = tensors.back().type;
+    require(got.dtype == types[i].dtype, ErrorKind::DType, "plan: ", what, ' ', i, ": expected ", types[i], ", got ",
+            got);
+    require(got.shape == types[i].shape, ErrorKind::Shape, "plan: ", what, ' ', i, ": expected ", types[i], ", got ",
+            got);
+  }
+  return tensors;
+}
+
+void refuse_overlap(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) {
+  const auto begin = [](const Tensor& t) { return reinterpret_cast<std::uintptr_t>(t.data); };
+  const auto overlap = [&](const Tensor& a, const Tensor& b) {
+    return begin(a) < begin(b) + static_cast<std::uintptr_t>(b.type.bytes()) &&
+           begin(b) < begin(a) + static_cast<std::uintptr_t>(a.type.bytes());
+  };
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    for (const Tensor& in : inputs)
+      require(!overlap(in, outputs[i]), ErrorKind::Config, "plan: output ", i, " shares memory with an input");
+    for (std::size_t k = 0; k < i; ++k)
+      require(!overlap(outputs[k], outputs[i]), ErrorKind::Config, "plan: outputs ", k, " and ", i, " share memory");
+  }
+}
+
+std::vector<py::array> run_plan(const Plan& plan, const std::vector<py::array>& inputs,
+                                std::optional<std::vector<py::array>> outputs, std::int64_t* nanoseconds) {
+  const std::vector<Tensor> in = check_operands("inputs", inputs, plan.input_types());
+  if (!outputs) {
+    outputs.emplace();
+    for (const TensorType& type : plan.output_types()) outputs->push_back(new_array(type));
+  }
+  const std::vector<Tensor> out = check_operands("outputs", *outputs, plan.output_types());
+  for (const py::array& a : *outputs) require(a.writeable(), ErrorKind::Config, "plan: an output array is read-only");
+  refuse_overlap(in, out);
+  {
+    const py::gil_scoped_release unlocked;
+    plan.run(in, out, nanoseconds);
+  }
+  return std::move(*outputs);
+}
+
+py::list describe_steps(const Plan& plan) {
+  py::list steps;
+  for (const Step& step : plan.steps()) {
+    py::list inputs, outputs;
+    for (std::size_t i = 0; i < step.types.size(); ++i)
+      (i < step.node.inputs.size() ? inputs : outputs).append(shape_tuple(step.types[i].shape));
+    py::dict d;
+    d["name"] = step.node.name;
+    d["op"] = step.node.op->name;
+    d["kernel"] = step.node.kernel->name;
+    d["precision"] = precision_name(step.node.kernel->precision);
+    d["inputs"] = inputs;
+    d["outputs"] = outputs;
+    d["flops"] = step.flops;
+    d["bytes"] = step.bytes;
+    d["workspace"] = step.workspace_bytes;
+    d["declined"] = step.node.declined;
+    steps.append(d);
+  }
+  return steps;
+}
+
+py::list list_kernels(const std::string& op_name) {
+  py::list rows;
+  for (const Op* op : all_ops()) {
+    if (!op_name.empty() && op_name != op->name) continue;
+    for (const KernelInfo& row : op->kernels) {
+      py::dict d;
+      d["op"] = op->name;
+      d["name"] = row.name;
+      d["device"] = row.device == Device::Cpu ? "cpu" : "cuda";
+      d["isa"] = isa_name(row.isa);
+      d["precision"] = precision_name(row.precision);
+      rows.append(d);
+    }
+  }
+  return rows;
+}
+
+py::list typed_shapes(const std::vector<TensorType>& types) {
+  py::list list;
+  for (const TensorType& t : types) list.append(py::make_tuple(shape_tuple(t.shape), dtype_name(t.dtype)));
+  return list;
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_C, m) {
+  py::register_exception_translator([](std::exception_ptr p) {
+    try {
+      if (p) std::rethrow_exception(p);
+    } catch (const Error& error) {
+      raise_as_python(error);
+    }
+  });
+  // AMX permission must be asked for before the library's threads exist.
+  cpu_isa();
+
+  py::class_<Variable, std::shared_ptr<Variable>>(m, "Variable", "State owned by C++ and updated in place.")
+      .def(py::init([](const py::array& value) {
+             const Tensor source = view_array(value, "Variable");
+             auto variable = std::make_shared<Variable>(source.type);
+             variable->assign(source.data);
+             return variable;
+           }),
+           py::arg("value"))
+      .def_property_readonly("shape", [](const Variable& v) { return shape_tuple(v.type().shape); })
+      .def_property_readonly("dtype", [](const Variable& v) { return dtype_name(v.type().dtype); })
+      .def_property_readonly("version", &Variable::version)
+      .def("view",
+           [](const std::shared_ptr<Variable>& v) {
+             // Shares the variable's memory and keeps it alive.
+             const Shape& s = v->type().shape;
+             py::array a(new_dtype(v->type()), std::vector<py::ssize_t>(s.dims, s.dims + s.rank), v->tensor().data,
+                         py::cast(v));
+             a.attr("flags").attr("writeable") = false;
+             return a;
+           })
+      .def("numpy",
+           [](const Variable& v) {
+             py::array a = new_array(v.type());
+             std::memcpy(a.mutable_data(), v.tensor().data, static_cast<std::size_t>(v.type().bytes()));
+             return a;
+           })
+      .def(
+          "assign",
+          [](Variable& v, const py::array& value) {
+            const Tensor source = view_array(value, "Variable.assign");
+            require(source.type == v.type(), ErrorKind::Shape, "Variable.assign: expected ", v.type(), ", got ",
+                    source.type);
+            v.assign(source.data);
+          },
+          py::arg("value"));
+
+  py::class_<ConstantCache, std::shared_ptr<ConstantCache>>(
+      m, "ConstantCache", "Folded and packed constants that plans of one model share.")
+      .def(py::init<>())
+      .def_property_readonly("bytes", &ConstantCache::bytes);
+
+  py::class_<Graph>(m, "Graph", "Ops joined by values.")
+      .def(py::init<>())
+      .def(
+          "input",
+          [](Graph& g, const std::vector<std::int64_t>& shape, const std::string& dtype) {
+            return g.add_input({parse_dtype(dtype), make_shape(shape)});
+          },
+          py::arg("shape"), py::arg("dtype") = "float32")
+      .def("variable", &Graph::add_variable, py::arg("variable"))
+      .def(
+          "constant", [](Graph& g, const py::array& value) { return g.add_constant(make_constant(value)); },
+          py::arg("value"))
+      .def(
+          "add",
+          [](Graph& g, const std::string& op, const std::vector<int>& inputs, const py::dict& attrs,
+             const std::string& name) { return g.add(find_op(op), make_attrs(op, attrs), inputs, name); },
+          py::arg("op"), py::arg("inputs"), py::arg("attrs"), py::arg("name") = "")
+      .def(
+          "shape", [](const Graph& g, int value) { return shape_tuple(g.value(value).type.shape); }, py::arg("value"))
+      .def(
+          "dtype", [](const Graph& g, int value) { return dtype_name(g.value(value).type.dtype); }, py::arg("value"))
+      .def("set_outputs", &Graph::set_outputs, py::arg("values"));
+
+  py::class_<Plan, std::shared_ptr<Plan>>(m, "Plan", "Chosen kernels, packed weights, one arena; immutable.")
+      .def(
+          "run",
+          [](const Plan& plan, const std::vector<py::array>& inputs, std::optional<std::vector<py::array>> outputs) {
+            return run_plan(plan, inputs, std::move(outputs), nullptr);
+          },
+          py::arg("inputs"), py::arg("outputs") = py::none())
+      .def(
+          "profile",
+          [](const Plan& plan, const std::vector<py::array>& inputs) {
+            std::vector<std::int64_t> nanoseconds(plan.steps().size());
+            run_plan(plan, inputs, std::nullopt, nanoseconds.data());
+            return nanoseconds;
+          },
+          py::arg("inputs"))
+      .def("steps", &describe_steps)
+      .def("is_stale", &Plan::is_stale)
+      .def_property_readonly("input_types", [](const Plan& p) { return typed_shapes(p.input_types()); })
+      .def_property_readonly("output_types", [](const Plan& p) { return typed_shapes(p.output_types()); })
+      .def_property_readonly("arena_bytes", &Plan::arena_bytes)
+      .def_property_readonly("constant_bytes", &Plan::constant_bytes);
+
+  m.def("compile", &compile_graph, py::arg("graph"), py::arg("precision") = "highest", py::arg("kernel") = "",
+        py::arg("optimize") = true, py::arg("cache") = py::none());
+  m.def("ops", [] {
+    std::vector<std::string> names;
+    for (const Op* op : all_ops()) names.emplace_back(op->name);
+    return names;
+  });
+  m.def("kernels", &list_kernels, py::arg("op") = "");
+  m.def("cpu_isa", [] { return isa_name(cpu_isa()); });
+  m.def("max_isa", [] { return isa_name(max_isa()); });
+  m.def("num_threads", &num_threads);
+  m.def("set_num_threads", &set_num_threads, py::arg("n"), py::call_guard<py::gil_scoped_release>());
+  m.def("build_info",
+        [] { return std::map<std::string, std::string>{{"version", FASTCNN_VERSION}, {"compiler", FASTCNN_BUILD}}; });
+}
+
+}  // namespace fastcnn

@@ -1,0 +1,88 @@
+// Graph: ops joined by values. A description: it holds no activations and runs nothing.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/buffer.h"
+#include "graph/variable.h"
+#include "ops/op.h"
+
+namespace fastcnn {
+
+using ValueId = int;
+
+// An array known when the graph is built or folded by a pass. `key` names its content: equal keys, equal bytes.
+struct Constant {
+  TensorType type;
+  Buffer buffer;
+  std::string key;
+
+  Tensor tensor() const { return {buffer.data(), type}; }
+};
+
+enum class Source { Node, Input, Variable, Constant };
+
+struct Value {
+  TensorType type;
+  Source source = Source::Node;
+  int index = -1;  // of the node or of the graph input
+  std::shared_ptr<Variable> variable;
+  std::shared_ptr<const Constant> constant;
+};
+
+struct Node {
+  const Op* op = nullptr;
+  Params params;
+  std::vector<ValueId> inputs, outputs;
+  std::string name;                                           // the layer's, for people
+  const KernelInfo* kernel = nullptr;                         // set by choose_kernels
+  std::vector<std::pair<std::string, std::string>> declined;  // better rows and why they were passed over
+};
+
+// Nodes are in topological order at all times.
+class Graph {
+ public:
+  ValueId add_input(const TensorType& type);
+  ValueId add_variable(std::shared_ptr<Variable> variable);  // the same variable gives the same value
+  ValueId add_constant(std::shared_ptr<const Constant> constant);
+  std::vector<ValueId> add(const Op& op, const Attrs& attrs, const std::vector<ValueId>& inputs,
+                           const std::string& name);
+  std::vector<ValueId> add(const Op& op, const Params& params, const std::vector<ValueId>& inputs,
+                           const std::string& name);
+  void set_outputs(const std::vector<ValueId>& values);
+
+  const Value& value(ValueId id) const { return values_.at(static_cast<std::size_t>(id)); }
+  const Node* producer(ValueId id) const;  // nullptr for inputs, variables and constants
+  bool is_constant(ValueId id) const;      // a variable counts: an inference plan freezes it
+  std::vector<int> count_uses() const;     // by value; being a graph output is one use
+
+  const std::vector<Node>& nodes() const { return nodes_; }
+  std::vector<Node>& nodes() { return nodes_; }
+  const std::vector<ValueId>& inputs() const { return inputs_; }
+  const std::vector<ValueId>& outputs() const { return outputs_; }
+  int num_values() const { return static_cast<int>(values_.size()); }
+
+  // A pass takes the nodes out one by one and appends them, others, or none: for (Node& n : g.take_nodes()) ...
+  // replace(a, b) makes every node appended later, and the graph's outputs, read b instead of a.
+  std::vector<Node> take_nodes();
+  void append(Node node);
+  void replace(ValueId from, ValueId to);
+  ValueId resolve(ValueId id) const;  // what to read instead of `id`
+  void finish_rewrite();
+
+ private:
+  ValueId new_value(Value value);
+
+  std::vector<Value> values_;
+  std::vector<Node> nodes_;
+  std::vector<ValueId> inputs_, outputs_;
+  std::unordered_map<ValueId, ValueId> replaced_;
+  std::unordered_map<const Variable*, ValueId> variables_;
+};
+
+std::vector<TensorType> types_of(const Graph& graph, const std::vector<ValueId>& values);
+
+}  // namespace fastcnn

@@ -1,0 +1,21 @@
+// The passes, one file each. Each takes a correct graph to a correct graph that computes the same values.
+// plan/compile.cpp holds THE list and its order.
+#pragma once
+
+#include "graph/graph.h"
+
+namespace fastcnn {
+
+// Drops nodes whose results nobody reads.
+void remove_dead_nodes(Graph& graph);
+
+// conv -> batch_norm becomes a conv with scaled weights and a bias; a batch_norm elsewhere becomes scale_shift.
+void fold_batch_norm(Graph& graph);
+
+// A constant-zero pad before a convolution becomes the convolution's own padding.
+void fold_padding(Graph& graph);
+
+// act(product + residual) becomes the product's epilogue.
+void fuse_epilogues(Graph& graph);
+
+}  // namespace fastcnn

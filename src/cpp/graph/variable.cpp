@@ -1,0 +1,18 @@
+#include "graph/variable.h"
+
+#include <cstring>
+
+namespace fastcnn {
+namespace {
+std::atomic<std::uint64_t> g_next_id{1};
+}
+
+Variable::Variable(const TensorType& type)
+    : type_(type), buffer_(type.bytes()), id_(g_next_id.fetch_add(1, std::memory_order_relaxed)) {}
+
+void Variable::assign(const void* bytes) {
+  std::memcpy(buffer_.data(), bytes, static_cast<std::size_t>(type_.bytes()));
+  version_.fetch_add(1, std::memory_order_acq_rel);
+}
+
+}  // namespace fastcnn

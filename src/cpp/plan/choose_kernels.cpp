@@ -1,0 +1,65 @@
+#include "plan/stages.h"
+
+namespace fastcnn {
+namespace {
+
+struct Candidate {
+  std::vector<TensorType> inputs, outputs;
+  Problem problem;
+
+  Candidate(const Graph& graph, const Node& node)
+      : inputs(types_of(graph, node.inputs)), outputs(types_of(graph, node.outputs)) {
+    problem.params = node.params;
+    problem.inputs = inputs.data();
+    problem.outputs = outputs.data();
+    problem.num_inputs = static_cast<int>(inputs.size());
+    problem.num_outputs = static_cast<int>(outputs.size());
+  }
+};
+
+bool has_row(const Op& op, const std::string& kernel) {
+  for (const KernelInfo& row : op.kernels)
+    if (kernel == row.name) return true;
+  return false;
+}
+
+// Why `row` may not compute the problem under these options; nullptr when it may.
+const char* refusal(const KernelInfo& row, const Problem& problem, const CompileOptions& options) {
+  if (row.device != Device::Cpu) return "for another device";
+  if (row.isa > options.isa) return "needs a higher instruction set";
+  if (row.precision > options.precision) return "less accurate than the precision asked for";
+  return row.declines != nullptr ? row.declines(problem) : nullptr;
+}
+
+void choose(const Graph& graph, Node& node, const CompileOptions& options) {
+  const Candidate candidate(graph, node);
+  const bool forced = !options.kernel.empty() && has_row(*node.op, options.kernel);
+  for (const KernelInfo& row : node.op->kernels) {
+    if (forced && options.kernel != row.name) continue;
+    const char* reason = refusal(row, candidate.problem, options);
+    if (reason == nullptr) {
+      node.kernel = &row;
+      return;
+    }
+    require(!forced, ErrorKind::Unsupported, "kernel ", row.name, " does not take this problem: ", reason);
+    node.declined.emplace_back(row.name, reason);
+  }
+  fail(ErrorKind::Internal, node.op->name, ": no kernel takes this problem");
+}
+
+}  // namespace
+
+void choose_kernels(Graph& graph, const CompileOptions& options) {
+  for (Node& node : graph.take_nodes()) {
+    if (!node.op->is_view) choose(graph, node, options);
+    if (node.kernel != nullptr && node.kernel->pack != nullptr) {
+      ValueId& operand = node.inputs[static_cast<std::size_t>(node.kernel->pack_input)];
+      operand = graph.add(*node.kernel->pack, node.params, {operand}, node.name)[0];
+      choose(graph, graph.nodes().back(), options);
+    }
+    graph.append(std::move(node));
+  }
+  graph.finish_rewrite();
+}
+
+}  // namespace fastcnn

@@ -1,0 +1,80 @@
+#include "graph/passes.h"
+#include "plan/stages.h"
+
+namespace fastcnn {
+namespace {
+
+std::int64_t count_bytes(const Step& step) {
+  std::int64_t total = 0;
+  for (const TensorType& t : step.types) total += t.bytes();
+  return total;
+}
+
+}  // namespace
+
+std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, ConstantCache* cache) {
+  require(!graph.outputs().empty(), ErrorKind::Config, "compile: the graph has no outputs");
+  auto plan = std::make_shared<Plan>();
+  for (ValueId id = 0; id < graph.num_values(); ++id)
+    if (const auto& v = graph.value(id).variable) plan->frozen_.emplace_back(v, v->version());
+
+  // THE list of passes.
+  remove_dead_nodes(graph);
+  if (options.optimize) {
+    // HOLD fold_batch_norm(graph);
+    // HOLD fold_padding(graph);
+    remove_dead_nodes(graph);
+    // HOLD fuse_epilogues(graph);
+    remove_dead_nodes(graph);
+  }
+  choose_kernels(graph, options);
+  ConstantCache own;
+  fold_constants(graph, cache != nullptr ? *cache : own);
+  remove_dead_nodes(graph);
+
+  for (const ValueId id : graph.inputs()) plan->input_types_.push_back(graph.value(id).type);
+  plan->output_types_ = types_of(graph, graph.outputs());
+  plan->take_steps(graph);
+  return plan;
+}
+
+void Plan::take_steps(const Graph& graph) {
+  std::vector<int> constant_index(static_cast<std::size_t>(graph.num_values()), -1);
+  std::vector<bool> used(constant_index.size(), false);
+  for (const Node& node : graph.nodes())
+    for (const ValueId id : node.inputs) used[static_cast<std::size_t>(id)] = true;
+  for (const ValueId id : graph.outputs()) used[static_cast<std::size_t>(id)] = true;
+  for (ValueId id = 0; id < graph.num_values(); ++id) {
+    if (!graph.is_constant(id) || !used[static_cast<std::size_t>(id)]) continue;
+    constant_index[static_cast<std::size_t>(id)] = static_cast<int>(constants_.size());
+    const Value& v = graph.value(id);
+    constants_.push_back(v.source == Source::Constant ? FrozenTensor{v.constant->tensor(), v.constant}
+                                                      : FrozenTensor{v.variable->tensor(), v.variable});
+  }
+
+  std::vector<std::int64_t> workspace_bytes;
+  for (const Node& node : graph.nodes()) {
+    Step step{.node = node, .types = types_of(graph, node.inputs)};
+    for (const ValueId id : node.outputs) step.types.push_back(graph.value(id).type);
+    const Problem problem = step.problem();
+    if (node.kernel != nullptr && node.kernel->workspace != nullptr)
+      step.workspace_bytes = node.kernel->workspace(problem);
+    if (node.op->flops != nullptr) step.flops = node.op->flops(problem);
+    step.bytes = count_bytes(step);
+    workspace_bytes.push_back(step.workspace_bytes);
+    steps_.push_back(std::move(step));
+  }
+
+  MemoryPlan memory = plan_memory(graph, workspace_bytes, constant_index);
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    Step& step = steps_[i];
+    for (const ValueId id : step.node.inputs) step.locations.push_back(memory.values[static_cast<std::size_t>(id)]);
+    for (const ValueId id : step.node.outputs) step.locations.push_back(memory.values[static_cast<std::size_t>(id)]);
+    step.workspace_offset = memory.workspaces[i];
+  }
+  std::erase_if(steps_, [](const Step& step) { return step.node.op->is_view; });
+  copies_ = std::move(memory.copies);
+  arena_bytes_ = memory.arena_bytes;
+}
+
+}  // namespace fastcnn

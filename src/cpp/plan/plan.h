@@ -1,0 +1,101 @@
+// Plan: chosen kernels + packed weights + one arena; immutable, printable, safe to run from several threads at once.
+#pragma once
+
+#include <mutex>
+#include <span>
+
+#include "graph/graph.h"
+
+namespace fastcnn {
+
+// Folded and packed constants by content, shared by the plans of a model: a plan for another shape packs nothing
+// anew. Holds them weakly, so what no plan uses is freed.
+class ConstantCache {
+ public:
+  std::shared_ptr<const Constant> find(const std::string& key);
+  void insert(const std::shared_ptr<const Constant>& constant);
+  std::int64_t bytes();
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::weak_ptr<const Constant>> constants_;
+};
+
+struct CompileOptions {
+  Isa isa = Isa::Ref;
+  Precision precision = Precision::Highest;
+  std::string kernel;    // forces this row wherever its op occurs
+  bool optimize = true;  // false: the graph as described, for tests of the passes
+};
+
+// Where a step finds an operand.
+enum class Place : std::uint8_t { Arena, Input, Output, Constant };
+struct Location {
+  Place place = Place::Arena;
+  int index = 0;            // of the graph input, graph output or constant
+  std::int64_t offset = 0;  // bytes from its start
+};
+
+struct Step {
+  Node node;
+  std::vector<TensorType> types;  // inputs, then outputs
+  std::vector<Location> locations;
+  std::int64_t workspace_offset = 0, workspace_bytes = 0;
+  std::int64_t flops = 0, bytes = 0;
+  Problem problem() const;
+};
+
+// A graph output that is no step's own result: an input, a constant, or a value already given out.
+struct Copy {
+  Location from;
+  int output;
+};
+
+// A constant operand and what keeps its memory alive.
+struct FrozenTensor {
+  Tensor tensor;
+  std::shared_ptr<const void> owner;
+};
+
+class Plan {
+ public:
+  // `inputs` and `outputs` match the graph's in number, type and order. Nothing is allocated from the second call on.
+  // `nanoseconds`, when given, receives one duration per step.
+  void run(std::span<const Tensor> inputs, std::span<const Tensor> outputs, std::int64_t* nanoseconds = nullptr) const;
+
+  bool is_stale() const;
+  const std::vector<Step>& steps() const { return steps_; }
+  const std::vector<TensorType>& input_types() const { return input_types_; }
+  const std::vector<TensorType>& output_types() const { return output_types_; }
+  std::int64_t arena_bytes() const { return arena_bytes_; }
+  std::int64_t constant_bytes() const;
+
+ private:
+  friend std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, ConstantCache* cache);
+
+  // The mutable part of one run; kept for the next.
+  struct Execution {
+    explicit Execution(const Plan& plan);
+    Buffer arena;
+    std::vector<Tensor> operands;  // of all steps, in order
+  };
+  void take_steps(const Graph& graph);
+  std::unique_ptr<Execution> take_execution() const;
+  char* address(const Location& where, const Execution& execution, std::span<const Tensor> inputs,
+                std::span<const Tensor> outputs) const;
+
+  std::vector<Step> steps_;
+  std::vector<Copy> copies_;
+  std::vector<FrozenTensor> constants_;
+  std::vector<std::pair<std::shared_ptr<Variable>, std::uint64_t>> frozen_;  // with the version folded in
+  std::vector<TensorType> input_types_, output_types_;
+  std::int64_t arena_bytes_ = 0;
+
+  mutable std::mutex mutex_;
+  mutable std::vector<std::unique_ptr<Execution>> idle_;
+};
+
+// model -> graph -> [passes] -> plan. The list of passes is in compile.cpp.
+std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, ConstantCache* cache);
+
+}  // namespace fastcnn

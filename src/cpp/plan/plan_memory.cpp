@@ -1,0 +1,206 @@
+#include <algorithm>
+
+#include "ops/rooms.h"
+#include "plan/stages.h"
+
+namespace fastcnn {
+namespace {
+
+// A stretch of memory that one or several values share (a value, its views, results written over it, operands of a
+// concatenation inside its result). Lives from step `first` to step `last`.
+struct Storage {
+  Place place = Place::Arena;
+  int index = 0;
+  std::int64_t bytes = 0;
+  int first = 0, last = -1;
+  std::int64_t offset = -1;
+};
+
+class Planner {
+ public:
+  Planner(const Graph& graph, std::span<const std::int64_t> workspace_bytes, std::span<const int> constant_index)
+      : graph_(graph),
+        constant_index_(constant_index),
+        home_(static_cast<std::size_t>(graph.num_values()), {-1, 0}),
+        last_use_(home_.size(), -1) {
+    find_last_uses();
+    place_external_values();
+    place_outputs();
+    for (int i = 0; i < num_nodes(); ++i) place_results(i);
+    extend_lifetimes();
+    plan_.workspaces.resize(static_cast<std::size_t>(num_nodes()), 0);
+    assign_offsets(workspace_bytes);
+    finish();
+  }
+
+  MemoryPlan take() { return std::move(plan_); }
+
+ private:
+  struct Home {
+    int storage;
+    std::int64_t offset;
+  };
+
+  int num_nodes() const { return static_cast<int>(graph_.nodes().size()); }
+  const Node& node(int i) const { return graph_.nodes()[static_cast<std::size_t>(i)]; }
+  Home& home(ValueId id) { return home_[static_cast<std::size_t>(id)]; }
+  Storage& storage(ValueId id) { return storages_[static_cast<std::size_t>(home(id).storage)]; }
+  int& last_use(ValueId id) { return last_use_[static_cast<std::size_t>(id)]; }
+  std::int64_t bytes(ValueId id) const { return graph_.value(id).type.bytes(); }
+
+  void new_storage(ValueId id, Place place, int index, int first) {
+    home(id) = {static_cast<int>(storages_.size()), 0};
+    storages_.push_back({place, index, bytes(id), first, first, -1});
+  }
+
+  void find_last_uses() {
+    for (int i = 0; i < num_nodes(); ++i)
+      for (const ValueId id : node(i).inputs) last_use(id) = i;
+    for (const ValueId id : graph_.outputs()) last_use(id) = num_nodes();
+  }
+
+  void place_external_values() {
+    for (ValueId id = 0; id < graph_.num_values(); ++id) {
+      const Value& v = graph_.value(id);
+      if (v.source == Source::Input) new_storage(id, Place::Input, v.index, -1);
+      if (graph_.is_constant(id)) new_storage(id, Place::Constant, constant_index_[static_cast<std::size_t>(id)], -1);
+    }
+  }
+
+  // The producer of a graph output writes into the caller's array, except where the value is a view or is asked for
+  // twice.
+  void place_outputs() {
+    for (int k = 0; k < static_cast<int>(graph_.outputs().size()); ++k) {
+      const ValueId id = graph_.outputs()[static_cast<std::size_t>(k)];
+      const Node* producer = graph_.producer(id);
+      if (home(id).storage < 0 && producer != nullptr && !producer->op->is_view) new_storage(id, Place::Output, k, -1);
+    }
+  }
+
+  void place_results(int i) {
+    const Node& n = node(i);
+    for (const ValueId out : n.outputs) {
+      if (home(out).storage < 0) {
+        if (n.op->is_view || can_overwrite(n, out, i)) {
+          home(out) = home(n.inputs[0]);
+          continue;
+        }
+        new_storage(out, Place::Arena, 0, i);
+      }
+      if (n.op->name == std::string_view("concat")) move_operands_into(n, out);
+    }
+  }
+
+  // The first operand's memory may take the result if this is its last use under any name.
+  bool can_overwrite(const Node& n, ValueId out, int i) {
+    if (!n.op->in_place || n.outputs.size() != 1) return false;
+    const ValueId in = n.inputs[0];
+    if (storage(in).place != Place::Arena || bytes(in) != bytes(out) || storage(in).bytes != bytes(in)) return false;
+    for (std::size_t k = 1; k < n.inputs.size(); ++k)
+      if (home(n.inputs[k]).storage == home(in).storage) return false;
+    for (ValueId id = 0; id < graph_.num_values(); ++id)
+      if (home(id).storage == home(in).storage && last_use(id) > i) return false;
+    return true;
+  }
+
+  // A concatenation whose result holds its operands one after the other (nothing but ones before its axis): they are
+  // produced in their place. Operands that are views, outputs, shared or already placed stay and are copied.
+  void move_operands_into(const Node& n, ValueId out) {
+    const Shape& shape = graph_.value(out).type.shape;
+    std::int64_t total = 0;
+    for (const ValueId id : n.inputs) total += bytes(id);
+    if (total != bytes(out) || !contiguous_parts(n, shape)) return;
+    std::int64_t offset = 0;
+    for (const ValueId id : n.inputs) {
+      const bool own = storage(id).place == Place::Arena && storage(id).bytes == bytes(id) && home(id).offset == 0 &&
+                       offset % kAlignment == 0 && home(id).storage != home(out).storage;
+      if (own) {
+        const int old = home(id).storage;
+        storage(out).first = std::min(storage(out).first, storage(id).first);
+        for (Home& h : home_)
+          if (h.storage == old) h = {home(out).storage, offset};
+      }
+      offset += bytes(id);
+    }
+  }
+
+  bool contiguous_parts(const Node& n, const Shape& out) const {
+    int axis = 0;
+    const Shape& first = graph_.value(n.inputs[0]).type.shape;
+    while (axis < out.rank && first[axis] == out[axis]) ++axis;
+    return out.product(0, axis) == 1;
+  }
+
+  void extend_lifetimes() {
+    for (ValueId id = 0; id < graph_.num_values(); ++id)
+      if (home(id).storage >= 0) storage(id).last = std::max(storage(id).last, last_use(id));
+  }
+
+  // Largest first, each at the lowest offset that is free for its whole life.
+  void assign_offsets(std::span<const std::int64_t> workspace_bytes) {
+    std::vector<std::pair<Storage, int>> blocks;  // with the storage's index, or ~node for a workspace
+    for (int s = 0; s < static_cast<int>(storages_.size()); ++s) {
+      const Storage& st = storages_[static_cast<std::size_t>(s)];
+      if (st.place == Place::Arena && is_used(s)) blocks.emplace_back(st, s);
+    }
+    for (int i = 0; i < num_nodes(); ++i)
+      if (const std::int64_t b = workspace_bytes[static_cast<std::size_t>(i)]; b > 0)
+        blocks.emplace_back(Storage{Place::Arena, 0, b, i, i, -1}, ~i);
+    std::stable_sort(blocks.begin(), blocks.end(),
+                     [](const auto& a, const auto& b) { return a.first.bytes > b.first.bytes; });
+
+    std::vector<const Storage*> placed;  // by offset
+    for (auto& [block, owner] : blocks) {
+      std::int64_t offset = 0;
+      for (const Storage* p : placed) {
+        const bool together = p->first <= block.last && block.first <= p->last;
+        if (!together) continue;
+        if (offset + block.bytes <= p->offset) break;
+        offset = std::max(offset, round_up(p->offset + p->bytes, kAlignment));
+      }
+      block.offset = offset;
+      plan_.arena_bytes = std::max(plan_.arena_bytes, offset + block.bytes);
+      placed.insert(std::upper_bound(placed.begin(), placed.end(), &block,
+                                     [](const Storage* a, const Storage* b) { return a->offset < b->offset; }),
+                    &block);
+      if (owner >= 0)
+        storages_[static_cast<std::size_t>(owner)].offset = offset;
+      else
+        plan_.workspaces[static_cast<std::size_t>(~owner)] = offset;
+    }
+  }
+
+  bool is_used(int s) const {
+    return std::any_of(home_.begin(), home_.end(), [&](const Home& h) { return h.storage == s; });
+  }
+
+  void finish() {
+    plan_.values.resize(home_.size());
+    for (ValueId id = 0; id < graph_.num_values(); ++id) {
+      if (home(id).storage < 0) continue;
+      const Storage& s = storage(id);
+      const std::int64_t base = s.place == Place::Arena ? s.offset : 0;
+      plan_.values[static_cast<std::size_t>(id)] = {s.place, s.index, base + home(id).offset};
+    }
+    for (int k = 0; k < static_cast<int>(graph_.outputs().size()); ++k) {
+      const Location& at = plan_.values[static_cast<std::size_t>(graph_.outputs()[static_cast<std::size_t>(k)])];
+      if (at.place != Place::Output || at.index != k) plan_.copies.push_back({at, k});
+    }
+  }
+
+  const Graph& graph_;
+  std::span<const int> constant_index_;
+  std::vector<Home> home_;
+  std::vector<int> last_use_;
+  std::vector<Storage> storages_;
+  MemoryPlan plan_;
+};
+
+}  // namespace
+
+MemoryPlan plan_memory(const Graph& graph, std::span<const std::int64_t> workspace_bytes,
+                       std::span<const int> constant_index) {
+  return Planner(graph, workspace_bytes, constant_index).take();
+}
+
+}  // namespace fastcnn
