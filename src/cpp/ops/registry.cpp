@@ -9,7 +9,9 @@ std::span<const Op* const> all_ops() {
       // activation
       // batch_norm
       // binary
-      // boxes
+      &box_iou_op,
+      &nms_op,
+      &soft_nms_op,  // boxes
       // concat
       // conv2d
       // conv2d_transpose

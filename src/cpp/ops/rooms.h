@@ -9,7 +9,7 @@ struct Op;
 // activation
 // batch_norm
 // binary
-// boxes
+extern const Op box_iou_op, nms_op, soft_nms_op;  // boxes
 // concat
 // conv2d
 // conv2d_transpose
