@@ -6,12 +6,13 @@ namespace fastcnn {
 
 struct Op;
 
+// clang-format off: one line a room
 extern const Op activation_op, unary_op;  // activation
 extern const Op batch_norm_op, batch_norm_scale_shift_op, scale_shift_op;  // batch_norm
 extern const Op add_op, sub_op, mul_op, div_op, maximum_op, minimum_op, prelu_op;  // binary
-// boxes
+extern const Op box_iou_op, nms_op, soft_nms_op;  // boxes
 extern const Op concat_op;  // concat
-// conv2d
+extern const Op conv2d_op;  // conv2d
 // conv2d_transpose
 // dense
 extern const Op depthwise_conv2d_op;  // depthwise_conv2d
@@ -27,5 +28,6 @@ extern const Op slice_op;  // slice
 extern const Op softmax_op, log_softmax_op;  // softmax
 extern const Op space_to_depth_op, depth_to_space_op;  // space_depth
 extern const Op transpose_op;  // transpose
+// clang-format on
 
 }  // namespace fastcnn
