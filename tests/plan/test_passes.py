@@ -86,16 +86,14 @@ def test_only_a_border_of_zeros_folds_into_the_convolution(
 ) -> None:
     net = Net()
     x = net.input(1, 7, 6, 3)
-    pads = {"before": [0, 2, 1, 0], "after": [0, 1, 3, 0], "mode": mode, "value": float(value)}
+    pads = {"pads": [0, 0, 2, 1, 1, 3, 0, 0], "mode": mode, "value": float(value)}
     y = net.conv(net.add("pad", x, **pads), 4, padding="valid", strides=2)
     assert ops_of(assert_same_as_described(net, y)) == (["conv2d"] if folds else ["pad", "conv2d"])
 
 
 def test_a_padded_channel_axis_does_not_fold() -> None:
     net = Net()
-    x = net.add(
-        "pad", net.input(1, 4, 4, 3), before=[0, 1, 1, 1], after=[0, 1, 1, 0], mode="constant"
-    )
+    x = net.add("pad", net.input(1, 4, 4, 3), pads=[0, 0, 1, 1, 1, 1, 1, 0], mode="constant")
     assert ops_of(assert_same_as_described(net, net.conv(x, 4, padding="valid"))) == [
         "pad",
         "conv2d",

@@ -76,11 +76,11 @@ def test_the_second_run_allocates_nothing() -> None:
     outputs = plan.run(inputs)
     plan.run(inputs, outputs)
     before = libc.mallinfo2()
-    for _ in range(50):
+    for _ in range(500):
         plan.run(inputs, outputs)
     after = libc.mallinfo2()
     assert after.hblkhd == before.hblkhd
-    assert after.uordblks - before.uordblks < 4096  # Python's own small change
+    assert after.uordblks - before.uordblks < 500 * 32  # Python's own small change, not per run
 
 
 def test_plans_of_other_shapes_share_packed_weights() -> None:

@@ -7,12 +7,10 @@ namespace fastcnn {
 std::span<const Op* const> all_ops() {
   // clang-format off: one line a room
   static const Op* const ops[] = {
-      &box_iou_op,
-      &nms_op,
       &activation_op, &unary_op,  // activation
       &batch_norm_op, &batch_norm_scale_shift_op, &scale_shift_op,  // batch_norm
       &add_op, &sub_op, &mul_op, &div_op, &maximum_op, &minimum_op, &prelu_op,  // binary
-      &soft_nms_op,  // boxes
+      &box_iou_op, &nms_op, &soft_nms_op,  // boxes
       &concat_op,  // concat
       &conv2d_op,  // conv2d
       // conv2d_transpose
