@@ -1,9 +1,8 @@
-"""The compiled core: a graph is described through it, compiled to a plan, and run without Python."""
+"""The compiled core: a graph is described, compiled to a plan, and run without Python."""
 
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -64,7 +63,9 @@ class Plan:
     output_types: list[tuple[tuple[int, ...], str]]
     arena_bytes: int
     constant_bytes: int
-    def run(self, inputs: Sequence[Array], outputs: Sequence[Array] | None = None) -> list[Array]: ...
+    def run(
+        self, inputs: Sequence[Array], outputs: Sequence[Array] | None = None
+    ) -> list[Array]: ...
     def profile(self, inputs: Sequence[Array]) -> list[int]:
         """Run once and return each step's nanoseconds."""
     def steps(self) -> list[PlanStep]: ...

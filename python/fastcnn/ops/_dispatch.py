@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:
     Parameters
     ----------
     x : array-like
-        Anything with ``__dlpack__``, ``__array_interface__`` or ``__array__``, numbers, nested lists.
+        Anything with ``__dlpack__``, ``__array_interface__`` or ``__array__``; nested lists.
     dtype : str or None
         The dtype wanted; real numbers of any other kind are converted. None keeps the dtype.
 
@@ -58,7 +58,7 @@ class _PlanCache:
         self._plans: OrderedDict[Any, _C.Plan] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Any, make: Any) -> _C.Plan:
+    def get(self, key: Any, make: Callable[[], _C.Plan]) -> _C.Plan:
         with self._lock:
             plan = self._plans.get(key)
             if plan is not None:
@@ -133,7 +133,9 @@ def apply_op(
     symbolic operands make of it.
     """
     attrs = {k: v for k, v in attrs.items() if v is not None}
-    per_input = [dtypes] * len(inputs) if dtypes is None or isinstance(dtypes, str) else list(dtypes)
+    per_input = (
+        [dtypes] * len(inputs) if dtypes is None or isinstance(dtypes, str) else list(dtypes)
+    )
     present = [(x, d) for x, d in zip(inputs, per_input, strict=True) if x is not None]
     for x, _ in present:
         if hasattr(x, "__fastcnn_apply__"):

@@ -1,0 +1,60 @@
+"""Files: weights and pictures.
+
+The functions are imported on first use, so that ``import fastcnn`` stays fast and optional
+packages are asked for only where they are needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastcnn.io.atomic import atomic_write
+    from fastcnn.io.images import load_image, save_image
+    from fastcnn.io.resize import center_crop, resize_image
+    from fastcnn.io.safetensors_files import (
+        load_safetensors,
+        load_safetensors_metadata,
+        save_safetensors,
+    )
+    from fastcnn.io.torch_files import load_torch
+    from fastcnn.io.weights import load_weights_file
+
+__all__ = [
+    "atomic_write",
+    "center_crop",
+    "load_image",
+    "load_safetensors",
+    "load_safetensors_metadata",
+    "load_torch",
+    "load_weights_file",
+    "resize_image",
+    "save_image",
+    "save_safetensors",
+]
+
+_MODULES = {
+    "atomic_write": "atomic",
+    "center_crop": "resize",
+    "load_image": "images",
+    "load_safetensors": "safetensors_files",
+    "load_safetensors_metadata": "safetensors_files",
+    "load_torch": "torch_files",
+    "load_weights_file": "weights",
+    "resize_image": "resize",
+    "save_image": "images",
+    "save_safetensors": "safetensors_files",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,69 @@
+// activation: the contract of element-wise functions of one operand.
+//
+//   activation   y = act(x), the kinds of an Epilogue (core/epilogue.h)
+//   unary        y = f(x), the kinds of Unary
+//
+//   relu          max(x, 0)                    sigmoid       1 / (1 + e^-x)
+//   relu6         min(max(x, 0), 6)            hard_sigmoid  relu6(x + 3) / 6
+//   leaky_relu    x < 0 ? alpha x : x          silu          x sigmoid(x)
+//   elu           x < 0 ? alpha (e^x - 1) : x  hard_swish    x hard_sigmoid(x)
+//   softplus      log(1 + e^x)                 mish          x tanh(softplus(x))
+//   gelu          x Phi(x), Phi the normal distribution function; gelu_tanh: its approximation by tanh
+//   clip          min(max(x, lo), hi)          rsqrt         1 / sqrt(x)
+//
+// Corner cases, the same for every kernel:
+//   - NaN stays NaN, in clip too;
+//   - formulas are taken at their word where infinity meets zero: silu, hard_swish, gelu and mish of -inf are NaN;
+//   - denormal operands count as what they are; denormal results are rounded, not flushed.
+#pragma once
+
+#include "core/epilogue.h"
+#include "ops/problem.h"
+
+namespace fastcnn {
+
+struct ActivationParams {
+  Activation kind = Activation::Linear;
+  float alpha = 0.0f;  // slope of leaky_relu, scale of elu
+};
+
+enum class Unary : std::int32_t {
+  Exp,
+  Log,
+  Sqrt,
+  Rsqrt,
+  Square,
+  Abs,
+  Negative,
+  Reciprocal,
+  Clip,
+  Softplus,
+  Gelu,
+  GeluTanh,
+  Mish
+};
+
+struct UnaryParams {
+  Unary kind = Unary::Exp;
+  float lo = 0.0f, hi = 0.0f;  // the bounds of clip
+};
+
+#define FC_ACTIVATION_KERNELS              \
+  void activation(const KernelArgs& args); \
+  void unary(const KernelArgs& args);
+
+namespace ref {
+FC_ACTIVATION_KERNELS
+float activate(Activation kind, float x, float alpha);  // for the reference kernels of rooms with an Epilogue
+}  // namespace ref
+#if FC_X86
+namespace avx2 {
+FC_ACTIVATION_KERNELS
+}
+namespace avx512 {
+FC_ACTIVATION_KERNELS
+}
+#endif
+#undef FC_ACTIVATION_KERNELS
+
+}  // namespace fastcnn

@@ -1,0 +1,100 @@
+#include "ops/binary/binary.h"
+
+#include <algorithm>
+
+#include "ops/epilogue_attrs.h"
+#include "ops/op.h"
+#include "ops/rooms.h"
+
+namespace fastcnn {
+namespace {
+
+// ---- parameters and shapes ------------------------------------------------------------------
+
+Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
+  Shape y;
+  y.rank = std::max(a.rank, b.rank);
+  for (int i = 1; i <= y.rank; ++i) {
+    const std::int64_t size_a = i <= a.rank ? a[a.rank - i] : 1, size_b = i <= b.rank ? b[b.rank - i] : 1;
+    require(size_a == size_b || size_a == 1 || size_b == 1, ErrorKind::Shape, op, ": shapes ", a, " and ", b,
+            " cannot be broadcast together: axes must be equal or 1, counted from the last");
+    y[y.rank - i] = size_a == 1 ? size_b : size_a;
+  }
+  return y;
+}
+
+Params parse_binary(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 2, 2);
+  require_f32(attrs.op(), inputs);
+  broadcast_shape(attrs.op(), inputs[0].shape, inputs[1].shape);  // here, where the op's name is known
+  BinaryParams p;
+  p.epilogue.activation = parse_activation(attrs, p.epilogue.alpha);
+  return Params(p);
+}
+
+std::vector<TensorType> infer_binary(const Params&, std::span<const TensorType> inputs) {
+  require_f32("binary", inputs);
+  return {f32(broadcast_shape("binary", inputs[0].shape, inputs[1].shape))};
+}
+
+Epilogue& binary_epilogue(Params& params) { return const_cast<Epilogue&>(params.as<BinaryParams>().epilogue); }
+
+Params parse_prelu(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 2, 2);
+  return Params(BinaryParams{});
+}
+
+std::vector<TensorType> infer_prelu(const Params&, std::span<const TensorType> inputs) {
+  require_f32("prelu", inputs);
+  const Shape &x = inputs[0].shape, &alpha = inputs[1].shape;
+  require(broadcast_shape("prelu", x, alpha) == x, ErrorKind::Shape, "prelu: alpha of shape ", alpha,
+          " must broadcast to x's shape ", x);
+  return {inputs[0]};
+}
+
+// ---- the kernel tables: best first, ref last ------------------------------------------------
+
+constexpr KernelInfo kAddKernels[] = {
+    {.name = "add_f32_ref", .run = ref::add},
+};
+constexpr KernelInfo kSubKernels[] = {
+    {.name = "sub_f32_ref", .run = ref::sub},
+};
+constexpr KernelInfo kMulKernels[] = {
+    {.name = "mul_f32_ref", .run = ref::mul},
+};
+constexpr KernelInfo kDivKernels[] = {
+    {.name = "div_f32_ref", .run = ref::div},
+};
+constexpr KernelInfo kMaximumKernels[] = {
+    {.name = "maximum_f32_ref", .run = ref::maximum},
+};
+constexpr KernelInfo kMinimumKernels[] = {
+    {.name = "minimum_f32_ref", .run = ref::minimum},
+};
+constexpr KernelInfo kPreluKernels[] = {
+    {.name = "prelu_f32_ref", .run = ref::prelu},
+};
+
+constexpr Op binary_op(const char* name, std::span<const KernelInfo> kernels) {
+  return {.name = name,
+          .parse = parse_binary,
+          .infer = infer_binary,
+          .kernels = kernels,
+          .epilogue = binary_epilogue,
+          .num_operands = 2,
+          .in_place = true};
+}
+
+}  // namespace
+
+const Op add_op = binary_op("add", kAddKernels);
+const Op sub_op = binary_op("sub", kSubKernels);
+const Op mul_op = binary_op("mul", kMulKernels);
+const Op div_op = binary_op("div", kDivKernels);
+const Op maximum_op = binary_op("maximum", kMaximumKernels);
+const Op minimum_op = binary_op("minimum", kMinimumKernels);
+const Op prelu_op{
+    .name = "prelu", .parse = parse_prelu, .infer = infer_prelu, .kernels = kPreluKernels, .in_place = true};
+
+}  // namespace fastcnn

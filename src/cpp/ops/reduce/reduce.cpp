@@ -1,0 +1,89 @@
+#include "ops/reduce/reduce.h"
+
+#include "ops/op.h"
+#include "ops/rooms.h"
+
+namespace fastcnn {
+namespace {
+
+// ---- parameters and shapes ------------------------------------------------------------------
+
+Params parse_reduce(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 1, 1);
+  const Shape& x = inputs[0].shape;
+  ReduceParams p;
+  p.keepdims = attrs.boolean("keepdims", false);
+  if (attrs.has("axis")) {
+    for (const std::int64_t axis : attrs.integers("axis", {})) {
+      require(axis >= -x.rank && axis < x.rank, ErrorKind::Config, attrs.op(), ": axis ", axis,
+              " is outside an array of shape ", x);
+      const std::int32_t bit = 1 << (axis < 0 ? axis + x.rank : axis);
+      require((p.axes & bit) == 0, ErrorKind::Config, attrs.op(), ": axis ", axis, " is named twice");
+      p.axes |= bit;
+    }
+  } else {
+    p.axes = (1 << x.rank) - 1;
+  }
+  return Params(p);
+}
+
+Shape reduced_shape(const ReduceParams& p, const Shape& x) {
+  Shape y;
+  for (int i = 0; i < x.rank; ++i) {
+    const bool reduced = (p.axes >> i) & 1;
+    if (!reduced || p.keepdims) y.push_back(reduced ? 1 : x[i]);
+  }
+  return y;
+}
+
+std::vector<TensorType> infer_reduce(const Params& params, std::span<const TensorType> inputs) {
+  require_f32("reduce", inputs);
+  return {f32(reduced_shape(params.as<ReduceParams>(), inputs[0].shape))};
+}
+
+void require_cells(const ReduceParams& p, const Shape& x) {
+  for (int i = 0; i < x.rank; ++i)
+    require(x[i] > 0 || !((p.axes >> i) & 1), ErrorKind::Shape, "reduce: the maximum or minimum over axis ", i,
+            " of an array of shape ", x, " is that of nothing");
+}
+
+std::vector<TensorType> infer_extremum(const Params& params, std::span<const TensorType> inputs) {
+  require_cells(params.as<ReduceParams>(), inputs[0].shape);
+  return infer_reduce(params, inputs);
+}
+
+std::vector<TensorType> infer_argmax(const Params& params, std::span<const TensorType> inputs) {
+  return {{DType::I64, infer_extremum(params, inputs)[0].shape}};
+}
+
+// ---- the kernel tables: best first, ref last ------------------------------------------------
+
+constexpr KernelInfo kSumKernels[] = {
+    {.name = "reduce_sum_f32_ref", .run = ref::reduce_sum},
+};
+constexpr KernelInfo kMeanKernels[] = {
+    {.name = "reduce_mean_f32_ref", .run = ref::reduce_mean},
+};
+constexpr KernelInfo kMaxKernels[] = {
+    {.name = "reduce_max_f32_ref", .run = ref::reduce_max},
+};
+constexpr KernelInfo kMinKernels[] = {
+    {.name = "reduce_min_f32_ref", .run = ref::reduce_min},
+};
+constexpr KernelInfo kProdKernels[] = {
+    {.name = "reduce_prod_f32_ref", .run = ref::reduce_prod},
+};
+constexpr KernelInfo kArgmaxKernels[] = {
+    {.name = "argmax_f32_ref", .run = ref::argmax},
+};
+
+}  // namespace
+
+const Op reduce_sum_op{.name = "reduce_sum", .parse = parse_reduce, .infer = infer_reduce, .kernels = kSumKernels};
+const Op reduce_mean_op{.name = "reduce_mean", .parse = parse_reduce, .infer = infer_reduce, .kernels = kMeanKernels};
+const Op reduce_max_op{.name = "reduce_max", .parse = parse_reduce, .infer = infer_extremum, .kernels = kMaxKernels};
+const Op reduce_min_op{.name = "reduce_min", .parse = parse_reduce, .infer = infer_extremum, .kernels = kMinKernels};
+const Op reduce_prod_op{.name = "reduce_prod", .parse = parse_reduce, .infer = infer_reduce, .kernels = kProdKernels};
+const Op argmax_op{.name = "argmax", .parse = parse_reduce, .infer = infer_argmax, .kernels = kArgmaxKernels};
+
+}  // namespace fastcnn

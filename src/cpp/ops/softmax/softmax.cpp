@@ -1,0 +1,41 @@
+#include "ops/softmax/softmax.h"
+
+#include "ops/op.h"
+#include "ops/rooms.h"
+
+namespace fastcnn {
+namespace {
+
+Params parse_softmax(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 1, 1);
+  const std::int64_t rank = inputs[0].shape.rank, axis = attrs.integer("axis", -1);
+  require(axis >= -rank && axis < rank, ErrorKind::Config, attrs.op(), ": axis ", axis,
+          " is outside an array of shape ", inputs[0].shape);
+  SoftmaxParams p;
+  p.axis = static_cast<std::int32_t>(axis < 0 ? axis + rank : axis);
+  return Params(p);
+}
+
+std::vector<TensorType> infer_softmax(const Params&, std::span<const TensorType> inputs) {
+  require_f32("softmax", inputs);
+  return {inputs[0]};
+}
+
+constexpr KernelInfo kSoftmaxKernels[] = {
+    {.name = "softmax_f32_ref", .run = ref::softmax},
+};
+constexpr KernelInfo kLogSoftmaxKernels[] = {
+    {.name = "log_softmax_f32_ref", .run = ref::log_softmax},
+};
+
+}  // namespace
+
+const Op softmax_op{
+    .name = "softmax", .parse = parse_softmax, .infer = infer_softmax, .kernels = kSoftmaxKernels, .in_place = true};
+const Op log_softmax_op{.name = "log_softmax",
+                        .parse = parse_softmax,
+                        .infer = infer_softmax,
+                        .kernels = kLogSoftmaxKernels,
+                        .in_place = true};
+
+}  // namespace fastcnn
