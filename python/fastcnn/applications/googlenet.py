@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from fastcnn import layers, ops
+from fastcnn import layers
 from fastcnn.applications._application import Tensor, application, average_and_classify
 from fastcnn.applications.imagenet import decode_predictions, preprocess_input
 
@@ -41,9 +41,9 @@ def _halve(x: Tensor, name: str) -> Tensor:
     return layers.MaxPooling2D(3, strides=2, padding="same", name=name)(x)
 
 
-def _normalize(x: Tensor) -> Tensor:
-    """Divide by what the neighbouring channels answer (Krizhevsky et al., 2012)."""
-    return ops.local_response_norm(x, 5, alpha=1e-4, beta=0.75)
+def _normalize(x: Tensor, name: str) -> Tensor:
+    """Divide by what the neighbouring channels amount to (Krizhevsky et al., 2012)."""
+    return layers.LocalResponseNormalization(5, alpha=1e-4, beta=0.75, name=name)(x)
 
 
 def _inception(x: Tensor, filters: tuple[int, ...], name: str) -> Tensor:
@@ -63,10 +63,10 @@ def _inception(x: Tensor, filters: tuple[int, ...], name: str) -> Tensor:
 def GoogLeNet(x: Tensor) -> Tensor:  # noqa: N802 - in Keras' way
     """Make GoogLeNet: 7.0 million weights."""
     x = _conv(x, 64, 7, strides=2, name="conv1_7x7_s2")
-    x = _normalize(_halve(x, "pool1_3x3_s2"))
+    x = _normalize(_halve(x, "pool1_3x3_s2"), "pool1_norm1")
     x = _conv(x, 64, 1, name="conv2_3x3_reduce")
     x = _conv(x, 192, 3, name="conv2_3x3")
-    x = _halve(_normalize(x), "pool2_3x3_s2")
+    x = _halve(_normalize(x, "conv2_norm2"), "pool2_3x3_s2")
     for name, filters in _INCEPTIONS.items():
         if name in ("4a", "5a"):
             x = _halve(x, f"pool{int(name[0]) - 1}_3x3_s2")

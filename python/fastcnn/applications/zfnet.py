@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastcnn import layers, ops
+from fastcnn import layers
 from fastcnn.applications._application import Tensor, application
 from fastcnn.applications.imagenet import decode_predictions, preprocess_input
 
 __all__ = ["ZFNet", "decode_predictions", "preprocess_input"]
 
 
-def _normalize(x: Tensor) -> Tensor:
+def _normalize(x: Tensor, name: str) -> Tensor:
     """AlexNet's constants; its alpha multiplies the sum of squares, ours their mean."""
-    return ops.local_response_norm(x, 5, alpha=5 * 1e-4, beta=0.75, k=2.0)
+    return layers.LocalResponseNormalization(5, alpha=5 * 1e-4, beta=0.75, k=2.0, name=name)(x)
 
 
 def _top(x: Tensor, classes: int, activation: Any) -> Tensor:
@@ -34,10 +34,10 @@ def ZFNet(x: Tensor) -> Tensor:  # noqa: N802 - in Keras' way
     """Make ZFNet: 62 million weights, of which 59 million are in the top."""
     x = layers.Conv2D(96, 7, strides=2, padding=1, activation="relu", name="conv1")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="pool1")(x)
-    x = _normalize(x)
+    x = _normalize(x, "norm1")
     x = layers.Conv2D(256, 5, strides=2, activation="relu", name="conv2")(x)
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="pool2")(x)
-    x = _normalize(x)
+    x = _normalize(x, "norm2")
     x = layers.Conv2D(384, 3, padding="same", activation="relu", name="conv3")(x)
     x = layers.Conv2D(384, 3, padding="same", activation="relu", name="conv4")(x)
     x = layers.Conv2D(256, 3, padding="same", activation="relu", name="conv5")(x)
