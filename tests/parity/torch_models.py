@@ -1,4 +1,4 @@
-"""The networks of fastcnn once more, in torch: the oracle of parity tests, and a peer in benchmarks.
+"""The networks of fastcnn in torch: the oracle of parity tests, and a peer in benchmarks.
 
 Written from the papers and in torch's ways, not from fastcnn's code. Modules are named so that
 `fastcnn_state` has the names by which fastcnn loads weights; those of ResNet-18 and 34, SqueezeNet
@@ -28,7 +28,7 @@ def fastcnn_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def randomize(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Give weights and statistics random values under which signals keep their size."""
+    """Give weights and statistics random values under which no signal vanishes."""
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(tensor: Tensor, low: float, high: float) -> None:
