@@ -45,4 +45,20 @@ Epilogue parse_epilogue(AttrReader& attrs, int num_inputs, int num_operands) {
   return e;
 }
 
+void require_epilogue_operands(const char* op, const Epilogue& e, std::span<const TensorType> inputs, int num_operands,
+                               const Shape& y) {
+  const int expected = num_operands + e.bias + e.residual, given = static_cast<int>(inputs.size());
+  require(given == expected, ErrorKind::Config, op, ": expected ", expected, " operands, got ", given);
+  if (e.bias) {
+    const Shape& bias = inputs[static_cast<std::size_t>(num_operands)].shape;
+    require(bias.rank == 1 && bias[0] == y.back(), ErrorKind::Shape, op, ": expected a bias of shape (", y.back(),
+            ",), got shape ", bias);
+  }
+  if (e.residual) {
+    const Shape& residual = inputs[static_cast<std::size_t>(num_operands + e.bias)].shape;
+    require(residual == y, ErrorKind::Shape, op, ": expected a residual of the result's shape ", y, ", got shape ",
+            residual);
+  }
+}
+
 }  // namespace fastcnn

@@ -1,11 +1,15 @@
 // Reads an Epilogue (core/epilogue.h) from attributes: `activation`, its `alpha`, and which extra operands there are.
 #pragma once
 
+#include <span>
+
 #include "core/epilogue.h"
 
 namespace fastcnn {
 
 class AttrReader;
+struct Shape;
+struct TensorType;
 
 const char* activation_name(Activation kind);  // "leaky_relu", Keras' names
 
@@ -16,5 +20,10 @@ Activation parse_activation(AttrReader& attrs, float& alpha);
 // The activation, and the operands after the op's own `num_operands`: bias, then residual. Two extra operands are both;
 // a single one is the bias unless `has_bias` = False or `has_residual` = True says that it is the residual.
 Epilogue parse_epilogue(AttrReader& attrs, int num_inputs, int num_operands);
+
+// For infer functions: that the operands after the op's own are what the Epilogue says, a bias of one number a channel of
+// the result `y` and a residual of its shape.
+void require_epilogue_operands(const char* op, const Epilogue& epilogue, std::span<const TensorType> inputs,
+                               int num_operands, const Shape& y);
 
 }  // namespace fastcnn

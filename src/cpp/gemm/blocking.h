@@ -1,0 +1,33 @@
+// All blocking numbers of the matrix-product engine. The loops that use them are in gemm.cpp, the registers are counted
+// in gemm_simd.inl.
+#pragma once
+
+#include "core/base.h"
+
+namespace fastcnn::gemm {
+
+// The largest micro-tile of an instruction set: `rows` x (`vectors` * `width`) floats of the result.
+struct Blocking {
+  int rows, vectors, width;
+};
+
+inline constexpr Blocking kAvx512Blocking{.rows = 7, .vectors = 4, .width = 16};
+inline constexpr Blocking kAvx2Blocking{.rows = 6, .vectors = 2, .width = 8};
+inline constexpr int kMaxTileRows = 7;
+inline constexpr int kMaxTileVectors = 4;
+
+// A panel of packed B is swept once per micro-tile of rows, so what is swept must stay in L2 beside the rows of A.
+// Longer sums are cut, and the partial result waits in C.
+inline constexpr std::int64_t kPanelBytes = 768 * 1024;
+
+// All of B stays in L2 when it is smaller than this: then a task takes its rows through all panels at once and reads A
+// from L1.
+inline constexpr std::int64_t kResidentBytes = 256 * 1024;
+
+// A task should be worth handing to a thread (multiply-adds), and there should be enough of them for a large machine.
+inline constexpr std::int64_t kTaskWork = std::int64_t{1} << 20;
+inline constexpr std::int64_t kTasks = 96;
+// Fewer tiles than this per task would fetch the panel of B from L3 for too little work.
+inline constexpr std::int64_t kTaskTiles = 4;
+
+}  // namespace fastcnn::gemm

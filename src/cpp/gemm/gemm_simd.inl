@@ -1,0 +1,138 @@
+// Computes   a micro-tile of C = act(A B + bias + residual): rows x (vectors * width) floats (the contract: tile.h).
+// Layout     A: a pointer per row and tap into the picture itself (an "indirect" GEMM: no im2col, no packing of A);
+//            B: a panel packed by gemm.cpp, read front to back; C: rows anywhere.
+// Tile       AVX-512 7 x 64: 28 accumulators + 2 of B + 1 broadcast of A = 31 of 32 registers: the columns are taken
+//            in two halves, so each element of A is broadcast twice: 18 loads for 28 multiply-adds.
+//            AVX2 6 x 16: 12 accumulators + 2 + 1 = 15 of 16: 8 loads for 12 multiply-adds.
+// Why        both units start a multiply-add each cycle and two loads are served beside them, so the loads must be
+//            fewer than the multiply-adds; 4 cycles of latency want at least 8 accumulators. Seven rows divide the
+//            pictures of ImageNet networks (224, 112, 56, 28, 14, 7), and a tile that is one row of a 7 x 7 picture
+//            may leave out the taps above and below it.
+// Needs      nothing: fewer rows and fewer columns are instances of their own, the last columns are masked.
+// Accuracy   one chain of fused multiply-adds an element: |error| <= K eps sum |a b|.
+// Source     M. Dukhan, The Indirect Convolution Algorithm, 2019; K. Goto and R. van de Geijn, Anatomy of
+//            High-Performance Matrix Multiplication, 2008.
+#include "gemm/tile.h"
+#include "simd/math.inl"
+
+namespace fastcnn::gemm::FC_SIMD {
+namespace {
+
+using namespace fastcnn::FC_SIMD;
+
+template <int rows, int vectors>
+struct Accumulators {
+  F32 v[rows][vectors];
+};
+
+// Calls body(r, v) for every register of the tile, unrolled so that the tile stays in registers.
+template <int rows, int vectors, class Body>
+FC_INLINE void each(const Body& body) {
+#pragma GCC unroll 8
+  for (int v = 0; v < vectors; ++v)
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) body(r, v);
+}
+
+template <int rows, int vectors>
+FC_INLINE void multiply_add(const Tile& t, Accumulators<rows, vectors>& acc) {
+  constexpr int kWidth = F32::width;
+  // Vectors of B held at once: as many as the registers left over by the accumulators allow.
+  constexpr int kHeld = rows * vectors + vectors + 1 <= F32::registers ? vectors : 2;
+  static_assert(vectors % kHeld == 0 && rows * vectors + kHeld + 1 <= F32::registers);
+  const float* b = t.b;
+  const float* prefetch = t.prefetch;
+  for (std::int64_t tap = 0; tap < t.taps; ++tap) {
+    const float* a[rows];
+    for (int r = 0; r < rows; ++r) a[r] = t.a[tap * rows + r];
+    std::int64_t offset = 0;
+    for (std::int64_t k = t.depth; k > 0; --k) {
+#pragma GCC unroll 4
+      for (int held = 0; held < vectors; held += kHeld) {
+        F32 bv[kHeld];
+        for (int v = 0; v < kHeld; ++v) bv[v] = load(b + (held + v) * kWidth);
+        // Hides from the compiler that the second half reads the same floats of A: keeping them costs registers.
+        if (held > 0) asm("" : "+r"(offset));
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; ++r) {
+          const F32 av = set(a[r][offset]);
+#pragma GCC unroll 4
+          for (int v = 0; v < kHeld; ++v) acc.v[r][held + v] = fma(av, bv[v], acc.v[r][held + v]);
+        }
+      }
+      _mm_prefetch(reinterpret_cast<const char*>(prefetch), _MM_HINT_T1);
+      prefetch += 64 / sizeof(float);
+      b += vectors * kWidth;
+      offset += t.a_step;
+    }
+  }
+}
+
+// Activations that are more than a clamp run over the stored tile, which is in L1: in registers each would cost its
+// code once per tile size.
+template <Activation kind>
+void activate_stored(const Tile& t, int rows) {
+  for (int r = 0; r < rows; ++r)
+    for (std::int64_t n = 0; n < t.columns; n += F32::width) {
+      float* c = t.c + t.at[r] + n;
+      store(c, activate<kind>(load(c, t.columns - n), t.alpha), t.columns - n);
+    }
+}
+
+void activate_stored(const Tile& t, int rows) {
+  switch (t.activation) {
+    case Activation::Linear:
+    case Activation::Relu:
+    case Activation::Relu6: return;
+    case Activation::LeakyRelu: return activate_stored<Activation::LeakyRelu>(t, rows);
+    case Activation::Elu: return activate_stored<Activation::Elu>(t, rows);
+    case Activation::Sigmoid: return activate_stored<Activation::Sigmoid>(t, rows);
+    case Activation::HardSigmoid: return activate_stored<Activation::HardSigmoid>(t, rows);
+    case Activation::Tanh: return activate_stored<Activation::Tanh>(t, rows);
+    case Activation::Silu: return activate_stored<Activation::Silu>(t, rows);
+    case Activation::HardSwish: return activate_stored<Activation::HardSwish>(t, rows);
+  }
+}
+
+// `whole`: all columns of the tile are there, and nothing needs a mask.
+template <int rows, int vectors, bool whole>
+FC_INLINE void compute(const Tile& t) {
+  constexpr int kWidth = F32::width;
+  const auto load_at = [&](const float* p, int v) {
+    return whole || v + 1 < vectors ? load(p + v * kWidth) : load(p + v * kWidth, t.columns - v * kWidth);
+  };
+  Accumulators<rows, vectors> acc;
+  if (t.accumulate) {
+    each<rows, vectors>([&](int r, int v) { acc.v[r][v] = load_at(t.c + t.at[r], v); });
+  } else {
+    each<rows, vectors>([&](int r, int v) { acc.v[r][v] = zero(); });
+    // The lines of C will be written when the sums are done: own them by then. (Not by each(): GCC takes a lambda that
+    // only prefetches for one that does nothing.)
+    for (int r = 0; r < rows; ++r)
+      for (int v = 0; v < vectors; ++v) __builtin_prefetch(t.c + t.at[r] + v * kWidth, 1);
+  }
+  multiply_add(t, acc);
+  if (t.finish) {
+    if (t.bias != nullptr) each<rows, vectors>([&](int r, int v) { acc.v[r][v] = acc.v[r][v] + load_at(t.bias, v); });
+    if (t.residual != nullptr)
+      each<rows, vectors>([&](int r, int v) { acc.v[r][v] = acc.v[r][v] + load_at(t.residual + t.at[r], v); });
+    if (t.activation == Activation::Relu || t.activation == Activation::Relu6) {
+      // relu is relu6 with an infinite upper bound; a NaN is the second operand and kept.
+      const F32 high = set(t.activation == Activation::Relu6 ? 6.0f : __builtin_inff());
+      each<rows, vectors>([&](int r, int v) { acc.v[r][v] = min(high, max(zero(), acc.v[r][v])); });
+    }
+  }
+  each<rows, vectors>([&](int r, int v) {
+    float* c = t.c + t.at[r] + v * kWidth;
+    whole || v + 1 < vectors ? store(c, acc.v[r][v]) : store(c, acc.v[r][v], t.columns - v * kWidth);
+  });
+  if (t.finish && t.activation > Activation::Relu6) activate_stored(t, rows);
+}
+
+template <int rows, int vectors>
+void tile(const Tile& t) {
+  t.columns == vectors * F32::width ? compute<rows, vectors, true>(t) : compute<rows, vectors, false>(t);
+}
+
+}  // namespace
+}  // namespace fastcnn::gemm::FC_SIMD

@@ -1,0 +1,46 @@
+// The contract of the micro-kernel. Plain data: ISA files include this. Picture and formula: README.md.
+#pragma once
+
+#include "core/epilogue.h"
+#include "gemm/blocking.h"
+
+namespace fastcnn::gemm {
+
+// C[r, n] = act( sum_{t < taps} sum_{k < depth} a[t * rows + r][k * a_step] * b[(t * depth + k) * vectors * width + n]
+//                + bias[n] + residual[r, n] ),   r < rows, n < columns.
+// Each element is one chain of fused multiply-adds in the order of (t, k): the same bits for any tile size.
+struct Tile {
+  const float* const* a;  // taps x rows pointers
+  std::int64_t taps, depth;
+  std::int64_t a_step;     // floats from one k to the next: 1 in an NHWC picture
+  const float* b;          // a packed panel: taps * depth rows of vectors * width floats
+  std::int64_t columns;    // (vectors - 1) * width < columns <= vectors * width
+  const std::int64_t* at;  // where row r starts, in c and in residual alike
+  float* c;
+  const float* residual;  // or nullptr
+  const float* bias;      // or nullptr
+  Activation activation;
+  float alpha;
+  bool accumulate;        // the sum starts from what C holds instead of zero
+  bool finish;            // bias, residual and activation are applied: this is the last part of the sum
+  const float* prefetch;  // a line of 64 bytes from here is called into L2 with each k: the next panel
+};
+
+using TileFn = void (*)(const Tile&);
+
+// The micro-kernels of one instruction set; tile[r - 1][v - 1] computes r rows x v vectors.
+struct Engine {
+  Blocking blocking;
+  TileFn tile[kMaxTileRows][kMaxTileVectors];
+};
+
+#if FC_X86
+namespace avx2 {
+extern const Engine engine;
+}
+namespace avx512 {
+extern const Engine engine;
+}
+#endif
+
+}  // namespace fastcnn::gemm

@@ -1,0 +1,107 @@
+#include "ops/conv2d/conv2d.h"
+
+#include "gemm/gemm.h"
+#include "ops/epilogue_attrs.h"
+#include "ops/op.h"
+#include "ops/rooms.h"
+
+namespace fastcnn {
+namespace {
+
+// ---- parameters and shapes ------------------------------------------------------------------
+
+Params parse(AttrReader& attrs, std::span<const TensorType> inputs) {
+  const char* op = attrs.op();
+  require_inputs(op, inputs, 2, 4);
+  require_rank(op, "x", inputs[0], 4);
+  require_rank(op, "kernel", inputs[1], 4);
+  const Shape &x = inputs[0].shape, &w = inputs[1].shape;
+  Conv2dParams p;
+  p.groups = attrs.integer("groups", 1);
+  p.channels = x[3];
+  p.filters = w[3];
+  require(p.groups >= 1 && p.channels % p.groups == 0 && p.filters % p.groups == 0, ErrorKind::Config, op,
+          ": groups must divide the ", p.channels, " channels of x and the ", p.filters, " filters of the kernel, got ",
+          p.groups);
+  require(w[0] >= 1 && w[1] >= 1 && w[2] == p.group_channels(), ErrorKind::Shape, op,
+          ": expected a kernel of shape (height, width, ", p.group_channels(), ", filters) for x of shape ", x,
+          " and groups = ", p.groups, ", got shape ", w);
+  p.window = parse_window(attrs, x, w[0], w[1], 1, 1);
+  p.epilogue = parse_epilogue(attrs, static_cast<int>(inputs.size()), 2);
+  return Params(p);
+}
+
+std::vector<TensorType> infer(const Params& params, std::span<const TensorType> inputs) {
+  const auto& p = params.as<Conv2dParams>();
+  require_f32("conv2d", inputs);
+  Shape y = inputs[0].shape;
+  y[1] = window_output("conv2d", "height", p.window.h, y[1]);
+  y[2] = window_output("conv2d", "width", p.window.w, y[2]);
+  y[3] = p.filters;
+  require_epilogue_operands("conv2d", p.epilogue, inputs, 2, y);
+  return {f32(y)};
+}
+
+std::int64_t flops(const Problem& problem) {
+  return 2 * problem.outputs[0].shape.size() * problem.as<Conv2dParams>().depth();
+}
+
+Epilogue& epilogue(Params& params) { return const_cast<Epilogue&>(params.as<Conv2dParams>().epilogue); }
+
+// ---- packing: the kernel -> panels of filters, group by group --------------------------------
+
+#if FC_X86
+std::vector<TensorType> infer_pack(const gemm::Blocking& blocking, const Params& params) {
+  const auto& p = params.as<Conv2dParams>();
+  Shape s;
+  s.push_back(p.groups * gemm::packed_size(blocking, p.depth(), p.group_filters()));
+  return {f32(s)};
+}
+std::vector<TensorType> infer_pack_avx512(const Params& params, std::span<const TensorType>) {
+  return infer_pack(gemm::kAvx512Blocking, params);
+}
+std::vector<TensorType> infer_pack_avx2(const Params& params, std::span<const TensorType>) {
+  return infer_pack(gemm::kAvx2Blocking, params);
+}
+
+constexpr KernelInfo kPackAvx512[] = {{.name = "conv2d_pack_n64_f32", .run = avx512::conv2d_pack}};
+constexpr KernelInfo kPackAvx2[] = {{.name = "conv2d_pack_n16_f32", .run = avx2::conv2d_pack}};
+#endif
+
+}  // namespace
+
+#if FC_X86
+const Op conv2d_pack_n64_op{
+    .name = "conv2d_pack_n64", .parse = nullptr, .infer = infer_pack_avx512, .kernels = kPackAvx512};
+const Op conv2d_pack_n16_op{.name = "conv2d_pack_n16", .parse = nullptr, .infer = infer_pack_avx2, .kernels = kPackAvx2};
+#endif
+
+// ---- the kernel table: best first, ref last -------------------------------------------------
+
+namespace {
+constexpr KernelInfo kKernels[] = {
+#if FC_X86
+    {.name = "conv2d_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::conv2d,
+     .workspace = conv2d_workspace,
+     .pack = &conv2d_pack_n64_op},
+    {.name = "conv2d_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::conv2d,
+     .workspace = conv2d_workspace,
+     .pack = &conv2d_pack_n16_op},
+#endif
+    {.name = "conv2d_f32_ref", .run = ref::conv2d},
+};
+}  // namespace
+
+const Op conv2d_op{.name = "conv2d",
+                   .parse = parse,
+                   .infer = infer,
+                   .kernels = kKernels,
+                   .flops = flops,
+                   .epilogue = epilogue,
+                   .num_operands = 2};
+
+}  // namespace fastcnn

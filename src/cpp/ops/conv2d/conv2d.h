@@ -1,0 +1,50 @@
+// conv2d: the contract of two-dimensional convolution (cross-correlation) of NHWC pictures with HWIO kernels.
+//
+//   y[n,i,j,o] = act( sum_{a,b,c} x[n, i sh - top + a dh, j sw - left + b dw, g I + c] w[a,b,c,o]
+//                     + bias[o] + residual[n,i,j,o] ),   I = C / groups input channels a group, g the group of o
+//
+// Operands: x, w, then bias (O) and residual (the shape of y) when the Epilogue says so.
+// Corner cases, the same for every kernel:
+//   - pixels outside the picture are zeros; whether a non-finite weight that meets one gives NaN or nothing is open;
+//   - a non-finite pixel or weight reaches every output that depends on it;
+//   - sums run over a, b, c in that order, in float32; bias, residual and activation follow, in that order.
+#pragma once
+
+#include "core/epilogue.h"
+#include "ops/problem.h"
+#include "ops/window.h"
+
+namespace fastcnn {
+
+// The kernel's sizes are kept here because a kernel may get it packed, as a flat array.
+struct Conv2dParams {
+  Window2d window;
+  std::int64_t groups = 1;
+  std::int64_t channels = 0;  // of x
+  std::int64_t filters = 0;   // channels of y
+  Epilogue epilogue;
+
+  FC_INLINE constexpr std::int64_t group_channels() const { return channels / groups; }
+  FC_INLINE constexpr std::int64_t group_filters() const { return filters / groups; }
+  // Terms of one output's sum.
+  FC_INLINE constexpr std::int64_t depth() const { return window.h.size * window.w.size * group_channels(); }
+};
+
+namespace ref {
+void conv2d(const KernelArgs& args);
+}
+
+#if FC_X86
+// conv2d_gemm.cpp: the matrix-product engine of each instruction set over rows of pointers into the picture.
+namespace avx2 {
+void conv2d(const KernelArgs& args);
+void conv2d_pack(const KernelArgs& args);
+}  // namespace avx2
+namespace avx512 {
+void conv2d(const KernelArgs& args);
+void conv2d_pack(const KernelArgs& args);
+}  // namespace avx512
+std::int64_t conv2d_workspace(const Problem& problem);
+#endif
+
+}  // namespace fastcnn
