@@ -16,6 +16,7 @@ from fastcnn.errors import FileFormatError, MissingWeightsError, ShapeError
 from fastcnn.io._files import StrPath
 from fastcnn.io.weights import load_weights_file
 from fastcnn.model import Model
+from fastcnn.saving import named_weights
 
 __all__ = ["PRETRAINED", "Pretrained", "find", "home", "load_into"]
 
@@ -178,7 +179,7 @@ def load_into(
 
     In both cases the model is what it was.
     """
-    variables = {variable.path: variable for variable in model.weights}
+    variables = named_weights(model)
     found: dict[str, Array] = {}
     unknown: list[str] = []
     for name, array in load_weights_file(path).items():
