@@ -1,9 +1,8 @@
-"""The compiled core: a graph is described through it, compiled to a plan, and run without Python."""
+"""The compiled core: a graph is described, compiled to a plan, and run without Python."""
 
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]

@@ -1,4 +1,4 @@
-"""Settings of the process: threads, precision, random seed; and what this build and machine offer."""
+"""Settings of the process: threads and precision; what this build and machine offer."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _OPTIONAL = ("PIL", "safetensors", "h5py", "typer", "rich", "matplotlib", "skima
 
 
 class set_float32_precision:  # noqa: N801 - torch's name for the function
-    """Set how far float32 results may be from exact, as a function or a context manager.
+    """Set how far float32 results may be from exact: a function and a context manager.
 
     Parameters
     ----------
     precision : {"highest", "high", "medium"}
-        ``"highest"`` (the default) is the error class of a plain float32 sum. See docs/precision.md.
+        ``"highest"`` (the default) is the error class of a float32 sum. See docs/precision.md.
 
     Raises
     ------

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shared_data import shared_path
 
 from fastcnn.applications.imagenet import (
     decode_predictions,
@@ -16,6 +15,7 @@ from fastcnn.applications.imagenet import (
 )
 from fastcnn.errors import ConfigError, DTypeError, FileFormatError, ShapeError
 from fastcnn.io import load_image, save_image
+from tests.shared_data import shared_path
 
 
 def test_classes_are_complete_and_in_order() -> None:

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutations import damaged
-from safetensors_writer import entry, safetensors_file
 
 from fastcnn.errors import FastcnnError
 from fastcnn.io import load_image, load_safetensors, load_torch, load_weights_file
+from tests.io.mutations import damaged
+from tests.io.safetensors_writer import entry, safetensors_file
 
 # Generous beside files of a few kilobytes; far below what a trusted length field could ask for.
 MEMORY_LIMIT = 64 * 2**20

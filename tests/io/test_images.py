@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared_data import shared_path
 
 from fastcnn.errors import (
     ConfigError,
@@ -21,6 +20,7 @@ from fastcnn.errors import (
     ShapeError,
 )
 from fastcnn.io import load_image, save_image
+from tests.shared_data import shared_path
 
 pillow = pytest.importorskip("PIL.Image", reason="writes the pictures to be read")
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors_writer import entry, safetensors_file
-from shared_data import shared_path
 
 from fastcnn.errors import (
     DTypeError,
@@ -24,6 +22,8 @@ from fastcnn.io import (
     load_weights_file,
     save_safetensors,
 )
+from tests.io.safetensors_writer import entry, safetensors_file
+from tests.shared_data import shared_path
 
 library = pytest.importorskip("safetensors.numpy", reason="the format's own library")
 

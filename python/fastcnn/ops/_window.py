@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastcnn.errors import ConfigError
@@ -10,20 +11,20 @@ SizeLike = int | tuple[int, int]
 PaddingLike = str | int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 
 
+def _both(value: Any) -> tuple[Any, Any]:
+    first, second = value if isinstance(value, Sequence) else (value, value)
+    return first, second
+
+
 def padding_attrs(padding: PaddingLike) -> dict[str, Any]:
-    """The attribute that says `padding` to the core: ``padding`` for a word, ``pads`` for numbers."""
+    """The attribute that says `padding` to the core: ``padding`` (a word) or ``pads`` (numbers)."""
     if isinstance(padding, str):
         return {"padding": padding.lower()}
     try:
-        if not hasattr(padding, "__len__"):
-            top = bottom = left = right = int(padding)  # type: ignore[arg-type]
-        else:
-            vertical, horizontal = padding
-            top, bottom = vertical if hasattr(vertical, "__len__") else (vertical, vertical)
-            left, right = horizontal if hasattr(horizontal, "__len__") else (horizontal, horizontal)
+        vertical, horizontal = _both(padding)
+        return {"pads": (*map(int, _both(vertical)), *map(int, _both(horizontal)))}
     except (TypeError, ValueError) as error:
         raise ConfigError(
             "padding: expected 'valid', 'same', an int, (vertical, horizontal) or "
             f"((top, bottom), (left, right)), got {padding!r}"
         ) from error
-    return {"pads": (top, bottom, left, right)}

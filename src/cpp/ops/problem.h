@@ -24,6 +24,10 @@ class Params {
   FC_INLINE const T& as() const {
     return *reinterpret_cast<const T*>(bytes_);
   }
+  template <class T>
+  T& edit() {
+    return *reinterpret_cast<T*>(bytes_);
+  }
   const unsigned char* bytes() const { return bytes_; }
 
  private:

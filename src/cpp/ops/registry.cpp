@@ -5,50 +5,31 @@
 namespace fastcnn {
 
 std::span<const Op* const> all_ops() {
+  // clang-format off: one line a room
   static const Op* const ops[] = {
-      &activation_op,
-      &unary_op,  // activation
-      &batch_norm_op,
-      &batch_norm_scale_shift_op,
-      &scale_shift_op,  // batch_norm
-      &add_op,
-      &sub_op,
-      &mul_op,
-      &div_op,
-      &maximum_op,
-      &minimum_op,
-      &prelu_op,  // binary
-      // boxes
-      // concat
+      &activation_op, &unary_op,  // activation
+      &batch_norm_op, &batch_norm_scale_shift_op, &scale_shift_op,  // batch_norm
+      &add_op, &sub_op, &mul_op, &div_op, &maximum_op, &minimum_op, &prelu_op,  // binary
+      &box_iou_op, &nms_op, &soft_nms_op,  // boxes
+      &concat_op,  // concat
       &conv2d_op,  // conv2d
       // conv2d_transpose
       // dense
-      // depthwise_conv2d
+      &depthwise_conv2d_op,  // depthwise_conv2d
       // distance
       // gram
-      &group_norm_op,
-      &instance_norm_op,
-      &layer_norm_op,
-      &l2_normalize_op,
-      &lrn_op,  // norm
-      // pad
-      &max_pool2d_op,
-      &avg_pool2d_op,
-      &adaptive_avg_pool2d_op,  // pool2d
-      &reduce_sum_op,
-      &reduce_mean_op,
-      &reduce_max_op,
-      &reduce_min_op,
-      &reduce_prod_op,
-      &argmax_op,  // reduce
-                                // reshape
-                                // resize
-                                // slice
-      &softmax_op,
-      &log_softmax_op,  // softmax
-                                // space_depth
-                                // transpose
+      &group_norm_op, &instance_norm_op, &layer_norm_op, &l2_normalize_op, &lrn_op,  // norm
+      &pad_op,  // pad
+      &max_pool2d_op, &avg_pool2d_op, &adaptive_avg_pool2d_op,  // pool2d
+      &reduce_sum_op, &reduce_mean_op, &reduce_max_op, &reduce_min_op, &reduce_prod_op, &argmax_op,  // reduce
+      &reshape_op, &broadcast_to_op,  // reshape
+      &resize_op,  // resize
+      &slice_op,  // slice
+      &softmax_op, &log_softmax_op,  // softmax
+      &space_to_depth_op, &depth_to_space_op,  // space_depth
+      &transpose_op,  // transpose
   };
+  // clang-format on
   return ops;
 }
 

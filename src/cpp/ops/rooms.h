@@ -6,26 +6,28 @@ namespace fastcnn {
 
 struct Op;
 
+// clang-format off: one line a room
 extern const Op activation_op, unary_op;  // activation
 extern const Op batch_norm_op, batch_norm_scale_shift_op, scale_shift_op;  // batch_norm
 extern const Op add_op, sub_op, mul_op, div_op, maximum_op, minimum_op, prelu_op;  // binary
-// boxes
-// concat
+extern const Op box_iou_op, nms_op, soft_nms_op;  // boxes
+extern const Op concat_op;  // concat
 extern const Op conv2d_op;  // conv2d
 // conv2d_transpose
 // dense
-// depthwise_conv2d
+extern const Op depthwise_conv2d_op;  // depthwise_conv2d
 // distance
 // gram
 extern const Op group_norm_op, instance_norm_op, layer_norm_op, l2_normalize_op, lrn_op;  // norm
-// pad
+extern const Op pad_op;  // pad
 extern const Op max_pool2d_op, avg_pool2d_op, adaptive_avg_pool2d_op;  // pool2d
 extern const Op reduce_sum_op, reduce_mean_op, reduce_max_op, reduce_min_op, reduce_prod_op, argmax_op;  // reduce
-// reshape
-// resize
-// slice
+extern const Op reshape_op, broadcast_to_op;  // reshape
+extern const Op resize_op;  // resize
+extern const Op slice_op;  // slice
 extern const Op softmax_op, log_softmax_op;  // softmax
-// space_depth
-// transpose
+extern const Op space_to_depth_op, depth_to_space_op;  // space_depth
+extern const Op transpose_op;  // transpose
+// clang-format on
 
 }  // namespace fastcnn

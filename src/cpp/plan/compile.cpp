@@ -21,10 +21,10 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
   // THE list of passes.
   remove_dead_nodes(graph);
   if (options.optimize) {
-    // HOLD fold_batch_norm(graph);
-    // HOLD fold_padding(graph);
+    fold_batch_norm(graph);
+    fold_padding(graph);
     remove_dead_nodes(graph);
-    // HOLD fuse_epilogues(graph);
+    fuse_epilogues(graph);
     remove_dead_nodes(graph);
   }
   choose_kernels(graph, options);

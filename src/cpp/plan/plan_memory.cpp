@@ -87,7 +87,7 @@ class Planner {
         }
         new_storage(out, Place::Arena, 0, i);
       }
-      if (n.op->name == std::string_view("concat")) move_operands_into(n, out);
+      if (n.op == &concat_op) move_operands_into(n, out);
     }
   }
 

@@ -42,6 +42,10 @@ FC_INLINE F32 operator-(F32 a) { return {_mm256_xor_ps(a.v, _mm256_set1_ps(-0.0f
 FC_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 FC_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
 FC_INLINE F32 sqrt(F32 a) { return {_mm256_sqrt_ps(a.v)}; }
+FC_INLINE F32 copysign(F32 a, F32 sign) {
+  const __m256 bit = _mm256_set1_ps(-0.0f);
+  return {_mm256_or_ps(_mm256_andnot_ps(bit, a.v), _mm256_and_ps(bit, sign.v))};
+}
 FC_INLINE F32 abs(F32 a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
 FC_INLINE F32 round(F32 a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 FC_INLINE F32 floor(F32 a) { return {_mm256_floor_ps(a.v)}; }
@@ -51,6 +55,7 @@ FC_INLINE F32 max(F32 a, F32 b) { return {_mm256_max_ps(a.v, b.v)}; }
 FC_INLINE Mask operator<(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
 FC_INLINE Mask operator<=(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
 FC_INLINE Mask operator==(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
+FC_INLINE Mask first(std::int64_t n) { return {_mm256_castsi256_ps(detail::first_lanes(n))}; }
 FC_INLINE Mask is_nan(F32 a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
 FC_INLINE Mask operator&(Mask a, Mask b) { return {_mm256_and_ps(a.v, b.v)}; }
 FC_INLINE Mask operator|(Mask a, Mask b) { return {_mm256_or_ps(a.v, b.v)}; }
@@ -58,10 +63,27 @@ FC_INLINE F32 select(Mask m, F32 yes, F32 no) { return {_mm256_blendv_ps(no.v, y
 FC_INLINE bool any(Mask m) { return _mm256_movemask_ps(m.v) != 0; }
 FC_INLINE unsigned bits(Mask m) { return static_cast<unsigned>(_mm256_movemask_ps(m.v)); }
 
+namespace detail {
 // 2^n for integral n in [-126, 127], by writing the exponent field.
 FC_INLINE F32 exp2_int(F32 n) {
   const __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(n.v), _mm256_set1_epi32(127));
   return {_mm256_castsi256_ps(_mm256_slli_epi32(e, 23))};
+}
+}  // namespace detail
+
+// a * 2^n for normal a and integral n in [-252, 254], rounded once, gradual underflow included. Two factors, because
+// one exponent field does not reach that far.
+FC_INLINE F32 scale_by_power(F32 a, F32 n) {
+  const F32 half = floor(n * set(0.5f));
+  return a * detail::exp2_int(half) * detail::exp2_int(n - half);
+}
+
+// Positive normal a = mantissa * 2^exponent with the mantissa in [sqrt(1/2), sqrt(2)).
+FC_INLINE F32 split_power(F32 a, F32* exponent) {
+  const __m256i bits = _mm256_sub_epi32(_mm256_castps_si256(a.v), _mm256_set1_epi32(0x3f3504f3));
+  *exponent = {_mm256_cvtepi32_ps(_mm256_srai_epi32(bits, 23))};
+  const __m256i fraction = _mm256_and_si256(bits, _mm256_set1_epi32(0x007fffff));
+  return {_mm256_castsi256_ps(_mm256_add_epi32(fraction, _mm256_set1_epi32(0x3f3504f3)))};
 }
 
 // Horizontal results: a fixed tree, the same on every call.

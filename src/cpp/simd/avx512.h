@@ -42,6 +42,9 @@ FC_INLINE F32 operator-(F32 a) { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f
 FC_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 FC_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
 FC_INLINE F32 sqrt(F32 a) { return {_mm512_sqrt_ps(a.v)}; }
+FC_INLINE F32 copysign(F32 a, F32 sign) {
+  return {_mm512_or_ps(_mm512_abs_ps(a.v), _mm512_and_ps(_mm512_set1_ps(-0.0f), sign.v))};
+}
 FC_INLINE F32 abs(F32 a) { return {_mm512_abs_ps(a.v)}; }
 FC_INLINE F32 round(F32 a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 FC_INLINE F32 floor(F32 a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
@@ -51,6 +54,7 @@ FC_INLINE F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
 FC_INLINE Mask operator<(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
 FC_INLINE Mask operator<=(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
 FC_INLINE Mask operator==(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+FC_INLINE Mask first(std::int64_t n) { return {detail::first_lanes(n)}; }
 FC_INLINE Mask is_nan(F32 a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
 FC_INLINE Mask operator&(Mask a, Mask b) { return {static_cast<__mmask16>(a.v & b.v)}; }
 FC_INLINE Mask operator|(Mask a, Mask b) { return {static_cast<__mmask16>(a.v | b.v)}; }
@@ -58,10 +62,15 @@ FC_INLINE F32 select(Mask m, F32 yes, F32 no) { return {_mm512_mask_blend_ps(m.v
 FC_INLINE bool any(Mask m) { return m.v != 0; }
 FC_INLINE unsigned bits(Mask m) { return m.v; }
 
-// 2^n for integral n in [-126, 127], by writing the exponent field.
-FC_INLINE F32 exp2_int(F32 n) {
-  const __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127));
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(e, 23))};
+// a * 2^n for normal a and integral n in [-252, 254], rounded once, gradual underflow included.
+FC_INLINE F32 scale_by_power(F32 a, F32 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
+
+// Positive normal a = mantissa * 2^exponent with the mantissa in [sqrt(1/2), sqrt(2)).
+FC_INLINE F32 split_power(F32 a, F32* exponent) {
+  const __m512i bits = _mm512_sub_epi32(_mm512_castps_si512(a.v), _mm512_set1_epi32(0x3f3504f3));
+  *exponent = {_mm512_cvtepi32_ps(_mm512_srai_epi32(bits, 23))};
+  const __m512i fraction = _mm512_and_si512(bits, _mm512_set1_epi32(0x007fffff));
+  return {_mm512_castsi512_ps(_mm512_add_epi32(fraction, _mm512_set1_epi32(0x3f3504f3)))};
 }
 
 // Horizontal results: a fixed tree, the same on every call.

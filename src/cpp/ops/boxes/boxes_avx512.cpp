@@ -1,0 +1,3 @@
+#include "simd/avx512.h"
+#include "ops/boxes/boxes_simd.inl"
+#include "ops/boxes/nms_simd.inl"

@@ -1,0 +1,61 @@
+#include "ops/concat/concat.h"
+
+#include <climits>
+
+#include "ops/op.h"
+#include "ops/rooms.h"
+#include "ops/strided_copy.h"
+
+namespace fastcnn {
+namespace {
+
+Params parse_concat(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 1, INT_MAX);
+  const std::int64_t rank = inputs[0].shape.rank, axis = attrs.integer("axis", -1);
+  require(axis >= -rank && axis < rank, ErrorKind::Config, "concat: axis ", axis,
+          " does not exist in an operand of shape ", inputs[0].shape);
+  return Params(ConcatParams{static_cast<std::int32_t>(axis < 0 ? axis + rank : axis)});
+}
+
+std::vector<TensorType> infer_concat(const Params& params, std::span<const TensorType> inputs) {
+  const int axis = params.as<ConcatParams>().axis;
+  TensorType y = inputs[0];
+  for (std::size_t k = 1; k < inputs.size(); ++k) {
+    const TensorType& x = inputs[k];
+    require(x.dtype == y.dtype, ErrorKind::DType, "concat: expected operands of one dtype, got ", inputs[0], " and ", x);
+    Shape expected = inputs[0].shape;
+    if (x.shape.rank == expected.rank) expected[axis] = x.shape[axis];
+    require(x.shape == expected, ErrorKind::Shape, "concat: operands must have equal shapes except in axis ", axis,
+            ", got ", inputs[0].shape, " and ", x.shape);
+    y.shape[axis] += x.shape[axis];
+  }
+  return {y};
+}
+
+void run_concat(const KernelArgs& args) {
+  const int axis = args.problem.as<ConcatParams>().axis;
+  const TensorType& y = args.out[0].type;
+  const std::int64_t item = item_size(y.dtype), outer = y.shape.product(0, axis);
+  const std::int64_t slab = item * y.shape.product(axis + 1, y.shape.rank), pitch = y.shape[axis] * slab;
+  auto* to = args.out[0].as<unsigned char>();
+  for (int k = 0; k < args.problem.num_inputs; ++k) {
+    const std::int64_t run = args.in[k].shape()[axis] * slab;
+    const auto* from = args.in[k].as<unsigned char>();
+    const bool in_place = from == to && (outer == 1 || run == pitch);
+    if (!in_place && run > 0) {
+      StridedCopy box;
+      box.from = from, box.to = to, box.item = run;
+      box.add_axis(outer, run, pitch);
+      strided_copy(box);
+    }
+    to += run;
+  }
+}
+
+constexpr KernelInfo kKernels[] = {{.name = "concat_any_ref", .run = run_concat}};
+
+}  // namespace
+
+const Op concat_op{.name = "concat", .parse = parse_concat, .infer = infer_concat, .kernels = kKernels};
+
+}  // namespace fastcnn

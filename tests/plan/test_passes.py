@@ -1,0 +1,100 @@
+"""Each pass: what it leaves in the plan, and that results stay what the graph described."""
+
+import pytest
+
+from tests.plan.builder import Net, assert_same_as_described, ops_of
+
+
+def test_nodes_nobody_reads_are_dropped() -> None:
+    net = Net()
+    x = net.input(1, 4, 4, 3)
+    net.conv(x, 8)
+    y = net.add("activation", x, activation="relu")
+    assert ops_of(net.compile(y)) == ["activation"]
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_batch_norm_folds_into_the_convolution_before_it(bias: bool) -> None:
+    net = Net()
+    y = net.batch_norm(net.conv(net.input(2, 5, 6, 3), 8, bias=bias))
+    assert ops_of(assert_same_as_described(net, y)) == ["conv2d"]
+
+
+def test_batch_norm_folds_into_a_depthwise_convolution_with_a_multiplier() -> None:
+    net = Net()
+    y = net.add("depthwise_conv2d", net.input(1, 6, 5, 3), net.variable(3, 3, 3, 2), padding="same")
+    assert ops_of(assert_same_as_described(net, net.batch_norm(y))) == ["depthwise_conv2d"]
+
+
+def test_batch_norm_stays_where_another_reads_the_convolution() -> None:
+    net = Net()
+    y = net.conv(net.input(1, 4, 4, 3), 8)
+    plan = assert_same_as_described(net, net.batch_norm(y), y)
+    assert ops_of(plan) == ["conv2d", "scale_shift"]
+
+
+def test_batch_norm_before_a_convolution_becomes_scale_shift_with_the_activation() -> None:
+    net = Net()
+    y = net.add("activation", net.batch_norm(net.input(1, 4, 4, 3)), activation="relu")
+    assert ops_of(assert_same_as_described(net, net.conv(y, 4))) == ["scale_shift", "conv2d"]
+
+
+def test_residual_block_becomes_its_convolutions() -> None:
+    net = Net()
+    x = net.input(2, 6, 6, 8)
+    y = net.add("activation", net.batch_norm(net.conv(x, 8)), activation="relu")
+    y = net.batch_norm(net.conv(y, 8))
+    y = net.add("activation", net.add("add", y, x), activation="relu")
+    assert ops_of(assert_same_as_described(net, y)) == ["conv2d", "conv2d"]
+
+
+def test_projection_shortcut_joins_the_later_convolution() -> None:
+    net = Net()
+    x = net.input(1, 6, 6, 8)
+    y = net.add(
+        "activation", net.add("add", net.conv(x, 16), net.conv(x, 16, 1)), activation="relu"
+    )
+    assert ops_of(assert_same_as_described(net, y)) == ["conv2d", "conv2d"]
+
+
+def test_an_activation_before_the_sum_is_not_moved_behind_it() -> None:
+    net = Net()
+    x = net.input(1, 6, 6, 8)
+    y = net.add("add", net.add("activation", net.conv(x, 8), activation="relu"), x)
+    assert ops_of(assert_same_as_described(net, y)) == ["conv2d", "add"]
+
+
+def test_a_broadcast_sum_is_not_taken_for_a_residual() -> None:
+    net = Net()
+    x = net.input(1, 6, 6, 8)
+    y = net.add("add", net.conv(x, 8), net.input(1, 1, 1, 8))
+    assert ops_of(assert_same_as_described(net, y)) == ["conv2d", "add"]
+
+
+def test_doubling_a_convolution_is_not_a_residual() -> None:
+    net = Net()
+    y = net.conv(net.input(1, 6, 6, 8), 8)
+    assert ops_of(assert_same_as_described(net, net.add("add", y, y))) == ["conv2d", "add"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "folds"),
+    [("constant", 0, True), ("constant", 1, False), ("reflect", 0, False)],
+)
+def test_only_a_border_of_zeros_folds_into_the_convolution(
+    mode: str, value: int, folds: bool
+) -> None:
+    net = Net()
+    x = net.input(1, 7, 6, 3)
+    pads = {"pads": [0, 0, 2, 1, 1, 3, 0, 0], "mode": mode, "value": float(value)}
+    y = net.conv(net.add("pad", x, **pads), 4, padding="valid", strides=2)
+    assert ops_of(assert_same_as_described(net, y)) == (["conv2d"] if folds else ["pad", "conv2d"])
+
+
+def test_a_padded_channel_axis_does_not_fold() -> None:
+    net = Net()
+    x = net.add("pad", net.input(1, 4, 4, 3), pads=[0, 0, 1, 1, 1, 1, 1, 0], mode="constant")
+    assert ops_of(assert_same_as_described(net, net.conv(x, 4, padding="valid"))) == [
+        "pad",
+        "conv2d",
+    ]

@@ -1,0 +1,174 @@
+"""What a plan promises: outputs, memory, constants, staleness, errors."""
+
+import ctypes
+
+import numpy as np
+import pytest
+
+from fastcnn import _C
+from fastcnn.errors import ConfigError, DTypeError, ShapeError, UnsupportedError
+from tests.plan.builder import Net, ops_of, random_inputs
+
+
+def test_an_input_a_constant_and_a_repeated_value_may_be_outputs() -> None:
+    net = Net()
+    x = net.input(2, 3)
+    c = net.graph.constant(np.arange(4, dtype=np.float32))
+    y = net.add("activation", x, activation="relu")
+    v = net.add("reshape", y, shape=[3, 2])
+    plan = net.compile(x, c, y, y, v)
+    (a,) = random_inputs(plan)
+    results = plan.run([a])
+    relu = np.maximum(a, 0)
+    for got, expected in zip(
+        results, [a, np.arange(4), relu, relu, relu.reshape(3, 2)], strict=True
+    ):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_element_wise_chains_run_in_one_buffer() -> None:
+    net = Net()
+    y = net.input(1, 64, 64, 16)
+    for _ in range(6):
+        y = net.add("add", net.add("mul", y, y), y)
+    plan = net.compile(y)
+    assert plan.arena_bytes <= 3 * 64 * 64 * 16 * 4
+
+
+def test_a_contiguous_concatenation_is_written_in_place() -> None:
+    net = Net()
+    x = net.input(1, 16, 8, 4)
+    parts = [net.add("mul", x, x), net.add("add", x, x)]
+    both = net.add("concat", *parts, axis=1)
+    plan = net.compile(net.add("add", both, both))
+    (a,) = random_inputs(plan)
+    np.testing.assert_array_equal(plan.run([a])[0], 2 * np.concatenate([a * a, a + a], axis=1))
+    assert plan.arena_bytes == 2 * a.nbytes  # the operands have no memory of their own
+
+
+def test_the_second_run_allocates_nothing() -> None:
+    class Mallinfo2(ctypes.Structure):
+        _fields_ = [
+            (n, ctypes.c_size_t)
+            for n in (
+                "arena",
+                "ordblks",
+                "smblks",
+                "hblks",
+                "hblkhd",
+                "usmblks",
+                "fsmblks",
+                "uordblks",
+                "fordblks",
+                "keepcost",
+            )
+        ]
+
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallinfo2"):
+        pytest.skip("needs glibc's mallinfo2")
+    libc.mallinfo2.restype = Mallinfo2
+
+    net = Net()
+    y = net.conv(net.conv(net.input(1, 32, 32, 16), 32), 16)
+    plan = net.compile(y)
+    inputs = random_inputs(plan)
+    outputs = plan.run(inputs)
+    plan.run(inputs, outputs)
+    before = libc.mallinfo2()
+    for _ in range(500):
+        plan.run(inputs, outputs)
+    after = libc.mallinfo2()
+    assert after.hblkhd == before.hblkhd
+    assert after.uordblks - before.uordblks < 500 * 32  # Python's own small change, not per run
+
+
+def test_plans_of_other_shapes_share_packed_weights() -> None:
+    cache = _C.ConstantCache()
+    net = Net()
+    w, b = _C.Variable(np.ones((3, 3, 16, 64), np.float32)), _C.Variable(np.ones(64, np.float32))
+    plans, sizes = [], []
+    for size in (8, 12):
+        net = Net()
+        x = net.input(1, size, size, 16)
+        y = net.add("conv2d", x, net.graph.variable(w), net.graph.variable(b), padding="same")
+        plans.append(net.compile(y, cache=cache))
+        sizes.append(cache.bytes)
+    assert sizes[0] == sizes[1]
+
+
+def test_assigning_a_variable_makes_its_plans_stale() -> None:
+    net = Net()
+    w = _C.Variable(np.ones((1, 1, 3, 2), np.float32))
+    x = net.input(1, 2, 2, 3)
+    plan = net.compile(net.add("conv2d", x, net.graph.variable(w)))
+    assert not plan.is_stale()
+    w.assign(np.zeros((1, 1, 3, 2), np.float32))
+    assert plan.is_stale()
+
+
+def test_steps_name_kernel_shapes_work_and_what_was_passed_over() -> None:
+    net = Net()
+    plan = net.compile(net.conv(net.input(1, 8, 8, 4), 16))
+    (step,) = plan.steps()
+    assert step["op"] == "conv2d"
+    assert step["kernel"].startswith("conv2d_f32")
+    assert step["outputs"] == [(1, 8, 8, 16)]
+    assert step["flops"] == 2 * 8 * 8 * 16 * 9 * 4
+    assert step["bytes"] > 0
+    assert all(name.startswith("conv2d") and reason for name, reason in step["declined"])
+    assert len(plan.profile(random_inputs(plan))) == 1
+
+
+def test_operands_are_checked() -> None:
+    net = Net()
+    plan = net.compile(net.add("activation", net.input(2, 3), activation="relu"))
+    x = np.zeros((2, 3), np.float32)
+    with pytest.raises(ConfigError, match="expected 1 inputs, got 2"):
+        plan.run([x, x])
+    with pytest.raises(ShapeError, match=r"expected float32\(2, 3\), got float32\(3, 2\)"):
+        plan.run([x.T.copy()])
+    with pytest.raises(DTypeError, match="got float64"):
+        plan.run([x.astype(np.float64)])
+    with pytest.raises(ShapeError, match="C-contiguous"):
+        plan.run([np.zeros((3, 2), np.float32).T])
+    with pytest.raises(ConfigError, match="shares memory with an input"):
+        plan.run([x], [x])
+    frozen = np.zeros_like(x)
+    frozen.flags.writeable = False
+    np.testing.assert_array_equal(plan.run([frozen])[0], frozen)
+    with pytest.raises(ConfigError, match="read-only"):
+        plan.run([x], [frozen])
+
+
+def test_graphs_are_checked() -> None:
+    graph = _C.Graph()
+    x = graph.input((1, 4, 4, 3))
+    with pytest.raises(ConfigError, match="unknown op 'conv3d'"):
+        graph.add("conv3d", [x], {})
+    with pytest.raises(ConfigError, match="unknown option 'stride'"):
+        graph.add("max_pool2d", [x], {"stride": 2})
+    with pytest.raises(ConfigError, match="no value 99"):
+        graph.add("max_pool2d", [99], {})
+    with pytest.raises(ConfigError, match="no outputs"):
+        _C.compile(graph)
+    with pytest.raises(ConfigError, match="no value 7"):
+        graph.set_outputs([7])
+    with pytest.raises(ShapeError, match="negative size"):
+        graph.input((1, -4))
+    with pytest.raises(ShapeError, match="larger than any memory"):
+        graph.input((2**31, 2**31, 2**31))
+    with pytest.raises(ShapeError, match="at most 8 dimensions"):
+        graph.input((1,) * 9)
+    graph.set_outputs(graph.add("max_pool2d", [x], {}))
+    with pytest.raises(ConfigError, match="expected 'highest', 'high' or 'medium'"):
+        _C.compile(graph, precision="exact")
+
+
+def test_a_forced_kernel_that_declines_says_why() -> None:
+    net = Net()
+    y = net.add("max_pool2d", net.input(1, 4, 4, 3))
+    assert ops_of(net.compile(y, kernel="max_pool2d_f32_ref")) == ["max_pool2d"]
+    if _C.max_isa() == "ref":
+        with pytest.raises(UnsupportedError, match="needs a higher instruction set"):
+            net.compile(y, kernel="max_pool2d_f32_avx2")
