@@ -22,6 +22,8 @@ Params parse_dense(AttrReader& attrs, std::span<const TensorType> inputs) {
   p.rows = x.product(0, x.rank - 1);
   p.depth = p.x_row_stride = w[0];
   p.columns = p.w_row_stride = w[1];
+  p.y = x;
+  p.y[x.rank - 1] = p.columns;
   p.epilogue = parse_epilogue(attrs, static_cast<int>(inputs.size()), 2);
   return Params(p);
 }
@@ -29,10 +31,8 @@ Params parse_dense(AttrReader& attrs, std::span<const TensorType> inputs) {
 std::vector<TensorType> infer_dense(const Params& params, std::span<const TensorType> inputs) {
   const auto& p = params.as<DenseParams>();
   require_f32("dense", inputs);
-  Shape y = inputs[0].shape;
-  y[y.rank - 1] = p.columns;
-  require_epilogue_operands("dense", p.epilogue, inputs, 2, y);
-  return {f32(y)};
+  require_epilogue_operands("dense", p.epilogue, inputs, 2, p.y);
+  return {f32(p.y)};
 }
 
 Params parse_matmul(AttrReader& attrs, std::span<const TensorType> inputs) {
@@ -58,21 +58,17 @@ Params parse_matmul(AttrReader& attrs, std::span<const TensorType> inputs) {
   p.w_row_stride = transpose_b ? 1 : b_columns;
   p.w_step = transpose_b ? b_columns : 1;
   p.w_batch_stride = b.rank == 3 ? b_rows * b_columns : 0;
+  if (a.rank == 3 || b.rank == 3) p.y.push_back(p.batch);
+  p.y.push_back(p.rows);
+  p.y.push_back(p.columns);
   // One w for a stack of plain matrices: a single, taller product.
   if (a.rank == 3 && b.rank == 2 && !transpose_a) p.rows *= p.batch, p.batch = 1, p.x_batch_stride = 0;
   return Params(p);
 }
 
 std::vector<TensorType> infer_matmul(const Params& params, std::span<const TensorType> inputs) {
-  const auto& p = params.as<DenseParams>();
   require_f32("matmul", inputs);
-  const Shape& a = inputs[0].shape;
-  // The second operand may be packed already: what its stack was is told by w_batch_stride and batch.
-  Shape y;
-  if (a.rank == 3 || p.w_batch_stride != 0) y.push_back(a.rank == 3 ? a[0] : p.batch);
-  y.push_back(p.batch > 0 && a.rank == 3 && p.x_batch_stride == 0 && p.batch == 1 ? p.rows / max_i64(1, a[0]) : p.rows);
-  y.push_back(p.columns);
-  return {f32(y)};
+  return {f32(params.as<DenseParams>().y)};
 }
 
 std::int64_t flops(const Problem& problem) {

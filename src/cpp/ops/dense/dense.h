@@ -17,8 +17,9 @@ namespace fastcnn {
 // Both ops in one form: `batch` products of rows x depth by depth x columns.
 struct DenseParams {
   std::int64_t batch = 1, rows = 0, depth = 0, columns = 0;
-  std::int64_t x_row_stride = 0, x_step = 1, x_batch_stride = 0;     // element (r, k) of x, in floats
-  std::int64_t w_row_stride = 0, w_step = 1, w_batch_stride = 0;     // element (k, n) of w; 0: one w for all
+  std::int64_t x_row_stride = 0, x_step = 1, x_batch_stride = 0;  // of element (r, k) of x, in floats
+  std::int64_t w_row_stride = 0, w_step = 1, w_batch_stride = 0;  // of element (k, n) of w; batch 0: one w for all
+  Shape y;
   Epilogue epilogue;
 };
 
