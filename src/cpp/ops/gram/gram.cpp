@@ -31,7 +31,7 @@ std::vector<TensorType> infer_gram(const Params&, std::span<const TensorType> in
 
 std::int64_t gram_workspace(const Problem& problem) {
   const GramSplit s = split_gram(problem.inputs[0].shape);
-  const std::int64_t packed = min_i64(s.group, round_up(s.pixels, kGramBlock)) * s.padded;
+  const std::int64_t packed = min_i64(s.group, ceil_div(s.pixels, kGramBlock)) * kGramBlock * s.padded;
   return (packed + s.slices * s.padded * s.padded) * static_cast<std::int64_t>(sizeof(float));
 }
 

@@ -16,27 +16,32 @@ struct GramParams {
   float scale = 1;
 };
 
-// Where the parts of a sum go. The pixels are cut into `slices` by shape alone; each slice sums into its own
-// (padded x padded) matrix, and the matrices are added in order. Within a slice, pixels come in blocks that are first
-// packed: panels of kGramPanel channels, padded with zeros.
+// How the vector kernels cut a sum. Pixels come in blocks that are packed first: panels of kGramPanel channels, padded
+// with zeros. Block b belongs to slice b % slices; each slice sums into its own (padded x padded) matrix, and those are
+// added in order. Few channels: a slice is one task, and packs its blocks for itself. Many: a group of blocks is packed
+// together, and a task is a band of the matrix.
 inline constexpr std::int64_t kGramPanel = 64;   // channels
-inline constexpr std::int64_t kGramBlock = 256;  // pixels summed in registers before they are added to the slice's sum
+inline constexpr std::int64_t kGramBlock = 128;  // pixels: a panel of a block and its band stay in L1
+inline constexpr std::int64_t kGramFew = 128;    // channels
 
 struct GramSplit {
   std::int64_t pixels, channels, padded;
-  std::int64_t slices;  // the sums
-  std::int64_t group;   // pixels packed at a time: a multiple of slices * kGramBlock, but for the last
+  std::int64_t slices;  // fixed by shape alone
+  std::int64_t group;   // blocks packed together; 0: few channels
 };
 
 FC_INLINE GramSplit split_gram(const Shape& x) {
-  // Many channels give many tiles for threads to share; few need more slices. A group of packed pixels stays in L2.
-  constexpr std::int64_t kBands = 32, kGroupFloats = 512 * 1024;
   GramSplit s{};
-  s.pixels = x.product(1, x.rank - 1), s.channels = x.back(), s.padded = round_up(max_i64(1, s.channels), kGramPanel);
+  s.pixels = x.product(1, x.rank - 1), s.channels = x.back();
+  s.padded = round_up(max_i64(1, s.channels), kGramPanel);
   const std::int64_t blocks = max_i64(1, ceil_div(s.pixels, kGramBlock));
-  s.slices = min_i64(blocks, max_i64(1, kBands * 16 / s.padded));
-  const std::int64_t rows = s.slices * kGramBlock;
-  s.group = rows * max_i64(1, kGroupFloats / (rows * s.padded));
+  constexpr std::int64_t kFewSlices = 32, kManySlices = 4, kGroupFloats = 384 * 1024;
+  if (s.padded <= kGramFew) {
+    s.slices = min_i64(blocks, kFewSlices);
+  } else {
+    s.slices = min_i64(blocks, s.padded < 512 ? kManySlices : 1);
+    s.group = s.slices * max_i64(1, kGroupFloats / (s.slices * kGramBlock * s.padded));
+  }
   return s;
 }
 
