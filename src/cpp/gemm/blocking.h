@@ -22,7 +22,7 @@ inline constexpr std::int64_t kPanelBytes = 768 * 1024;
 
 // All of B stays in L2 when it is smaller than this: then a task takes its rows through all panels at once and reads A
 // from L1.
-inline constexpr std::int64_t kResidentBytes = 256 * 1024;
+inline constexpr std::int64_t kResidentBytes = 640 * 1024;
 
 // A task should be worth handing to a thread (multiply-adds), and there should be enough of them for a large machine.
 inline constexpr std::int64_t kTaskWork = std::int64_t{1} << 20;

@@ -35,6 +35,11 @@ class PictureRows final : public gemm::RowSource {
   std::int64_t max_taps() const override { return p_.window.h.size * p_.window.w.size; }
   std::int64_t scratch() const override { return copies_ ? gemm::kMaxTileRows * p_.depth() : 0; }
 
+  std::int64_t unit() const override { return pointwise_ ? 1 : p_.window.w.size * p_.group_channels(); }
+  bool contiguous() const override {
+    return pointwise_ && p_.groups == 1 && p_.window.h.stride == 1 && p_.window.w.stride == 1;
+  }
+
   void rows(std::int64_t group, std::int64_t first, int count, gemm::RowSet& set) const override {
     const auto& [h, w] = p_.window;
     const std::int64_t channels = p_.channels, filters = p_.filters;
@@ -44,7 +49,7 @@ class PictureRows final : public gemm::RowSource {
 
     Window window[gemm::kMaxTileRows];
     std::int64_t first_tap = h.size, last_tap = 0;
-    bool all_inside = true;
+    bool all_inside = true, all_whole = true;
     for (int r = 0; r < count; ++r) {
       const std::int64_t top = h.start(i), left = w.start(j);
       const bool inside = left >= 0 && left + w.extent() <= width_;
@@ -52,6 +57,7 @@ class PictureRows final : public gemm::RowSource {
       set.at[r] = (first + r) * filters;
       all_inside &= inside;
       const bool whole = top >= 0 && top + h.extent() <= height_;
+      all_whole &= whole;
       first_tap = min_i64(first_tap, whole ? 0 : h.first_tap(i));
       last_tap = max_i64(last_tap, whole ? h.size : h.last_tap(i, height_));
       if (++j == out_w_) {
@@ -64,11 +70,20 @@ class PictureRows final : public gemm::RowSource {
       for (int r = 0; r < count; ++r) set.a[r] = window[r].start;
       return;
     }
-    const std::int64_t run_taps = mergeable_ && (all_inside || copies_) ? 1 : w.size;
-    set.depth = run_taps == 1 ? w.size * p_.group_channels() : p_.group_channels();
+    const bool merged = mergeable_ && (all_inside || copies_);  // a run is a whole row of the window
+    const std::int64_t run_taps = merged ? 1 : w.size;
+    set.depth = p_.group_channels() * (merged ? w.size : 1);
     set.taps = max_i64(0, last_tap - first_tap) * run_taps;
     set.b_row = first_tap * w.size * p_.group_channels();
     const float** a = set.a;
+    if (all_inside && all_whole) {
+      for (std::int64_t kh = first_tap; kh < last_tap; ++kh)
+        for (std::int64_t kw = 0; kw < run_taps; ++kw) {
+          const std::int64_t step = (kh * h.dilation * width_ + kw * w.dilation) * channels;
+          for (int r = 0; r < count; ++r) *a++ = window[r].start + step;
+        }
+      return;
+    }
     float* copy = set.scratch;
     for (std::int64_t kh = first_tap; kh < last_tap; ++kh) {
       const std::int64_t down = kh * h.dilation;
@@ -77,9 +92,9 @@ class PictureRows final : public gemm::RowSource {
         for (int r = 0; r < count; ++r) {
           const Window& from = window[r];
           const std::int64_t row = from.top + down, column = from.left + right;
-          if (row < 0 || row >= height_ || (run_taps != 1 && (column < 0 || column >= width_))) {
+          if (row < 0 || row >= height_ || (!merged && (column < 0 || column >= width_))) {
             *a++ = zeros_;
-          } else if (run_taps != 1 || from.inside) {
+          } else if (!merged || from.inside) {
             *a++ = from.start + step;
           } else {
             *a++ = copy;
