@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +50,29 @@ def imagenet_classes() -> tuple[tuple[str, str], ...]:
     return tuple((wnid, name) for wnid, name in classes)
 
 
-def decode_predictions(preds: NDArray[Any], top: int = 5) -> list[list[tuple[str, str, float]]]:
-    """Name the most probable classes of each picture.
+class Prediction(NamedTuple):
+    """One class that a network sees in a picture.
+
+    Attributes
+    ----------
+    index : int
+        The network's output, 0 to 999.
+    wnid : str
+        WordNet id.
+    label : str
+        English name.
+    probability : float
+        The network's score; a probability behind a softmax.
+    """
+
+    index: int
+    wnid: str
+    label: str
+    probability: float
+
+
+def top_predictions(preds: NDArray[Any], top: int = 5) -> list[list[Prediction]]:
+    """Find the most probable classes of each picture.
 
     Parameters
     ----------
@@ -62,10 +83,9 @@ def decode_predictions(preds: NDArray[Any], top: int = 5) -> list[list[tuple[str
 
     Returns
     -------
-    list of list of (str, str, float)
-        For each picture, WordNet id, name and score, the highest score first; of equal scores
-        the lower class first, NaN last. Names are written with spaces, where Keras has
-        underscores.
+    list of list of Prediction
+        For each picture, the highest score first; of equal scores the lower class first, NaN
+        last.
 
     Raises
     ------
@@ -78,8 +98,8 @@ def decode_predictions(preds: NDArray[Any], top: int = 5) -> list[list[tuple[str
     --------
     >>> scores = np.zeros((1, 1000), np.float32)
     >>> scores[0, 2] = 0.75
-    >>> decode_predictions(scores, top=1)
-    [[('n01484850', 'great white shark', 0.75)]]
+    >>> top_predictions(scores, top=1)[0][0].label
+    'great white shark'
     """
     preds = np.asarray(preds)
     if preds.ndim != 2 or preds.shape[1] != NUM_CLASSES:
@@ -90,9 +110,38 @@ def decode_predictions(preds: NDArray[Any], top: int = 5) -> list[list[tuple[str
     # float64 because unsigned integers have no negative; stable, so that ties keep their order.
     order = np.argsort(-preds.astype(np.float64), axis=1, kind="stable")[:, :top]
     return [
-        [(*classes[index], float(scores[index])) for index in row]
+        [Prediction(int(index), *classes[index], float(scores[index])) for index in row]
         for scores, row in zip(preds, order, strict=True)
     ]
+
+
+def decode_predictions(preds: NDArray[Any], top: int = 5) -> list[list[tuple[str, str, float]]]:
+    """Name the most probable classes of each picture, in the form of Keras.
+
+    Parameters
+    ----------
+    preds, top
+        As for `top_predictions`.
+
+    Returns
+    -------
+    list of list of (str, str, float)
+        For each picture, WordNet id, name and score, in the order of `top_predictions`. Names are
+        written with spaces, where Keras has underscores.
+
+    Raises
+    ------
+    ShapeError, ConfigError
+        As `top_predictions`.
+
+    Examples
+    --------
+    >>> scores = np.zeros((1, 1000), np.float32)
+    >>> scores[0, 2] = 0.75
+    >>> decode_predictions(scores, top=1)
+    [[('n01484850', 'great white shark', 0.75)]]
+    """
+    return [[tuple(prediction[1:]) for prediction in row] for row in top_predictions(preds, top)]
 
 
 def preprocess_input(x: NDArray[Any], mode: Mode = "caffe") -> NDArray[np.float32]:

@@ -1,0 +1,5 @@
+"""``python -m fastcnn`` is the command ``fastcnn``."""
+
+from fastcnn.cli import main
+
+main()

@@ -1,0 +1,102 @@
+"""Whole networks, with the names and arguments of Keras Applications.
+
+Each function makes a model; its module has the ``preprocess_input`` and ``decode_predictions`` that
+go with it. Networks are imported on first use.
+
+Examples
+--------
+>>> import fastcnn as fc
+>>> model = fc.applications.EfficientNetLite0(weights="imagenet")  # doctest: +SKIP
+>>> photos = fc.applications.imagenet.load_and_preprocess("cat.jpg", mode="lite")  # doctest: +SKIP
+>>> fc.applications.imagenet.decode_predictions(model.predict(photos))  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from fastcnn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from fastcnn.applications._application import Constructor
+    from fastcnn.applications.efficientnet_lite import EfficientNetLite0
+    from fastcnn.applications.googlenet import GoogLeNet
+    from fastcnn.applications.mobilenet_v2 import MobileNetV2
+    from fastcnn.applications.resnet import ResNet18, ResNet34, ResNet50, ResNet101
+    from fastcnn.applications.squeezenet import SqueezeNet
+    from fastcnn.applications.vgg import VGG16, VGG19
+    from fastcnn.applications.zfnet import ZFNet
+
+__all__ = [
+    "VGG16",
+    "VGG19",
+    "EfficientNetLite0",
+    "GoogLeNet",
+    "MobileNetV2",
+    "ResNet18",
+    "ResNet34",
+    "ResNet50",
+    "ResNet101",
+    "SqueezeNet",
+    "ZFNet",
+    "classifier",
+]
+
+_CLASSIFIERS = {
+    "EfficientNetLite0": "efficientnet_lite",
+    "GoogLeNet": "googlenet",
+    "MobileNetV2": "mobilenet_v2",
+    "ResNet101": "resnet",
+    "ResNet18": "resnet",
+    "ResNet34": "resnet",
+    "ResNet50": "resnet",
+    "SqueezeNet": "squeezenet",
+    "VGG16": "vgg",
+    "VGG19": "vgg",
+    "ZFNet": "zfnet",
+}
+
+_MODULES = {*_CLASSIFIERS.values(), "imagenet", "resnet50", "vgg16", "vgg19", "weights"}
+
+
+def classifier(name: str) -> Constructor:
+    """Find the function that makes a classifier by its name, however it is written.
+
+    Parameters
+    ----------
+    name : str
+        ``"ResNet50"``, ``"resnet50"``, ``"efficientnet_lite0"``, ``"mobilenet-v2"`` ...
+
+    Raises
+    ------
+    ConfigError
+        There is none of this name.
+
+    Examples
+    --------
+    >>> classifier("mobilenet_v2").__name__
+    'MobileNetV2'
+    """
+    wanted = name.lower().replace("_", "").replace("-", "")
+    for function in _CLASSIFIERS:
+        if function.lower() == wanted:
+            found: Constructor = __getattr__(function)
+            return found
+    raise ConfigError(f"expected a classifier of {', '.join(_CLASSIFIERS)}, got {name!r}")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _CLASSIFIERS:
+        module = importlib.import_module(f"{__name__}.{_CLASSIFIERS[name]}")
+        value: Any = getattr(module, name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"{__name__}.{name}")
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_MODULES})

@@ -1,0 +1,89 @@
+"""Building blocks that several families of networks share."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from fastcnn import layers
+
+Tensor = Any
+Margins = tuple[tuple[int, int], tuple[int, int]]
+
+
+def correct_pad(x: Tensor, kernel_size: int) -> Margins:
+    """Zeros around a picture for which a "valid" convolution of stride 2 does what "same" would.
+
+    As in Keras, a size that is not known counts as even.
+
+    Examples
+    --------
+    >>> from fastcnn import Input
+    >>> correct_pad(Input((224, 225, 3)), 3)
+    ((0, 1), (1, 1))
+    """
+    before, after = kernel_size // 2, kernel_size // 2
+    top, left = (before - (size is None or size % 2 == 0) for size in x.shape[1:3])
+    return (top, after), (left, after)
+
+
+class InvertedResidualNames(NamedTuple):
+    """What a family calls the layers of its inverted residual blocks."""
+
+    expand: tuple[str, str, str]
+    pad: str
+    depthwise: tuple[str, str, str]
+    project: tuple[str, str]
+    drop: str
+    add: str
+
+
+def inverted_residual(
+    x: Tensor,
+    filters: int,
+    *,
+    expansion: int,
+    kernel_size: int = 3,
+    strides: int = 1,
+    momentum: float = 0.99,
+    drop_rate: float = 0.0,
+    prefix: str,
+    names: InvertedResidualNames,
+) -> Tensor:
+    """Expand the channels, filter each, project to few: MobileNetV2's block.
+
+    The shortcut joins the two ends, which are narrow, where other residual blocks are wide; the
+    projection has no activation, which would lose information there.
+    """
+
+    def batch_norm(x: Tensor, name: str) -> Tensor:
+        return layers.BatchNormalization(epsilon=1e-3, momentum=momentum, name=prefix + name)(x)
+
+    def pointwise(x: Tensor, filters: int, name: str) -> Tensor:
+        return layers.Conv2D(filters, 1, padding="same", use_bias=False, name=prefix + name)(x)
+
+    shortcut, channels = x, x.shape[-1]
+    if expansion != 1:
+        conv, norm, relu6 = names.expand
+        x = batch_norm(pointwise(x, expansion * channels, conv), norm)
+        x = layers.ReLU(6.0, name=prefix + relu6)(x)
+
+    conv, norm, relu6 = names.depthwise
+    if strides == 2:
+        x = layers.ZeroPadding2D(correct_pad(x, kernel_size), name=prefix + names.pad)(x)
+    x = layers.DepthwiseConv2D(
+        kernel_size,
+        strides=strides,
+        padding="same" if strides == 1 else "valid",
+        use_bias=False,
+        name=prefix + conv,
+    )(x)
+    x = batch_norm(x, norm)
+    x = layers.ReLU(6.0, name=prefix + relu6)(x)
+
+    conv, norm = names.project
+    x = batch_norm(pointwise(x, filters, conv), norm)
+    if strides == 1 and channels == filters:
+        if drop_rate:
+            x = layers.Dropout(drop_rate, noise_shape=(None, 1, 1, 1), name=prefix + names.drop)(x)
+        x = layers.Add(name=prefix + names.add)([shortcut, x])
+    return x

@@ -1,0 +1,126 @@
+"""``fastcnn classify``: photos in, the most probable classes of ImageNet out."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from fastcnn.applications import classifier
+from fastcnn.applications.imagenet import Prediction, load_and_preprocess, top_predictions
+from fastcnn.errors import FileAccessError, MissingFileError
+from fastcnn.io._files import StrPath
+
+_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+
+# Photos computed at once: enough to keep all threads busy, few enough for any memory.
+_BATCH = 16
+
+
+class Result(NamedTuple):
+    """A photo and what was seen in it, the most probable first."""
+
+    file: str
+    predictions: list[Prediction]
+
+
+def find_photos(given: Iterable[str]) -> list[str]:
+    """List the photos that files, folders and patterns stand for.
+
+    Raises
+    ------
+    MissingFileError
+        A file is not there, or a folder or pattern stands for no photo.
+    """
+    return [photo for name in given for photo in _expand(name)]
+
+
+def _expand(name: str) -> list[str]:
+    if os.path.isfile(name):
+        return [name]
+    if os.path.isdir(name):
+        found = _photos_in(name)
+        missing = f"{name}: expected a folder with photos, found none in it"
+    else:
+        found = glob.glob(name, recursive=True) if glob.has_magic(name) else []
+        missing = f"{name}: no such photo"
+    if not found:
+        raise MissingFileError(missing)
+    return sorted(found)
+
+
+def _photos_in(folder: str) -> list[str]:
+    try:
+        names = os.listdir(folder)
+    except OSError as error:
+        raise FileAccessError(f"{folder}: {error}") from error
+    return [os.path.join(folder, n) for n in names if os.path.splitext(n)[1].lower() in _SUFFIXES]
+
+
+def classify_photos(
+    photos: Sequence[str], model: str, weights: StrPath | None = None, top: int = 5
+) -> list[Result]:
+    """Classify photos with a network of `fastcnn.applications`.
+
+    Parameters
+    ----------
+    photos : sequence of str
+        Paths.
+    model : str
+        What `fastcnn.applications.classifier` knows.
+    weights : str or os.PathLike, optional
+        A file of weights; ``"imagenet"`` unless given.
+    top : int, default 5
+        How many classes to name of each.
+
+    Raises
+    ------
+    FastcnnError
+        A photo or the weights cannot be read; no photo is classified then that comes after it.
+    """
+    make = classifier(model)
+    network = make(weights="imagenet" if weights is None else weights)
+    form = make.application
+    results: list[Result] = []
+    for start in range(0, len(photos), _BATCH):
+        batch = photos[start : start + _BATCH]
+        pictures = load_and_preprocess(batch, size=form.size, mode=form.mode, method=form.method)
+        predictions = top_predictions(network(pictures), top)
+        results += map(Result, batch, predictions)
+    return results
+
+
+def print_json(results: Iterable[Result]) -> None:
+    """Write one JSON list to stdout."""
+    described = [
+        {"file": file, "predictions": [prediction._asdict() for prediction in predictions]}
+        for file, predictions in results
+    ]
+    # ASCII, so that any terminal and any file name will do; NaN is no JSON.
+    sys.stdout.write(json.dumps(described, indent=2, allow_nan=False) + "\n")
+
+
+def print_table(results: Iterable[Result]) -> None:
+    """Draw a table on stdout: a row for each prediction."""
+    from rich.console import Console
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
+    for heading in ("photo", "class", "probability", ""):
+        table.add_column(heading)
+    for number, (file, predictions) in enumerate(results):
+        if number:
+            table.add_row()
+        for rank, prediction in enumerate(predictions):
+            table.add_row(
+                Text(file if rank == 0 else "", overflow="fold"),
+                Text(prediction.label, style="bold" if rank == 0 else ""),
+                Text(f"{prediction.probability:.1%}", justify="right"),
+                ProgressBar(total=1.0, completed=prediction.probability, width=20),
+            )
+    Console().print(table)

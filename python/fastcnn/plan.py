@@ -1,0 +1,276 @@
+"""Plans of layers and models: compiled for given shapes, kept for the next call, printable."""
+
+from __future__ import annotations
+
+import html
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcnn import _C, _tree, config
+from fastcnn.errors import DTypeError, ShapeError
+from fastcnn.ops._dispatch import as_array
+from fastcnn.tracing import Trace, Value
+
+if TYPE_CHECKING:
+    from fastcnn.layers.layer import Layer
+
+# Plans of one model for different shapes share their packed weights; each has an arena of its own.
+_CAPACITY = 16
+
+_changes = 0
+
+
+def note_change() -> None:
+    """Tell that a layer which plans describe is not what it was: they are made anew."""
+    global _changes
+    _changes += 1
+
+
+def is_array(x: Any) -> bool:
+    """Whether `x` is an operand rather than an option: an array of any library."""
+    return isinstance(x, (np.ndarray, ShapeOf)) or any(
+        hasattr(x, name) for name in ("__dlpack__", "__array_interface__", "__array__")
+    )
+
+
+class Compiled(NamedTuple):
+    """A plan, and the structure its outputs are returned in."""
+
+    plan: _C.Plan
+    structure: Any
+
+
+class PlanCache:
+    """The plans of one layer; the least recently used goes when there are too many."""
+
+    def __init__(self, layer: Layer, capacity: int = _CAPACITY) -> None:
+        self._layer = layer
+        self._capacity = capacity
+        self._plans: OrderedDict[Any, Compiled] = OrderedDict()
+        self._constants = _C.ConstantCache()
+        self._lock = threading.RLock()
+
+    def get(self, args: Any, kwargs: Any) -> tuple[Compiled, list[NDArray[Any]]]:
+        """Find or make the plan for a call, and give the call's arrays as it takes them."""
+        arrays: list[NDArray[Any]] = []
+
+        def describe(x: Any) -> Any:
+            if not is_array(x):
+                return (type(x), x)  # 1, 1.0 and True are equal but not the same option
+            if isinstance(x, ShapeOf):
+                return x
+            arrays.append(as_array(x))
+            return ShapeOf(arrays[-1].shape)
+
+        precision = getattr(self._layer, "precision", None) or config.get_float32_precision()
+        given = _tree.signature((args, kwargs), describe)
+        key = (given, precision, _C.max_isa(), _changes)
+        with self._lock:
+            found = self._plans.get(key)
+            if found is not None and not found.plan.is_stale():
+                self._plans.move_to_end(key)
+                return found, arrays
+            made = self._compile(args, kwargs, precision)
+            # Building a layer while it is traced counts as a change of what it is.
+            self._plans[(given, precision, _C.max_isa(), _changes)] = made
+            while len(self._plans) > self._capacity:
+                self._plans.popitem(last=False)
+            return made, arrays
+
+    def _compile(self, args: Any, kwargs: Any, precision: str) -> Compiled:
+        trace = Trace()
+
+        def symbolic(x: Any) -> Any:
+            return trace.input(_shape(x)) if is_array(x) else x
+
+        args, kwargs = _tree.map_structure(symbolic, (args, kwargs))
+        with trace:
+            outputs = self._layer._call_traced(trace, args, kwargs, self._layer._root_scope)
+        leaves = _tree.flatten(outputs)
+        for leaf in leaves:
+            if not isinstance(leaf, Value):
+                raise DTypeError(
+                    f'layer "{self._layer.name}" returned {type(leaf).__name__} where a tensor was '
+                    "expected; its call must return what functions of fastcnn.ops return"
+                )
+        trace.set_outputs(leaves)
+        plan = _C.compile(trace.graph, precision=precision, cache=self._constants)
+        return Compiled(plan, _tree.map_structure(lambda _: None, outputs))
+
+    def latest(self) -> _C.Plan | None:
+        """The plan used last, if there is one."""
+        with self._lock:
+            return next(reversed(self._plans.values())).plan if self._plans else None
+
+
+@dataclass(frozen=True)
+class ShapeOf:
+    """The place of an array of which only the shape matters."""
+
+    shape: tuple[int, ...]
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
+class Plan:
+    """How a model is computed for given input shapes: which kernels, in which order, in how much memory.
+
+    `Model.plan` returns it.
+
+    Attributes
+    ----------
+    input_shapes, output_shapes : list of tuple
+    arena_bytes : int
+        Memory for everything between the input and the output.
+    constant_bytes : int
+        Memory for packed weights.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> model = fc.Sequential([fc.Input((32, 32, 3)), fc.layers.MaxPooling2D()])
+    >>> plan = model.plan((1, 32, 32, 3))
+    >>> plan.output_shapes, len(plan)
+    ([(1, 16, 16, 3)], 1)
+    """
+
+    def __init__(self, plan: _C.Plan) -> None:
+        self._plan = plan
+        self._steps = plan.steps()
+
+    @property
+    def steps(self) -> list[_C.PlanStep]:
+        """One dictionary a step: name, op, kernel, precision, inputs, outputs, flops, bytes, declined."""
+        return self._steps
+
+    @property
+    def input_shapes(self) -> list[tuple[int, ...]]:
+        """The shapes it takes."""
+        return [tuple(shape) for shape, _ in self._plan.input_types]
+
+    @property
+    def output_shapes(self) -> list[tuple[int, ...]]:
+        """The shapes it gives."""
+        return [tuple(shape) for shape, _ in self._plan.output_types]
+
+    @property
+    def arena_bytes(self) -> int:
+        """Memory for everything between the input and the output."""
+        return self._plan.arena_bytes
+
+    @property
+    def constant_bytes(self) -> int:
+        """Memory for packed weights."""
+        return self._plan.constant_bytes
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one run, a fused multiply-add being two."""
+        return sum(step["flops"] for step in self._steps)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def run(self, inputs: Sequence[Any]) -> list[NDArray[Any]]:
+        """Run it on arrays of exactly `input_shapes`."""
+        return self._plan.run(self._arrays(inputs))
+
+    def profile(self, inputs: Sequence[Any]) -> list[int]:
+        """Run it once and tell the nanoseconds of each step."""
+        return self._plan.profile(self._arrays(inputs))
+
+    def _arrays(self, inputs: Sequence[Any]) -> list[NDArray[Any]]:
+        arrays = [as_array(x) for x in inputs]
+        if [x.shape for x in arrays] != self.input_shapes:
+            raise ShapeError(
+                f"plan: expected inputs of shapes {self.input_shapes}, "
+                f"got {[x.shape for x in arrays]}"
+            )
+        return arrays
+
+    def describe(self, verbose: bool = False) -> str:
+        """Draw the steps as a table.
+
+        Parameters
+        ----------
+        verbose : bool, default False
+            Also list the better kernels each step passed over, and why.
+        """
+        rows = [_HEADER, *(_cells(step) for step in self._steps)]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADER))]
+        lines = []
+        for number, row in enumerate(rows):
+            cells = zip(row, widths, _ALIGN, strict=True)
+            lines.append("  ".join(align(cell, width) for cell, width, align in cells).rstrip())
+            if number == 0:
+                lines.append("-" * (sum(widths) + 2 * (len(widths) - 1)))
+            elif verbose:
+                declined = self._steps[number - 1]["declined"]
+                lines.extend(f"      not {kernel}: {reason}" for kernel, reason in declined)
+        return "\n".join([*lines, self._totals()])
+
+    def _totals(self) -> str:
+        return (
+            f"{len(self)} steps, {with_unit(self.flops, 'FLOP')}, "
+            f"arena {with_unit(self.arena_bytes, 'B')}, "
+            f"constants {with_unit(self.constant_bytes, 'B')}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Plan {self.input_shapes} -> {self.output_shapes}, {self._totals()}>"
+
+    def __str__(self) -> str:
+        return self.describe()
+
+    def _repr_html_(self) -> str:
+        rows = [_cells(step) for step in self._steps]
+        return html_table(_HEADER, rows) + f"<p>{html.escape(self._totals())}</p>"
+
+
+_HEADER = ("step", "op", "kernel", "in", "out", "precision", "FLOP", "bytes")
+_ALIGN: tuple[Callable[[str, int], str], ...] = (*(str.ljust,) * 6, *(str.rjust,) * 2)
+
+
+def _cells(step: _C.PlanStep) -> tuple[str, ...]:
+    return (
+        step["name"] or "-",
+        step["op"],
+        step["kernel"],
+        "x".join(map(str, step["inputs"][0])) if step["inputs"] else "-",
+        " ".join("x".join(map(str, shape)) for shape in step["outputs"]),
+        step["precision"],
+        with_unit(step["flops"], ""),
+        with_unit(step["bytes"], ""),
+    )
+
+
+def with_unit(number: int, unit: str) -> str:
+    """Write a number with a metric prefix.
+
+    Examples
+    --------
+    >>> with_unit(3_860_000_000, "FLOP"), with_unit(12, "B")
+    ('3.86 GFLOP', '12 B')
+    """
+    for power, prefix in ((12, "T"), (9, "G"), (6, "M"), (3, "k")):
+        if number >= 10**power:
+            return f"{number / 10**power:.3g} {prefix}{unit}"
+    return f"{number} {unit}".rstrip()
+
+
+def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table for a notebook."""
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
+
+    body = "".join(line("td", row) for row in rows)
+    return f"<table><thead>{line('th', header)}</thead><tbody>{body}</tbody></table>"

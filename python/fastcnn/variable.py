@@ -1,0 +1,74 @@
+"""The weights of layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcnn import _C
+from fastcnn.errors import ShapeError
+
+
+class Variable(_C.Variable):
+    """State that a layer owns: an array kept by the compiled core and updated in place.
+
+    Parameters
+    ----------
+    value : array-like
+        The first value; stored as float32.
+    trainable : bool, default True
+        Whether training changes it; statistics, for example, are not trained.
+    name : str, default "variable"
+        What the layer calls it, such as ``"kernel"``.
+    path : str, optional
+        The layer's name and its own, such as ``"conv2d/kernel"``; `name` unless given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bias = Variable(np.zeros(3), name="bias")
+    >>> bias.assign([1, 2, 3])
+    >>> bias.numpy()
+    array([1., 2., 3.], dtype=float32)
+    >>> bias
+    <Variable bias, shape=(3,), float32>
+    """
+
+    def __init__(
+        self, value: Any, *, trainable: bool = True, name: str = "variable", path: str | None = None
+    ) -> None:
+        super().__init__(_as_float32(value))
+        self.trainable = trainable
+        self.name = name
+        self.path = name if path is None else path
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def assign(self, value: Any) -> None:
+        """Replace the value by another of the same shape."""
+        array = _as_float32(value)
+        if array.shape != tuple(self.shape):
+            raise ShapeError(
+                f"{self.path}: expected a value of shape {tuple(self.shape)}, got {array.shape}"
+            )
+        super().assign(array)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self.numpy(), dtype=dtype)
+
+    def __repr__(self) -> str:
+        return f"<Variable {self.path}, shape={tuple(self.shape)}, {self.dtype}>"
+
+
+def _as_float32(value: Any) -> NDArray[np.float32]:
+    return np.ascontiguousarray(value, dtype=np.float32).reshape(np.shape(value))

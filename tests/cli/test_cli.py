@@ -1,0 +1,169 @@
+"""The command: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from fastcnn import cli
+from fastcnn.applications.imagenet import imagenet_classes
+from fastcnn.applications.weights import find
+from fastcnn.errors import MissingWeightsError
+from fastcnn.io import save_image
+
+pytest.importorskip("typer", reason="the command line")
+pytest.importorskip("PIL.Image", reason="reads photos")
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: str | Path) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["fastcnn", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        code = stop.value.code
+        if isinstance(code, str):  # Python prints it to stderr and exits with 1
+            return Outcome(1, capsys.readouterr().out, code)
+        return Outcome(int(code or 0), *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def imagenet() -> None:
+    try:
+        find("efficientnet_lite0")
+    except MissingWeightsError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with three pictures of different sizes, and a text."""
+    rng = np.random.default_rng(0)
+    for name, shape in (("b.png", (60, 90, 3)), ("a.jpg", (90, 60, 3)), ("c.PNG", (64, 64, 3))):
+        coarse = rng.integers(0, 256, (shape[0] // 10, shape[1] // 10, 3)).astype(np.uint8)
+        save_image(tmp_path / name, coarse.repeat(10, 0).repeat(10, 1))
+    (tmp_path / "note.txt").write_text("no photo")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("imagenet")
+def test_json(run: Run, photos: Path) -> None:
+    code, out, err = run("classify", photos / "b.png", photos / "a.jpg", "--json", "--top", "3")
+    assert code == 0 and err == ""
+    described = json.loads(out)
+    assert [entry["file"] for entry in described] == [str(photos / n) for n in ("b.png", "a.jpg")]
+    for entry in described:
+        assert set(entry) == {"file", "predictions"} and len(entry["predictions"]) == 3
+        probabilities = [p["probability"] for p in entry["predictions"]]
+        assert probabilities == sorted(probabilities, reverse=True) and 0 < sum(probabilities) <= 1
+        for p in entry["predictions"]:
+            assert set(p) == {"index", "wnid", "label", "probability"}
+            assert (p["wnid"], p["label"]) == imagenet_classes()[p["index"]]
+
+
+@pytest.mark.usefixtures("imagenet")
+def test_folder_and_pattern(run: Run, photos: Path) -> None:
+    def files(*arguments: str | Path) -> list[str]:
+        _, out, _ = run("classify", *arguments, "--json", "--top", "1")
+        return [Path(entry["file"]).name for entry in json.loads(out)]
+
+    assert files(photos) == ["a.jpg", "b.png", "c.PNG"]
+    assert files(photos / "*.png", photos / "a.jpg") == ["b.png", "a.jpg"]
+
+
+@pytest.mark.usefixtures("imagenet")
+def test_table(run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_image(photos / "[red].png", np.zeros((32, 32, 3), np.uint8))
+    monkeypatch.chdir(photos)
+    code, out, err = run("classify", "a.jpg", "[red].png", "--top", "2")
+    assert code == 0 and err == ""
+    assert "a.jpg" in out and "[red].png" in out and out.count("%") == 4
+
+
+@pytest.mark.usefixtures("imagenet")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_bad_photo(run: Run, photos: Path, options: list[str]) -> None:
+    bad = photos / "bad.jpg"
+    bad.write_bytes((photos / "a.jpg").read_bytes()[:200])
+    code, out, err = run("classify", photos / "a.jpg", bad, *options)
+    assert code == 2 and out == "" and "bad.jpg" in err and err.count("\n") == 1
+
+
+def test_missing_photos(run: Run, tmp_path: Path) -> None:
+    for given in (tmp_path, tmp_path / "none.jpg", tmp_path / "*.jpg"):
+        code, out, err = run("classify", given, "--json")
+        assert code == 2 and out == "" and str(given) in err and err.count("\n") == 1
+
+
+def test_wrong_options(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FASTCNN_HOME", str(tmp_path))
+    for options, word in (
+        (["--model", "resnet51"], "resnet51"),
+        (["--model", "zfnet"], "zfnet"),
+        (["--weights", tmp_path / "none.pth"], "none.pth"),
+        (["--top", "1001"], "1001"),
+    ):
+        code, out, err = run("classify", photos, *options)
+        assert code == 2 and out == "" and word in err
+
+
+def test_info(run: Run) -> None:
+    code, out, err = run("info")
+    assert code == 0 and err == "" and "isa_found" in out and "kernels" in out
+
+
+@pytest.mark.usefixtures("imagenet")
+def test_demo(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("skimage", reason="has the pictures")
+    pytest.importorskip("matplotlib", reason="draws the results")
+    output = tmp_path / "results.png"
+    code, out, err = run("demo", "--output", output)
+    assert code == 0 and err == ""
+    assert "espresso" in out and "chelsea.png" in out
+    assert output.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("package", ["typer", "rich"])
+def test_without_its_packages(run: Run, monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    code, out, err = run("info")
+    assert code == 1 and out == "" and 'pip install "fastcnn[cli]"' in err
+
+
+def test_help_imports_little() -> None:
+    program = (
+        "import sys; sys.argv = ['fastcnn', '--help']\n"
+        "from fastcnn.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "loaded = {'PIL', 'matplotlib', 'skimage', 'safetensors'} & set(sys.modules)\n"
+        "sys.exit(', '.join(loaded))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "classify" in done.stdout and "demo" in done.stdout
+
+
+def test_module_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "fastcnn", "info"], capture_output=True, text=True)
+    assert done.returncode == 0 and "isa_used" in done.stdout
