@@ -2,7 +2,7 @@
 #pragma once
 
 #include "gemm/gemm.h"
-#include "ops/window.h"
+#include "core/window.h"
 
 namespace fastcnn::gemm {
 
