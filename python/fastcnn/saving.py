@@ -11,7 +11,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import serialization
@@ -49,8 +48,8 @@ def named_weights(layer: Layer) -> dict[str, Variable]:
     """List all weights of a layer or model under the names files give them.
 
     A name is made of the layers' names from the outside to the inside, the outermost left out, and
-    the weight's own: ``"conv1/kernel"``. A layer named automatically counts as the n-th of its class
-    in its model, so a model built twice in one process has the same names twice.
+    the weight's own: ``"conv1/kernel"``. A layer named automatically counts as the n-th of its
+    class in its model, so a model built twice in one process has the same names twice.
 
     Examples
     --------
@@ -126,7 +125,9 @@ def _write(
     if not overwrite and os.path.lexists(filepath):
         raise FileAccessError(f"{os.fspath(filepath)}: exists already, and overwrite is False")
     if not model.built:
-        raise ConfigError(f'"{model.name}" has no weights yet: call it on data or on an Input first')
+        raise ConfigError(
+            f'"{model.name}" has no weights yet: call it on data or on an Input first'
+        )
     tensors = {name: variable.view() for name, variable in named_weights(model).items()}
     save_safetensors(filepath, tensors, metadata)
 
@@ -150,7 +151,9 @@ def load_weights(model: Layer, filepath: StrPath, skip_mismatch: bool = False) -
     from fastcnn.io.safetensors_files import load_safetensors
 
     if not model.built:
-        raise ConfigError(f'"{model.name}" has no weights yet: call it on data or on an Input first')
+        raise ConfigError(
+            f'"{model.name}" has no weights yet: call it on data or on an Input first'
+        )
     _assign(model, load_safetensors(filepath), str(os.fspath(filepath)), skip_mismatch)
 
 
