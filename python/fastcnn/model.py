@@ -363,6 +363,13 @@ class Model(Layer):
         load_weights(self, filepath, skip_mismatch)
 
 
+    def __reduce__(self) -> Any:
+        """Let models be copied and sent to other processes."""
+        from fastcnn.saving import describe, own_classes, restore
+
+        return restore, (own_classes(self), describe(self), self.get_weights())
+
+
 def keyed_layers(layers: list[Layer]) -> dict[str, Layer]:
     """Give each layer a name that does not depend on what else the process has made.
 

@@ -100,14 +100,15 @@ def save_model(model: Layer, filepath: StrPath, overwrite: bool = True) -> None:
     MissingDependencyError
         The package ``safetensors`` is not installed.
     """
-    metadata = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "config": serialization.to_json(
-            {"model": serialize_layer(model), "call_shapes": _symbolic_shapes(model)}
-        ),
-    }
+    metadata = {"format": _FORMAT, "version": _VERSION, "config": describe(model)}
     _write(model, filepath, metadata, overwrite)
+
+
+def describe(model: Layer) -> str:
+    """Write as JSON what a model is and which inputs it is built for."""
+    return serialization.to_json(
+        {"model": serialize_layer(model), "call_shapes": _symbolic_shapes(model)}
+    )
 
 
 def _symbolic_shapes(model: Layer) -> Any:
@@ -271,13 +272,24 @@ def clone_model(model: Layer) -> Any:
     >>> fc.saving.clone_model(model).output_shape
     (None, 4, 4, 3)
     """
-    own = {
+    return restore(own_classes(model), describe(model), None)
+
+
+def own_classes(model: Layer) -> dict[str, type[Layer]]:
+    """List the classes of a model's layers that are not fastcnn's, by name."""
+    return {
         type(layer).__name__: type(layer)
         for layer in model._walk()
         if not type(layer).__module__.startswith("fastcnn.")
     }
-    with custom_object_scope(own):
-        clone = deserialize_layer(serialize_layer(model))
-    if model.built:
-        _build(clone, _symbolic_shapes(model))
-    return clone
+
+
+def restore(classes: Mapping[str, Any], text: str, weights: list[NDArray[Any]] | None) -> Any:
+    """Make a model from what `describe` wrote, with given or new weights."""
+    with custom_object_scope(classes):
+        description = serialization.from_json(text)
+        model = deserialize_layer(description["model"])
+        _build(model, description["call_shapes"])
+    if weights is not None:
+        model.set_weights(weights)
+    return model
