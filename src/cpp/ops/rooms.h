@@ -16,8 +16,8 @@ extern const Op conv2d_op;  // conv2d
 extern const Op conv2d_transpose_op;  // conv2d_transpose
 extern const Op dense_op, matmul_op;  // dense
 extern const Op depthwise_conv2d_op;  // depthwise_conv2d
-// distance
-// gram
+extern const Op cdist_op, nearest_op;  // distance
+extern const Op gram_matrix_op;  // gram
 extern const Op group_norm_op, instance_norm_op, layer_norm_op, l2_normalize_op, lrn_op;  // norm
 extern const Op pad_op;  // pad
 extern const Op max_pool2d_op, avg_pool2d_op, adaptive_avg_pool2d_op;  // pool2d
