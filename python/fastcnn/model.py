@@ -362,7 +362,6 @@ class Model(Layer):
 
         load_weights(self, filepath, skip_mismatch)
 
-
     def __reduce__(self) -> Any:
         """Let models be copied and sent to other processes."""
         from fastcnn.saving import describe, own_classes, restore

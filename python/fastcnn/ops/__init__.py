@@ -1,5 +1,29 @@
 """Functions on arrays. Each also accepts the symbolic operands of a model being described."""
 
+from fastcnn.ops import (
+    activations as _activations,
+)
+from fastcnn.ops import (
+    depthwise as _depthwise,
+)
+from fastcnn.ops import (
+    global_pooling as _global_pooling,
+)
+from fastcnn.ops import (
+    image as _image,
+)
+from fastcnn.ops import (
+    manipulation as _manipulation,
+)
+from fastcnn.ops import (
+    math as _math,
+)
+from fastcnn.ops import (
+    normalization as _normalization,
+)
+from fastcnn.ops import (
+    pooling as _pooling,
+)
 from fastcnn.ops.activations import *  # noqa: F403
 from fastcnn.ops.depthwise import *  # noqa: F403
 from fastcnn.ops.global_pooling import *  # noqa: F403
@@ -8,3 +32,19 @@ from fastcnn.ops.manipulation import *  # noqa: F403
 from fastcnn.ops.math import *  # noqa: F403
 from fastcnn.ops.normalization import *  # noqa: F403
 from fastcnn.ops.pooling import *  # noqa: F403
+from fastcnn.symbolic import recordable as _recordable
+
+__all__ = [
+    *_activations.__all__,
+    *_depthwise.__all__,
+    *_global_pooling.__all__,
+    *_image.__all__,
+    *_manipulation.__all__,
+    *_math.__all__,
+    *_normalization.__all__,
+    *_pooling.__all__,
+]
+
+# A call on a functional model's tensors is recorded as one node of that model, under the public name.
+for _name in __all__:
+    globals()[_name] = _recordable(globals()[_name])
