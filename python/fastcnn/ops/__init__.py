@@ -45,6 +45,6 @@ __all__ = [
     *_pooling.__all__,
 ]
 
-# A call on a functional model's tensors is recorded as one node of that model, under the public name.
+# A call on tensors of a functional model is recorded as one node, under the public name.
 for _name in __all__:
     globals()[_name] = _recordable(globals()[_name])
