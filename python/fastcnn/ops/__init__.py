@@ -4,6 +4,9 @@ from fastcnn.ops import (
     activations as _activations,
 )
 from fastcnn.ops import (
+    convolution as _convolution,
+)
+from fastcnn.ops import (
     depthwise as _depthwise,
 )
 from fastcnn.ops import (
@@ -11,6 +14,9 @@ from fastcnn.ops import (
 )
 from fastcnn.ops import (
     image as _image,
+)
+from fastcnn.ops import (
+    linear as _linear,
 )
 from fastcnn.ops import (
     manipulation as _manipulation,
@@ -25,9 +31,11 @@ from fastcnn.ops import (
     pooling as _pooling,
 )
 from fastcnn.ops.activations import *  # noqa: F403
+from fastcnn.ops.convolution import *  # noqa: F403
 from fastcnn.ops.depthwise import *  # noqa: F403
 from fastcnn.ops.global_pooling import *  # noqa: F403
 from fastcnn.ops.image import *  # noqa: F403
+from fastcnn.ops.linear import *  # noqa: F403
 from fastcnn.ops.manipulation import *  # noqa: F403
 from fastcnn.ops.math import *  # noqa: F403
 from fastcnn.ops.normalization import *  # noqa: F403
@@ -36,9 +44,11 @@ from fastcnn.symbolic import recordable as _recordable
 
 __all__ = [
     *_activations.__all__,
+    *_convolution.__all__,
     *_depthwise.__all__,
     *_global_pooling.__all__,
     *_image.__all__,
+    *_linear.__all__,
     *_manipulation.__all__,
     *_math.__all__,
     *_normalization.__all__,
