@@ -106,7 +106,7 @@ def test_imagenet_comes_from_home(
     tensors: Tensors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FASTCNN_HOME", str(tmp_path))
-    with pytest.raises(MissingWeightsError, match="torchvision.*squeezenet_imagenet"):
+    with pytest.raises(MissingWeightsError, match=r"torchvision.*squeezenet_imagenet"):
         fc.applications.SqueezeNet(include_top=False, weights="imagenet")
     save_safetensors(tmp_path / "squeezenet_imagenet.safetensors", tensors)
     model = fc.applications.SqueezeNet(include_top=False, weights="imagenet")
