@@ -241,6 +241,8 @@ class Model(Layer):
             count = min(count, steps * size)
         if count == 0:
             return self._empty(arrays)
+        if count <= size:
+            return self(_tree.map_structure(lambda a: a[:count], arrays))
         structure: Any = None
         results: list[NDArray[Any]] = []
         for start in range(0, count, size):
@@ -249,7 +251,7 @@ class Model(Layer):
             compiled, given = self._compile((batch,), {})
             if start == 0:
                 structure = compiled.structure
-                results = _room(compiled.plan.output_types, stop - start, count, self.name)
+                results = _room(compiled.plan.output_types, size, count, self.name)
             compiled.plan.run(given, outputs=[r[start:stop] for r in results])
         return _tree.pack(structure, results)
 
@@ -384,12 +386,9 @@ def keyed_layers(layers: list[Layer]) -> dict[str, Layer]:
 def _room(types: Any, batch: int, count: int, name: str) -> list[NDArray[Any]]:
     """Make the arrays that the results of all batches go to."""
     for shape, _ in types:
-        if batch < count and (not shape or shape[0] != batch):
+        if not shape or shape[0] != batch:
             raise ShapeError(
                 f'model "{name}": expected outputs whose first axis is the batch, to join those of '
                 f"several batches, got shape {tuple(shape)}; give predict a larger batch_size"
             )
-    return [
-        np.empty((count, *shape[1:]) if batch < count else tuple(shape), dtype)
-        for shape, dtype in types
-    ]
+    return [np.empty((count, *shape[1:]), dtype) for shape, dtype in types]

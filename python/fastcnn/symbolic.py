@@ -209,7 +209,8 @@ def _probe(function: Callable[..., Any], args: Any, kwargs: Any, sizes: tuple[in
         return trace.input(shape, x.dtype)
 
     args, kwargs = _tree.map_structure(operand, (args, kwargs))
-    result = function(*args, **kwargs)
+    with trace:
+        result = function(*args, **kwargs)
     for x in _tree.flatten(result):
         if not isinstance(x, Value):
             name = getattr(function, "__name__", repr(function))

@@ -65,6 +65,7 @@ class Layer:
     name: str = ""
     built: bool = False
     input_spec: Any = None
+    _traced: bool = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         layer = super().__new__(cls)
@@ -74,7 +75,6 @@ class Layer:
         layer._nodes = []
         layer._plans = None
         layer._trainable = True
-        layer._traced = False
         layer._call_shapes = None
         return layer
 

@@ -10,6 +10,7 @@ namespace fastcnn::gemm {
 namespace {
 
 constexpr std::int64_t kPackRows = 128;
+constexpr std::int64_t kLine = 64 / sizeof(float);
 
 // Rows [begin, end) of one panel.
 void pack_block(const PackSource& s, std::int64_t first_column, std::int64_t panel_width, std::int64_t begin,
@@ -48,25 +49,37 @@ struct Grid {
   }
 };
 
-// One part of a sum too long for a panel to stay in L2: whole taps, or a piece of the only one.
-struct Slice {
-  std::int64_t first_tap, taps, first_k, depth;
+// The sum over `depth` rows of B in parts that each stay in L2, cut at multiples of the source's unit.
+struct Parts {
+  std::int64_t count, units, unit;
+
+  Parts(std::int64_t depth, std::int64_t width, std::int64_t unit) : units(depth / max_i64(1, unit)), unit(unit) {
+    const std::int64_t bytes = depth * width * static_cast<std::int64_t>(sizeof(float));
+    count = max_i64(1, min_i64(units, ceil_div(bytes, kPanelBytes)));
+  }
+  std::int64_t begin(std::int64_t part) const { return part * units / count * unit; }
 };
 
-struct Slices {
-  std::int64_t parts;
-  bool by_tap;
-
-  Slices(const RowSet& set, std::int64_t max_depth) : by_tap(set.taps > 1) {
-    parts = max_i64(1, ceil_div(set.taps * set.depth, max_depth));
-    if (by_tap) parts = min_i64(parts, set.taps);
+// Restricts a tile that has the rows of B from set.b_row on to B's rows [begin, end); false if nothing is left to do.
+bool cut(RowSet& set, int count, std::int64_t a_step, std::int64_t begin, std::int64_t end, Tile& t) {
+  const std::int64_t size = set.taps * set.depth;
+  const std::int64_t first = max_i64(0, begin - set.b_row), last = min_i64(size, end - set.b_row);
+  t.accumulate = first > 0;
+  t.finish = last == size;
+  t.a = set.a;
+  t.taps = set.taps;
+  t.depth = set.depth;
+  if (size == 0) return begin == 0;  // only the epilogue
+  if (first >= last) return false;
+  if (set.taps == 1) {
+    t.depth = last - first;
+    for (int r = 0; r < count; ++r) set.a[r] += first * a_step;
+  } else {
+    t.taps = (last - first) / set.depth;
+    t.a += first / set.depth * count;
   }
-  Slice operator()(const RowSet& set, std::int64_t i) const {
-    const std::int64_t n = by_tap ? set.taps : set.depth;
-    const std::int64_t begin = i * n / parts, size = (i + 1) * n / parts - begin;
-    return by_tap ? Slice{begin, size, 0, set.depth} : Slice{0, set.taps, begin, size};
-  }
-};
+  return true;
+}
 
 }  // namespace
 
@@ -138,40 +151,34 @@ void multiply(const Engine& engine, const Product& p, const RowSource& source) {
       const std::int64_t vectors = panels.vectors(panel), width = vectors * panels.width;
       const std::int64_t column = panels.first_column(panel);
       const float* b = packed + panels.offset(panel, p.depth);
-      const float* const next = b + p.depth * width;  // the next panel, or the end of B
-      const float* const last = packed + panels.total_vectors * panels.width * p.depth;
+      const float* const b_end = packed + panels.total_vectors * panels.width * p.depth;
       Tile t = tile;
       t.c += column;
       if (t.residual != nullptr) t.residual += column;
       t.bias = p.bias != nullptr ? p.bias + batch * p.bias_stride + column : nullptr;
       t.columns = min_i64(width, p.columns - column);
-      const std::int64_t max_depth = kPanelBytes / 4 / width;
-      std::int64_t parts = 1;
-      for (std::int64_t part = 0; part < parts; ++part)
+      const Parts parts(p.depth, width, source.unit());
+      for (std::int64_t part = 0; part < parts.count; ++part) {
+        const std::int64_t begin = parts.begin(part), end = parts.begin(part + 1);
+        const float* const next = b + end * width;  // the next part, the next panel, or the end of B
         for (std::int64_t i = first_tile; i < last_tile; ++i) {
           const std::int64_t first = i * p.rows / grid.tiles;
           const int count = static_cast<int>((i + 1) * p.rows / grid.tiles - first);
           if (p.lower_triangle && first + count <= column) continue;
           set.a = pointers.data();
           source.rows(batch, first, count, set);
-          // Rows that leave out taps are cut like the others, in as many parts.
-          const Slices slices(set, max_depth);
-          if (slices.parts > parts) parts = slices.parts;
-          if (part >= slices.parts) continue;
-          const Slice s = slices(set, part);
-          t.a = set.a + s.first_tap * count;
-          if (s.first_k > 0)
-            for (int r = 0; r < count; ++r) set.a[r] += s.first_k * p.a_step;
-          t.taps = s.taps;
-          t.depth = s.depth;
-          t.b = b + (set.b_row + s.first_tap * set.depth + s.first_k) * width;
-          t.accumulate = part > 0;
-          t.finish = part + 1 == slices.parts;
-          // The first tiles of a panel call in the next one, a share each.
-          const float* ahead = next + i * p.depth * 16;
-          t.prefetch = ahead + t.taps * t.depth * 16 <= last ? ahead : t.b;
+          if (!cut(set, count, p.a_step, begin, end, t)) continue;
+          t.b = b + (max_i64(set.b_row, begin)) * width;
+          // The last tiles of a part call in what B has next, a share each; the others the next rows of A.
+          const std::int64_t lines = t.taps * t.depth, share = last_tile - 1 - i;
+          const float* ahead = next + share * lines * kLine;
+          if (share < vectors && ahead + lines * kLine <= b_end)
+            t.prefetch = ahead;
+          else
+            t.prefetch = source.contiguous() ? set.a[0] + count * set.depth : t.b;
           engine.tile[count - 1][vectors - 1](t);
         }
+      }
     }
   });
 }

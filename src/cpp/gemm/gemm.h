@@ -58,6 +58,11 @@ class RowSource {
   virtual void rows(std::int64_t batch, std::int64_t first, int count, RowSet& set) const = 0;
   virtual std::int64_t max_taps() const { return 1; }
   virtual std::int64_t scratch() const { return 0; }
+  // A sum too long for one sweep is cut at multiples of this many rows of B: whole taps of every tile. 1: anywhere,
+  // for sources of a single tap.
+  virtual std::int64_t unit() const { return 1; }
+  // Whether the rows follow each other in memory, so that those of the next tiles can be called in ahead.
+  virtual bool contiguous() const { return false; }
 };
 
 // The rows of a plain matrix: A(r, k) = a[batch * batch_stride + r * row_stride + k * a_step]; C is `columns` wide.
@@ -67,6 +72,7 @@ class MatrixRows final : public RowSource {
              std::int64_t batch_stride = 0)
       : a_(a), row_stride_(row_stride), depth_(depth), c_stride_(c_stride), batch_stride_(batch_stride) {}
   void rows(std::int64_t batch, std::int64_t first, int count, RowSet& set) const override;
+  bool contiguous() const override { return row_stride_ == depth_; }
 
  private:
   const float* a_;
@@ -88,6 +94,15 @@ struct Product {
   // Independent products of the same shape (groups, batches); each starts its operands this much further on.
   std::int64_t batch = 1;
   std::int64_t packed_stride = 0, c_stride = 0, bias_stride = 0;  // the residual goes with C
+
+  // `operands` has a bias and a residual, as ops/epilogue_operands.h.
+  template <class Operands>
+  void set_epilogue(const Epilogue& epilogue, const Operands& operands) {
+    bias = operands.bias;
+    residual = operands.residual;
+    activation = epilogue.activation;
+    alpha = epilogue.alpha;
+  }
 };
 
 // Multi-threaded, cut by shape. With depth 0 the sums are 0 and the epilogue still applies.

@@ -34,36 +34,57 @@ FC_INLINE void each(const Body& body) {
     for (int r = 0; r < rows; ++r) body(r, v);
 }
 
+// k steps between two looks at what else there is to do.
+constexpr std::int64_t kStride = 8;
+// How far ahead, in floats, tiles of one or two rows call in B.
+constexpr std::int64_t kAhead = 2048;
+
 template <int rows, int vectors>
 FC_INLINE void multiply_add(const Tile& t, Accumulators<rows, vectors>& acc) {
-  constexpr int kWidth = F32::width;
+  constexpr int kWidth = F32::width, kLine = 64 / sizeof(float);
   // Vectors of B held at once: as many as the registers left over by the accumulators allow.
   constexpr int kHeld = rows * vectors + vectors + 1 <= F32::registers ? vectors : 2;
   static_assert(vectors % kHeld == 0 && rows * vectors + kHeld + 1 <= F32::registers);
   const float* b = t.b;
   const float* prefetch = t.prefetch;
+  int row = 0;
   for (std::int64_t tap = 0; tap < t.taps; ++tap) {
     const float* a[rows];
     for (int r = 0; r < rows; ++r) a[r] = t.a[tap * rows + r];
     std::int64_t offset = 0;
-    for (std::int64_t k = t.depth; k > 0; --k) {
-#pragma GCC unroll 4
-      for (int held = 0; held < vectors; held += kHeld) {
-        F32 bv[kHeld];
-        for (int v = 0; v < kHeld; ++v) bv[v] = load(b + (held + v) * kWidth);
-        // Hides from the compiler that the second half reads the same floats of A: keeping them costs registers.
-        if (held > 0) asm("" : "+r"(offset));
-#pragma GCC unroll 8
-        for (int r = 0; r < rows; ++r) {
-          const F32 av = set(a[r][offset]);
-#pragma GCC unroll 4
-          for (int v = 0; v < kHeld; ++v) acc.v[r][held + v] = fma(av, bv[v], acc.v[r][held + v]);
-        }
+    for (std::int64_t left = t.depth; left > 0; left -= kStride) {
+      // C and the residual are touched when the sums are done: their lines are called in now, a row at a time, since
+      // all at once they would take every fill buffer from A and B.
+      if (row < rows) {
+        const std::int64_t at = t.at[row++];
+        for (int n = 0; n < vectors * kWidth; n += kLine) __builtin_prefetch(t.c + at + n, 1);
+        if (t.residual != nullptr)
+          for (int n = 0; n < vectors * kWidth; n += kLine) __builtin_prefetch(t.residual + at + n);
       }
-      _mm_prefetch(reinterpret_cast<const char*>(prefetch), _MM_HINT_T1);
-      prefetch += 64 / sizeof(float);
-      b += vectors * kWidth;
-      offset += t.a_step;
+      for (std::int64_t k = left < kStride ? left : kStride; k > 0; --k) {
+#pragma GCC unroll 4
+        for (int held = 0; held < vectors; held += kHeld) {
+          F32 bv[kHeld];
+          for (int v = 0; v < kHeld; ++v) bv[v] = load(b + (held + v) * kWidth);
+          // Hides from the compiler that the second half reads the same floats of A: keeping them costs registers.
+          if (held > 0) asm("" : "+r"(offset));
+#pragma GCC unroll 8
+          for (int r = 0; r < rows; ++r) {
+            const F32 av = set(a[r][offset]);
+#pragma GCC unroll 4
+            for (int v = 0; v < kHeld; ++v) acc.v[r][held + v] = fma(av, bv[v], acc.v[r][held + v]);
+          }
+        }
+        // One or two rows use each line of B once or twice and outrun the hardware's prefetcher.
+        if constexpr (rows <= 2)
+          for (int v = 0; v < vectors * kWidth; v += kLine)
+            _mm_prefetch(reinterpret_cast<const char*>(b + kAhead + v), _MM_HINT_T0);
+        else
+          _mm_prefetch(reinterpret_cast<const char*>(prefetch), _MM_HINT_T1);
+        prefetch += kLine;
+        b += vectors * kWidth;
+        offset += t.a_step;
+      }
     }
   }
 }
@@ -104,23 +125,20 @@ FC_INLINE void compute(const Tile& t) {
   Accumulators<rows, vectors> acc;
   if (t.accumulate) {
     each<rows, vectors>([&](int r, int v) { acc.v[r][v] = load_at(t.c + t.at[r], v); });
+  } else if (t.bias != nullptr) {
+    each<rows, vectors>([&](int r, int v) { acc.v[r][v] = r == 0 ? load_at(t.bias, v) : acc.v[0][v]; });
   } else {
     each<rows, vectors>([&](int r, int v) { acc.v[r][v] = zero(); });
-    // The lines of C will be written when the sums are done: own them by then. (Not by each(): GCC takes a lambda that
-    // only prefetches for one that does nothing.)
-    for (int r = 0; r < rows; ++r)
-      for (int v = 0; v < vectors; ++v) __builtin_prefetch(t.c + t.at[r] + v * kWidth, 1);
   }
   multiply_add(t, acc);
   if (t.finish) {
-    if (t.bias != nullptr) each<rows, vectors>([&](int r, int v) { acc.v[r][v] = acc.v[r][v] + load_at(t.bias, v); });
     if (t.residual != nullptr)
       each<rows, vectors>([&](int r, int v) { acc.v[r][v] = acc.v[r][v] + load_at(t.residual + t.at[r], v); });
-    if (t.activation == Activation::Relu || t.activation == Activation::Relu6) {
-      // relu is relu6 with an infinite upper bound; a NaN is the second operand and kept.
-      const F32 high = set(t.activation == Activation::Relu6 ? 6.0f : __builtin_inff());
-      each<rows, vectors>([&](int r, int v) { acc.v[r][v] = min(high, max(zero(), acc.v[r][v])); });
-    }
+    // A NaN is the second operand and kept.
+    if (t.activation == Activation::Relu || t.activation == Activation::Relu6)
+      each<rows, vectors>([&](int r, int v) { acc.v[r][v] = max(zero(), acc.v[r][v]); });
+    if (t.activation == Activation::Relu6)
+      each<rows, vectors>([&](int r, int v) { acc.v[r][v] = min(set(6.0f), acc.v[r][v]); });
   }
   each<rows, vectors>([&](int r, int v) {
     float* c = t.c + t.at[r] + v * kWidth;

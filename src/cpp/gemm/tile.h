@@ -6,9 +6,10 @@
 
 namespace fastcnn::gemm {
 
-// C[r, n] = act( sum_{t < taps} sum_{k < depth} a[t * rows + r][k * a_step] * b[(t * depth + k) * vectors * width + n]
-//                + bias[n] + residual[r, n] ),   r < rows, n < columns.
-// Each element is one chain of fused multiply-adds in the order of (t, k): the same bits for any tile size.
+// C[r, n] = act( bias[n] + sum_{t < taps} sum_{k < depth} a[t * rows + r][k * a_step] * b[(t * depth + k) * vectors * width + n]
+//                + residual[r, n] ),   r < rows, n < columns.
+// Each element is one chain of fused multiply-adds that starts from the bias and goes in the order of (t, k): the same
+// bits for any tile size.
 struct Tile {
   const float* const* a;  // taps x rows pointers
   std::int64_t taps, depth;
@@ -21,9 +22,9 @@ struct Tile {
   const float* bias;      // or nullptr
   Activation activation;
   float alpha;
-  bool accumulate;        // the sum starts from what C holds instead of zero
-  bool finish;            // bias, residual and activation are applied: this is the last part of the sum
-  const float* prefetch;  // a line of 64 bytes from here is called into L2 with each k: the next panel
+  bool accumulate;        // the chain goes on from what C holds instead of the bias
+  bool finish;            // residual and activation are applied: this is the last part of the sum
+  const float* prefetch;  // with each k a line of 64 bytes from here on is called into L2: what comes next
 };
 
 using TileFn = void (*)(const Tile&);

@@ -13,11 +13,11 @@ std::span<const Op* const> all_ops() {
       &box_iou_op, &nms_op, &soft_nms_op,  // boxes
       &concat_op,  // concat
       &conv2d_op,  // conv2d
-      // conv2d_transpose
-      // dense
+      &conv2d_transpose_op,  // conv2d_transpose
+      &dense_op, &matmul_op,  // dense
       &depthwise_conv2d_op,  // depthwise_conv2d
-      // distance
-      // gram
+      &cdist_op, &nearest_op,  // distance
+      &gram_matrix_op,  // gram
       &group_norm_op, &instance_norm_op, &layer_norm_op, &l2_normalize_op, &lrn_op,  // norm
       &pad_op,  // pad
       &max_pool2d_op, &avg_pool2d_op, &adaptive_avg_pool2d_op,  // pool2d

@@ -46,10 +46,18 @@ std::vector<TensorType> infer_unary(const Params&, std::span<const TensorType> i
 }
 
 constexpr KernelInfo kActivationKernels[] = {
+#if FC_X86
+    {.name = "activation_f32_avx512", .isa = Isa::Avx512, .run = avx512::activation},
+    {.name = "activation_f32_avx2", .isa = Isa::Avx2, .run = avx2::activation},
+#endif
     {.name = "activation_f32_ref", .run = ref::activation},
 };
 
 constexpr KernelInfo kUnaryKernels[] = {
+#if FC_X86
+    {.name = "unary_f32_avx512", .isa = Isa::Avx512, .run = avx512::unary},
+    {.name = "unary_f32_avx2", .isa = Isa::Avx2, .run = avx2::unary},
+#endif
     {.name = "unary_f32_ref", .run = ref::unary},
 };
 

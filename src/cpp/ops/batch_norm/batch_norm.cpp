@@ -67,14 +67,26 @@ std::vector<TensorType> infer_batch_norm_scale_shift(const Params&, std::span<co
   return {inputs[0], inputs[0]};
 }
 
-Epilogue& scale_shift_epilogue(Params& params) { return const_cast<Epilogue&>(params.as<ScaleShiftParams>().epilogue); }
+Epilogue& scale_shift_epilogue(Params& params) { return params.edit<ScaleShiftParams>().epilogue; }
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
 
+std::int64_t gain_bytes(const Problem& problem) {
+  return problem.inputs[0].shape.back() * static_cast<std::int64_t>(sizeof(float));
+}
+
 constexpr KernelInfo kBatchNormKernels[] = {
+#if FC_X86
+    {.name = "batch_norm_f32_avx512", .isa = Isa::Avx512, .run = avx512::batch_norm, .workspace = gain_bytes},
+    {.name = "batch_norm_f32_avx2", .isa = Isa::Avx2, .run = avx2::batch_norm, .workspace = gain_bytes},
+#endif
     {.name = "batch_norm_f32_ref", .run = ref::batch_norm},
 };
 constexpr KernelInfo kScaleShiftKernels[] = {
+#if FC_X86
+    {.name = "scale_shift_f32_avx512", .isa = Isa::Avx512, .run = avx512::scale_shift},
+    {.name = "scale_shift_f32_avx2", .isa = Isa::Avx2, .run = avx2::scale_shift},
+#endif
     {.name = "scale_shift_f32_ref", .run = ref::scale_shift},
 };
 // A few values a channel, computed once and folded away: plain loops suffice.

@@ -37,7 +37,7 @@ std::vector<TensorType> infer_binary(const Params&, std::span<const TensorType> 
   return {f32(broadcast_shape("binary", inputs[0].shape, inputs[1].shape))};
 }
 
-Epilogue& binary_epilogue(Params& params) { return const_cast<Epilogue&>(params.as<BinaryParams>().epilogue); }
+Epilogue& binary_epilogue(Params& params) { return params.edit<BinaryParams>().epilogue; }
 
 Params parse_prelu(AttrReader& attrs, std::span<const TensorType> inputs) {
   require_inputs(attrs.op(), inputs, 2, 2);
@@ -55,24 +55,52 @@ std::vector<TensorType> infer_prelu(const Params&, std::span<const TensorType> i
 // ---- the kernel tables: best first, ref last ------------------------------------------------
 
 constexpr KernelInfo kAddKernels[] = {
+#if FC_X86
+    {.name = "add_f32_avx512", .isa = Isa::Avx512, .run = avx512::add},
+    {.name = "add_f32_avx2", .isa = Isa::Avx2, .run = avx2::add},
+#endif
     {.name = "add_f32_ref", .run = ref::add},
 };
 constexpr KernelInfo kSubKernels[] = {
+#if FC_X86
+    {.name = "sub_f32_avx512", .isa = Isa::Avx512, .run = avx512::sub},
+    {.name = "sub_f32_avx2", .isa = Isa::Avx2, .run = avx2::sub},
+#endif
     {.name = "sub_f32_ref", .run = ref::sub},
 };
 constexpr KernelInfo kMulKernels[] = {
+#if FC_X86
+    {.name = "mul_f32_avx512", .isa = Isa::Avx512, .run = avx512::mul},
+    {.name = "mul_f32_avx2", .isa = Isa::Avx2, .run = avx2::mul},
+#endif
     {.name = "mul_f32_ref", .run = ref::mul},
 };
 constexpr KernelInfo kDivKernels[] = {
+#if FC_X86
+    {.name = "div_f32_avx512", .isa = Isa::Avx512, .run = avx512::div},
+    {.name = "div_f32_avx2", .isa = Isa::Avx2, .run = avx2::div},
+#endif
     {.name = "div_f32_ref", .run = ref::div},
 };
 constexpr KernelInfo kMaximumKernels[] = {
+#if FC_X86
+    {.name = "maximum_f32_avx512", .isa = Isa::Avx512, .run = avx512::maximum},
+    {.name = "maximum_f32_avx2", .isa = Isa::Avx2, .run = avx2::maximum},
+#endif
     {.name = "maximum_f32_ref", .run = ref::maximum},
 };
 constexpr KernelInfo kMinimumKernels[] = {
+#if FC_X86
+    {.name = "minimum_f32_avx512", .isa = Isa::Avx512, .run = avx512::minimum},
+    {.name = "minimum_f32_avx2", .isa = Isa::Avx2, .run = avx2::minimum},
+#endif
     {.name = "minimum_f32_ref", .run = ref::minimum},
 };
 constexpr KernelInfo kPreluKernels[] = {
+#if FC_X86
+    {.name = "prelu_f32_avx512", .isa = Isa::Avx512, .run = avx512::prelu},
+    {.name = "prelu_f32_avx2", .isa = Isa::Avx2, .run = avx2::prelu},
+#endif
     {.name = "prelu_f32_ref", .run = ref::prelu},
 };
 

@@ -124,19 +124,48 @@ std::vector<TensorType> infer_lrn(const Params&, std::span<const TensorType> inp
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
 
+std::int64_t group_norm_bytes(const Problem& problem) {
+  return group_norm_floats(problem.inputs[0].shape) * static_cast<std::int64_t>(sizeof(float));
+}
+
+const char* lrn_declines(const Problem& problem) {
+  return problem.as<LrnParams>().size / 2 > kLrnMaxHalf ? "its window reaches at most 128 channels to either side"
+                                                        : nullptr;
+}
+
 constexpr KernelInfo kGroupNormKernels[] = {
+#if FC_X86
+    {.name = "group_norm_f32_avx512", .isa = Isa::Avx512, .run = avx512::group_norm, .workspace = group_norm_bytes},
+    {.name = "group_norm_f32_avx2", .isa = Isa::Avx2, .run = avx2::group_norm, .workspace = group_norm_bytes},
+#endif
     {.name = "group_norm_f32_ref", .run = ref::group_norm},
 };
 constexpr KernelInfo kInstanceNormKernels[] = {
+#if FC_X86
+    {.name = "instance_norm_f32_avx512", .isa = Isa::Avx512, .run = avx512::group_norm, .workspace = group_norm_bytes},
+    {.name = "instance_norm_f32_avx2", .isa = Isa::Avx2, .run = avx2::group_norm, .workspace = group_norm_bytes},
+#endif
     {.name = "instance_norm_f32_ref", .run = ref::group_norm},
 };
 constexpr KernelInfo kLayerNormKernels[] = {
+#if FC_X86
+    {.name = "layer_norm_f32_avx512", .isa = Isa::Avx512, .run = avx512::layer_norm},
+    {.name = "layer_norm_f32_avx2", .isa = Isa::Avx2, .run = avx2::layer_norm},
+#endif
     {.name = "layer_norm_f32_ref", .run = ref::layer_norm},
 };
 constexpr KernelInfo kL2NormalizeKernels[] = {
+#if FC_X86
+    {.name = "l2_normalize_f32_avx512", .isa = Isa::Avx512, .run = avx512::l2_normalize},
+    {.name = "l2_normalize_f32_avx2", .isa = Isa::Avx2, .run = avx2::l2_normalize},
+#endif
     {.name = "l2_normalize_f32_ref", .run = ref::l2_normalize},
 };
 constexpr KernelInfo kLrnKernels[] = {
+#if FC_X86
+    {.name = "lrn_f32_avx512", .isa = Isa::Avx512, .run = avx512::lrn, .declines = lrn_declines},
+    {.name = "lrn_f32_avx2", .isa = Isa::Avx2, .run = avx2::lrn, .declines = lrn_declines},
+#endif
     {.name = "lrn_f32_ref", .run = ref::lrn},
 };
 

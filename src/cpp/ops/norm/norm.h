@@ -42,6 +42,28 @@ struct LrnParams {
   float alpha = 1e-4f, beta = 0.75f, bias = 1.0f;
 };
 
+// group_norm walks a sample's pixels in chunks of rows; the workspace of one sample holds two sums a channel for each
+// chunk, then mean, gain and shift of each channel.
+struct GroupNormChunks {
+  std::int64_t pixels = 0, rows = 1, chunks = 1;
+};
+
+FC_INLINE GroupNormChunks group_norm_chunks(const Shape& x) {
+  constexpr std::int64_t kElements = 65536, kMaxRows = 1024;
+  GroupNormChunks c;
+  c.pixels = x.product(1, x.rank - 1);
+  c.rows = min_i64(kMaxRows, max_i64(32, kElements / max_i64(1, x.back())));
+  c.chunks = max_i64(1, ceil_div(c.pixels, c.rows));
+  return c;
+}
+
+FC_INLINE std::int64_t group_norm_floats(const Shape& x) {
+  const std::int64_t per_sample = (2 * group_norm_chunks(x).chunks + 3) * x.back();
+  return group_norm_chunks(x).chunks == 1 ? x[0] * per_sample : per_sample;
+}
+
+inline constexpr std::int64_t kLrnMaxHalf = 128;  // of the channels a vector kernel's window reaches to either side
+
 #define FC_NORM_KERNELS                      \
   void group_norm(const KernelArgs& args);   \
   void layer_norm(const KernelArgs& args);   \

@@ -58,22 +58,58 @@ std::vector<TensorType> infer_argmax(const Params& params, std::span<const Tenso
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
 
+std::int64_t chunk_bytes(const Problem& problem) {
+  const ReduceLoops loops = reduce_loops(reduce_nest(problem.as<ReduceParams>(), problem.inputs[0].shape));
+  const std::int64_t chunks = reduce_chunks(loops).chunks, partials = loops.cells * chunks;
+  if (chunks == 1) return 0;
+  return partials * (loops.runs ? static_cast<std::int64_t>(sizeof(double))
+                                : loops.inner * static_cast<std::int64_t>(sizeof(float)));
+}
+
+const char* argmax_declines(const Problem& problem) {
+  const ReduceNest nest = reduce_nest(problem.as<ReduceParams>(), problem.inputs[0].shape);
+  const ReduceLoops loops = reduce_loops(nest);
+  if (nest.rank > (loops.runs ? 2 : 3)) return "needs reduced axes that are neighbours";
+  if (!loops.runs && loops.count >= (1 << 24)) return "counts rows in floats, exact below 2^24";
+  return nullptr;
+}
+
 constexpr KernelInfo kSumKernels[] = {
+#if FC_X86
+    {.name = "reduce_sum_f32_avx512", .isa = Isa::Avx512, .run = avx512::reduce_sum, .workspace = chunk_bytes},
+    {.name = "reduce_sum_f32_avx2", .isa = Isa::Avx2, .run = avx2::reduce_sum, .workspace = chunk_bytes},
+#endif
     {.name = "reduce_sum_f32_ref", .run = ref::reduce_sum},
 };
 constexpr KernelInfo kMeanKernels[] = {
+#if FC_X86
+    {.name = "reduce_mean_f32_avx512", .isa = Isa::Avx512, .run = avx512::reduce_mean, .workspace = chunk_bytes},
+    {.name = "reduce_mean_f32_avx2", .isa = Isa::Avx2, .run = avx2::reduce_mean, .workspace = chunk_bytes},
+#endif
     {.name = "reduce_mean_f32_ref", .run = ref::reduce_mean},
 };
 constexpr KernelInfo kMaxKernels[] = {
+#if FC_X86
+    {.name = "reduce_max_f32_avx512", .isa = Isa::Avx512, .run = avx512::reduce_max, .workspace = chunk_bytes},
+    {.name = "reduce_max_f32_avx2", .isa = Isa::Avx2, .run = avx2::reduce_max, .workspace = chunk_bytes},
+#endif
     {.name = "reduce_max_f32_ref", .run = ref::reduce_max},
 };
 constexpr KernelInfo kMinKernels[] = {
+#if FC_X86
+    {.name = "reduce_min_f32_avx512", .isa = Isa::Avx512, .run = avx512::reduce_min, .workspace = chunk_bytes},
+    {.name = "reduce_min_f32_avx2", .isa = Isa::Avx2, .run = avx2::reduce_min, .workspace = chunk_bytes},
+#endif
     {.name = "reduce_min_f32_ref", .run = ref::reduce_min},
 };
 constexpr KernelInfo kProdKernels[] = {
     {.name = "reduce_prod_f32_ref", .run = ref::reduce_prod},
 };
 constexpr KernelInfo kArgmaxKernels[] = {
+#if FC_X86
+    {.name = "argmax_f32_avx512", .isa = Isa::Avx512, .run = avx512::argmax, .declines = argmax_declines},
+    {.name = "argmax_f32_avx2", .isa = Isa::Avx2, .run = avx2::argmax, .declines = argmax_declines},
+#endif
     {.name = "argmax_f32_ref", .run = ref::argmax},
 };
 

@@ -1,9 +1,9 @@
 // reduce: the contract of sums, means, products, extrema and argmax over any set of axes.
 //
 // Corner cases, the same for every kernel:
-//   - sums and products run in an order that depends on the shape alone: rows are cut into blocks and their partial
-//     results added pairwise, so the error grows with the logarithm of the count and any number of threads gives
-//     the same bits;
+//   - sums run in an order that depends on the shape alone - blocks of 32 terms a lane, 32 blocks a chunk, the chunks
+//     added in double (fold.inl) - so any number of threads gives the same bits and the error does not grow with the
+//     count beyond that of 64 additions;
 //   - over nothing, a sum is 0, a product 1 and a mean NaN; max, min and argmax of nothing are errors;
 //   - a NaN among the operands makes the maximum and minimum NaN, and argmax finds the first NaN;
 //   - argmax gives the lowest index among equals; over several axes the index counts through them in row-major order.
@@ -44,6 +44,46 @@ FC_INLINE ReduceNest reduce_nest(const ReduceParams& p, const Shape& x) {
     step *= x[i];
   }
   return nest;
+}
+
+// The loops of a reduction: for each kept cell, the reduced elements. When the innermost axis is reduced, elements are
+// runs of `inner` neighbours; otherwise each cell is `inner` neighbouring results, and elements are rows of them.
+struct ReduceLoops {
+  std::int64_t inner = 1, cells = 1, count = 1;  // kept and reduced positions of the outer axes
+  bool runs = true;
+};
+
+FC_INLINE ReduceLoops reduce_loops(const ReduceNest& nest) {
+  ReduceLoops loops;
+  for (int i = 0; i < nest.rank; ++i) {
+    if (i == 0) {
+      loops.runs = nest.reduced[0];
+      loops.inner = nest.size[0];
+    } else {
+      (nest.reduced[i] ? loops.count : loops.cells) *= nest.size[i];
+    }
+  }
+  return loops;
+}
+
+// A long reduction is cut into chunks, whose results lie in the workspace and are then joined.
+struct ReduceChunks {
+  std::int64_t pieces = 1;     // of a run, each kReduceRun elements long
+  std::int64_t per_chunk = 1;  // pieces or rows of one chunk
+  std::int64_t chunks = 1;
+};
+inline constexpr std::int64_t kReduceRun = 32768, kReduceRows = 1024;
+
+FC_INLINE ReduceChunks reduce_chunks(const ReduceLoops& loops) {
+  ReduceChunks c;
+  if (loops.runs) {
+    c.pieces = max_i64(1, ceil_div(loops.inner, kReduceRun));
+    c.per_chunk = max_i64(1, kReduceRun / max_i64(1, min_i64(loops.inner, kReduceRun)));
+  } else {
+    c.per_chunk = kReduceRows;
+  }
+  c.chunks = max_i64(1, ceil_div(loops.count * c.pieces, c.per_chunk));
+  return c;
 }
 
 #define FC_REDUCE_KERNELS                   \

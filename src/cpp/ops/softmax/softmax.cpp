@@ -22,9 +22,17 @@ std::vector<TensorType> infer_softmax(const Params&, std::span<const TensorType>
 }
 
 constexpr KernelInfo kSoftmaxKernels[] = {
+#if FC_X86
+    {.name = "softmax_f32_avx512", .isa = Isa::Avx512, .run = avx512::softmax},
+    {.name = "softmax_f32_avx2", .isa = Isa::Avx2, .run = avx2::softmax},
+#endif
     {.name = "softmax_f32_ref", .run = ref::softmax},
 };
 constexpr KernelInfo kLogSoftmaxKernels[] = {
+#if FC_X86
+    {.name = "log_softmax_f32_avx512", .isa = Isa::Avx512, .run = avx512::log_softmax},
+    {.name = "log_softmax_f32_avx2", .isa = Isa::Avx2, .run = avx2::log_softmax},
+#endif
     {.name = "log_softmax_f32_ref", .run = ref::log_softmax},
 };
 

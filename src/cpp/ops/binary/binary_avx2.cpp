@@ -1,0 +1,2 @@
+#include "simd/avx2.h"
+#include "ops/binary/binary_simd.inl"

@@ -1,0 +1,2 @@
+#include "simd/avx512.h"
+#include "ops/binary/binary_simd.inl"

@@ -1,0 +1,168 @@
+#include "ops/distance/distance.h"
+
+#include <algorithm>
+
+#include "core/buffer.h"
+#include "ops/op.h"
+#include "ops/rooms.h"
+
+namespace fastcnn {
+namespace {
+
+// ---- parameters and shapes ------------------------------------------------------------------
+
+Params parse_distance(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 2, 2);
+  DistanceParams p;
+  p.metric = static_cast<Metric>(attrs.choice(
+      "metric", {"euclidean", "sqeuclidean", "manhattan", "inner_product", "cosine"}, "euclidean"));
+  return Params(p);
+}
+
+Params parse_nearest(AttrReader& attrs, std::span<const TensorType> inputs) {
+  auto p = parse_distance(attrs, inputs).as<DistanceParams>();
+  p.k = attrs.integer("k", 1);
+  return Params(p);
+}
+
+void require_rows(const char* op, const char* first, const char* second, std::span<const TensorType> inputs) {
+  require_f32(op, inputs);
+  require_rank(op, first, inputs[0], 2);
+  require_rank(op, second, inputs[1], 2);
+  require(inputs[0].shape[1] == inputs[1].shape[1], ErrorKind::Shape, op, ": ", first, " and ", second,
+          " must have equally many columns, got shapes ", inputs[0].shape, " and ", inputs[1].shape);
+}
+
+Shape matrix(std::int64_t rows, std::int64_t columns) {
+  Shape s;
+  s.push_back(rows);
+  s.push_back(columns);
+  return s;
+}
+
+std::vector<TensorType> infer_cdist(const Params&, std::span<const TensorType> inputs) {
+  require_rows("cdist", "x", "y", inputs);
+  return {f32(matrix(inputs[0].shape[0], inputs[1].shape[0]))};
+}
+
+// values (q, k), indices (q, k)
+std::vector<TensorType> infer_nearest(const Params& params, std::span<const TensorType> inputs) {
+  require_rows("nearest", "queries", "gallery", inputs);
+  const std::int64_t k = params.as<DistanceParams>().k, rows = inputs[1].shape[0];
+  require(k >= 1 && k <= rows, ErrorKind::Shape, "nearest: k: expected 1 to ", rows, " for a gallery of shape ",
+          inputs[1].shape, ", got ", k);
+  const Shape y = matrix(inputs[0].shape[0], k);
+  return {f32(y), {DType::I64, y}};
+}
+
+std::int64_t distance_flops(const Problem& problem) {
+  return 2 * problem.inputs[0].shape.size() * problem.inputs[1].shape[0];
+}
+
+const char* decline_too_many(const Problem& problem) {
+  return problem.inputs[1].shape[0] >= (std::int64_t{1} << 31) ? "counts rows of the gallery in 32 bits" : nullptr;
+}
+
+// ---- the kernel tables: best first, ref last ------------------------------------------------
+
+constexpr KernelInfo kCdistKernels[] = {
+#if FC_X86
+    {.name = "cdist_f32_avx512", .isa = Isa::Avx512, .run = avx512::cdist},
+    {.name = "cdist_f32_avx2", .isa = Isa::Avx2, .run = avx2::cdist},
+#endif
+    {.name = "cdist_f32_ref", .run = ref::cdist},
+};
+
+constexpr KernelInfo kNearestKernels[] = {
+#if FC_X86
+    {.name = "nearest_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::nearest,
+     .declines = decline_too_many,
+     .workspace = nearest_workspace},
+    {.name = "nearest_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::nearest,
+     .declines = decline_too_many,
+     .workspace = nearest_workspace},
+#endif
+    {.name = "nearest_f32_ref", .run = ref::nearest},
+};
+
+// ---- what the vector kernels of nearest share ---------------------------------------------------
+
+std::int64_t counts_bytes(std::int64_t queries, const NearestSplit& s) {
+  return round_up(queries * s.chunks * static_cast<std::int64_t>(sizeof(std::int64_t)), kAlignment);
+}
+
+}  // namespace
+
+NearestSplit split_nearest(std::int64_t queries, std::int64_t rows, std::int64_t k) {
+  // Candidates are thrown out when the places are full: half of them at least, so that it costs little per candidate.
+  constexpr std::int64_t kSpare = 128, kChunkRows = 2048, kTasks = 64;
+  NearestSplit s;
+  s.capacity = k + max_i64(k, kSpare);
+  s.query_blocks = ceil_div(queries, kQueryBlock);
+  s.chunks = min_i64(ceil_div(rows, kChunkRows), ceil_div(kTasks, max_i64(1, s.query_blocks)));
+  // What is kept stays small against queries x rows.
+  s.chunks = max_i64(1, min_i64(s.chunks, rows / (16 * s.capacity)));
+  s.chunk_rows = round_up(ceil_div(rows, s.chunks), 64);
+  s.chunks = ceil_div(rows, s.chunk_rows);
+  return s;
+}
+
+std::int64_t nearest_workspace(const Problem& problem) {
+  const std::int64_t queries = problem.inputs[0].shape[0];
+  const NearestSplit s = split_nearest(queries, problem.inputs[1].shape[0], problem.as<DistanceParams>().k);
+  return counts_bytes(queries, s) + queries * s.chunks * s.capacity * static_cast<std::int64_t>(sizeof(Candidate));
+}
+
+NearestMemory nearest_memory(const KernelArgs& args) {
+  const std::int64_t queries = args.in[0].shape()[0];
+  const NearestSplit s = split_nearest(queries, args.in[1].shape()[0], args.problem.as<DistanceParams>().k);
+  auto* base = static_cast<unsigned char*>(args.workspace);
+  return {reinterpret_cast<Candidate*>(base + counts_bytes(queries, s)), reinterpret_cast<std::int64_t*>(base)};
+}
+
+Candidate keep_nearest(Candidate* candidates, std::int64_t count, std::int64_t k) {
+  std::nth_element(candidates, candidates + k - 1, candidates + count);
+  return candidates[k - 1];
+}
+
+void finish_nearest(const KernelArgs& args) {
+  const auto& p = args.problem.as<DistanceParams>();
+  const std::int64_t queries = args.in[0].shape()[0];
+  const NearestSplit s = split_nearest(queries, args.in[1].shape()[0], p.k);
+  const NearestMemory memory = nearest_memory(args);
+  float* values = args.out[0].as<float>();
+  std::int64_t* indices = args.out[1].as<std::int64_t>();
+  parallel_ranges(queries, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t q = begin; q < end; ++q) {
+      Candidate* all = memory.candidates + q * s.chunks * s.capacity;
+      std::int64_t count = 0;
+      for (std::int64_t c = 0; c < s.chunks; ++c) {
+        const Candidate* from = all + c * s.capacity;
+        const std::int64_t n = memory.counts[q * s.chunks + c];
+        std::copy(from, from + n, all + count);  // to the left: the ranges may overlap
+        count += n;
+      }
+      if (count > p.k) keep_nearest(all, count, p.k);
+      std::sort(all, all + p.k);
+      for (std::int64_t i = 0; i < p.k; ++i) {
+        const float value = candidate_value(all[i]);
+        values[q * p.k + i] = p.metric == Metric::InnerProduct ? 0.0f - value : value;
+        indices[q * p.k + i] = static_cast<std::int64_t>(all[i] & 0xffffffffu);
+      }
+    }
+  });
+}
+
+const Op cdist_op{
+    .name = "cdist", .parse = parse_distance, .infer = infer_cdist, .kernels = kCdistKernels, .flops = distance_flops};
+const Op nearest_op{.name = "nearest",
+                    .parse = parse_nearest,
+                    .infer = infer_nearest,
+                    .kernels = kNearestKernels,
+                    .flops = distance_flops};
+
+}  // namespace fastcnn

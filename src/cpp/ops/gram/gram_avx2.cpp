@@ -1,0 +1,2 @@
+#include "simd/avx2.h"
+#include "ops/gram/gram_simd.inl"

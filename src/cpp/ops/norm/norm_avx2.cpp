@@ -1,0 +1,2 @@
+#include "simd/avx2.h"
+#include "ops/norm/norm_simd.inl"
