@@ -56,7 +56,11 @@ def test_several_inputs_and_outputs(tmp_path):
         "class": (2, 2),
         "features": (2, 4),
     }
-    for same in (model.predict(given), model([X, np.ones((2, 4))]), through_file(model, tmp_path)(given)):
+    for same in (
+        model.predict(given),
+        model([X, np.ones((2, 4))]),
+        through_file(model, tmp_path)(given),
+    ):
         for key, value in result.items():
             np.testing.assert_array_equal(same[key], value)
     as_list = fc.Model([image, side], list(outputs.values()))

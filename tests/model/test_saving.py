@@ -254,7 +254,9 @@ def test_hostile_graphs_are_format_errors(path, change):
         fc.load_model(path)
 
 
-@pytest.mark.parametrize("text", ["", "[", "[" * 100_000, '{"a": ' * 100_000, "null", "1e999", '"x"'])
+@pytest.mark.parametrize(
+    "text", ["", "[", "[" * 100_000, '{"a": ' * 100_000, "null", "1e999", '"x"']
+)
 def test_hostile_json(path, text):
     make().save(path)
     data = path.read_bytes()

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import NamedTuple
 
 from fastcnn.applications import classifier
@@ -96,7 +97,7 @@ def classify_photos(
 def print_json(results: Iterable[Result]) -> None:
     """Write one JSON list to stdout."""
     described = [
-        {"file": file, "predictions": [prediction._asdict() for prediction in predictions]}
+        {"file": file, "predictions": [asdict(prediction) for prediction in predictions]}
         for file, predictions in results
     ]
     # ASCII, so that any terminal and any file name will do; NaN is no JSON.
