@@ -112,7 +112,7 @@ def top_predictions(preds: NDArray[Any], top: int = 5) -> list[list[Prediction]]
     # float64 because unsigned integers have no negative; stable, so that ties keep their order.
     order = np.argsort(-preds.astype(np.float64), axis=1, kind="stable")[:, :top]
     return [
-        [Prediction(int(index), *classes[index], float(scores[index])) for index in row]
+        [Prediction(int(i), classes[i][0], classes[i][1], float(scores[i])) for i in row]
         for scores, row in zip(preds, order, strict=True)
     ]
 
