@@ -72,7 +72,7 @@ def test_epilogue(op: str, epilogue: dict[str, Any]) -> None:
     case = Case(op, (x.shape, w.shape, *(e.shape for e in extra)), {**attrs, **epilogue})
     for kernel in kernel_rows(op):
         (y,) = run_kernel(kernel, case, [x, w, *extra])
-        # Activations are steeper than 1 nowhere but at silu's and hard_swish's 1.5, and err by ulps.
+        # No activation is steeper than hard_swish's 1.5, and they err by ulps.
         assert_within(y, expected, 2 * dot_bound(magnitudes, 30) + 1e-6)
 
 
@@ -109,7 +109,9 @@ def test_a_picture_gives_the_same_bits_alone_and_in_a_batch(kernel: str) -> None
     attrs = {"padding": "same"}
     (y,) = run_kernel(kernel, Case("conv2d", (x.shape, w.shape), attrs), [x, w])
     for n in range(5):
-        (one,) = run_kernel(kernel, Case("conv2d", (x[:1].shape, w.shape), attrs), [x[n : n + 1], w])
+        (one,) = run_kernel(
+            kernel, Case("conv2d", (x[:1].shape, w.shape), attrs), [x[n : n + 1], w]
+        )
         assert one.tobytes() == y[n : n + 1].tobytes()
 
 
@@ -150,7 +152,9 @@ def test_python_arguments() -> None:
 
 def test_errors_say_what_was_expected_and_what_came() -> None:
     x, w = np.zeros((1, 4, 4, 6), np.float32), np.zeros((3, 3, 6, 8), np.float32)
-    with pytest.raises(ShapeError, match=r"expected a kernel of shape \(height, width, 6, filters\)"):
+    with pytest.raises(
+        ShapeError, match=r"expected a kernel of shape \(height, width, 6, filters\)"
+    ):
         fc.ops.conv2d(x, w[:, :, :5])
     with pytest.raises(ConfigError, match="groups must divide the 6 channels"):
         fc.ops.conv2d(x, w, groups=4)

@@ -57,7 +57,9 @@ def test_same_bits_at_any_thread_count(case: Case) -> None:
 def test_errors_say_what_was_expected_and_what_came() -> None:
     with pytest.raises(ShapeError, match=r"expected a kernel of shape \(4, units\)"):
         fc.ops.dense(np.zeros((2, 4)), np.zeros((5, 3)))
-    with pytest.raises(ShapeError, match=r"inner dimensions of \(2, 4\) \(transposed\) and \(4, 3\)"):
+    with pytest.raises(
+        ShapeError, match=r"inner dimensions of \(2, 4\) \(transposed\) and \(4, 3\)"
+    ):
         fc.ops.matmul(np.zeros((2, 4)), np.zeros((4, 3)), transpose_a=True)
     with pytest.raises(ShapeError, match="stacks of the same number"):
         fc.ops.matmul(np.zeros((2, 3, 4)), np.zeros((3, 4, 3)))

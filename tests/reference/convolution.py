@@ -17,9 +17,7 @@ def conv2d(x: np.ndarray, w: np.ndarray, **attrs: Any) -> np.ndarray:
     extent = tuple((k - 1) * d + 1 for k, d in zip(w.shape[:2], dilation, strict=True))
     pads = resolve_padding(attrs, x.shape[1:3], extent, strides)
     padded = np.pad(x, ((0, 0), *pads, (0, 0)))
-    oh, ow = (
-        (n - e) // s + 1 for n, e, s in zip(padded.shape[1:3], extent, strides, strict=True)
-    )
+    oh, ow = ((n - e) // s + 1 for n, e, s in zip(padded.shape[1:3], extent, strides, strict=True))
     channels, filters = x.shape[3] // groups, w.shape[3] // groups
     y = np.zeros((x.shape[0], oh, ow, w.shape[3]))
     for a in range(w.shape[0]):
@@ -62,7 +60,9 @@ def conv2d_transpose(x: np.ndarray, w: np.ndarray, **attrs: Any) -> np.ndarray:
     top, bottom, left, right = attrs.get("pads", (0, 0, 0, 0))
     word = None if "pads" in attrs else attrs.get("padding", "valid")
     cuts_and_sizes = [
-        _transpose_axis(x.shape[1 + i], w.shape[i], strides[i], dilation[i], word or pads, extras[i])
+        _transpose_axis(
+            x.shape[1 + i], w.shape[i], strides[i], dilation[i], word or pads, extras[i]
+        )
         for i, pads in ((0, (top, bottom)), (1, (left, right)))
     ]
     (cut_h, oh), (cut_w, ow) = cuts_and_sizes
