@@ -6,8 +6,9 @@
 
 namespace fastcnn {
 
-// Row r of the product is the window of output pixel (n, i, j), r = (n out_h + i) out_w + j; its floats are the window's
-// rows, columns and channels in that order. The window is read in the picture itself, in runs of neighbouring floats:
+// Row r of the product is the window of output pixel (n, i, j), r = (n out_h + i) out_w + j; its floats are the
+// window's rows, columns and channels in that order. The window is read in the picture itself, in runs of neighbouring
+// floats:
 //   - where it lies inside the picture's width, a run is a whole row of it (kw * channels floats);
 //   - else a run is one pixel, and pixels outside are a row of zeros;
 //   - few channels (a network's first layer: 3) would make such runs too short, so there the runs of the windows that

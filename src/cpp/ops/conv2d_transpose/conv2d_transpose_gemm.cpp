@@ -4,7 +4,8 @@
 //            are every s-th of the result ("sub-pixel convolution").
 // Layout     NHWC in and out, read and written in place (ops/picture_rows.h); packed weights: phase by phase, in each
 //            group by group, panels of filters (gemm/README.md).
-// Why        no multiplication by the zeros between the pixels (1 - 1/s^2 of all), no scattered addition and so the same
+// Why        no multiplication by the zeros between the pixels (1 - 1/s^2 of all), no scattered addition and so the
+// same
 //            bits for any number of threads.
 // Needs      weights packed by conv2d_transpose_pack_n64 (AVX-512) or _n16 (AVX2); a row of zeros as workspace.
 // Accuracy   one chain of fused multiply-adds an output, from the bias on.
@@ -47,8 +48,8 @@ void each_phase(const gemm::Blocking& blocking, const Conv2dTransposeParams& p, 
     for (std::int64_t j = 0; j < min_i64(p.window.w.stride, p.out_w); ++j) {
       const PhaseAxis h(p.window.h, i, p.out_h), w(p.window.w, j, p.out_w);
       body(h, w, offset);
-      offset += p.groups * gemm::packed_size(blocking, h.window.size * w.window.size * p.group_channels(),
-                                             p.group_filters());
+      offset +=
+          p.groups * gemm::packed_size(blocking, h.window.size * w.window.size * p.group_channels(), p.group_filters());
     }
 }
 
@@ -73,8 +74,7 @@ void run(const gemm::Engine& engine, const KernelArgs& args) {
     product.c_stride = product.bias_stride = product.columns;
     gemm::multiply(engine, product,
                    PictureRows({h.window, w.window}, {args.in[0].as<float>(), x[1], x[2], x[3], p.groups},
-                                     {h.count, w.count, picture, p.window.h.stride * row, p.window.w.stride * pixel},
-                                     zeros));
+                               {h.count, w.count, picture, p.window.h.stride * row, p.window.w.stride * pixel}, zeros));
   });
 }
 
