@@ -1,6 +1,11 @@
 """Convolutional networks from NumPy: hand-written CPU kernels under a Keras-named Python layer."""
 
-from fastcnn import ops
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from fastcnn import activations, initializers, layers, ops, saving
 from fastcnn.config import (
     get_float32_precision,
     get_num_threads,
@@ -8,12 +13,48 @@ from fastcnn.config import (
     set_num_threads,
     show_config,
 )
+from fastcnn.initializers import set_random_seed
+from fastcnn.layers import Input
+from fastcnn.model import Model
+from fastcnn.saving import load_model
+from fastcnn.sequential import Sequential
+from fastcnn.symbolic import KerasTensor
+from fastcnn.variable import Variable
+
+if TYPE_CHECKING:
+    from fastcnn import applications, io, utils
 
 __all__ = [
+    "Input",
+    "KerasTensor",
+    "Model",
+    "Sequential",
+    "Variable",
+    "activations",
+    "applications",
     "get_float32_precision",
     "get_num_threads",
+    "initializers",
+    "io",
+    "layers",
+    "load_model",
     "ops",
+    "saving",
     "set_float32_precision",
     "set_num_threads",
+    "set_random_seed",
     "show_config",
+    "utils",
 ]
+
+_LAZY = ("applications", "io", "utils")  # imported when first used
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

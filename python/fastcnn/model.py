@@ -117,7 +117,7 @@ class Model(Layer):
     def _functional(self) -> FunctionalGraph:
         if self._graph is None:
             raise ConfigError(
-                f'model "{self.name}" has no symbolic tensors: it was not made of inputs and outputs'
+                f'model "{self.name}" has no symbolic tensors: it was not made of any'
             )
         return self._graph
 
@@ -230,8 +230,8 @@ class Model(Layer):
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ConfigError(f"predict: expected a batch_size >= 1, got {batch_size!r}")
         arrays = _tree.map_structure(lambda a: as_array(a, None), x)
-        counts = {a.shape[0] if a.ndim else None for a in _tree.flatten(arrays)}
-        if len(counts) != 1 or None in counts:
+        counts = {a.shape[0] if a.ndim else -1 for a in _tree.flatten(arrays)}
+        if len(counts) != 1 or -1 in counts:
             raise ShapeError(
                 "predict: expected inputs with one first axis, the batch, got shapes "
                 f"{[a.shape for a in _tree.flatten(arrays)]}"
@@ -241,6 +241,8 @@ class Model(Layer):
             count = min(count, steps * size)
         if count == 0:
             return self._empty(arrays)
+        if count <= size:
+            return self(_tree.map_structure(lambda a: a[:count], arrays))
         structure: Any = None
         results: list[NDArray[Any]] = []
         for start in range(0, count, size):
@@ -249,7 +251,7 @@ class Model(Layer):
             compiled, given = self._compile((batch,), {})
             if start == 0:
                 structure = compiled.structure
-                results = _room(compiled.plan.output_types, stop - start, count, self.name)
+                results = _room(compiled.plan.output_types, size, count, self.name)
             compiled.plan.run(given, outputs=[r[start:stop] for r in results])
         return _tree.pack(structure, results)
 
@@ -258,7 +260,7 @@ class Model(Layer):
         return self(x)
 
     def _predict_batches(self, batches: Iterator[Any], steps: int | None) -> Any:
-        results = []
+        results: list[Any] = []
         for batch in batches:
             if steps is not None and len(results) >= steps:
                 break
@@ -360,6 +362,12 @@ class Model(Layer):
 
         load_weights(self, filepath, skip_mismatch)
 
+    def __reduce__(self) -> Any:
+        """Let models be copied and sent to other processes."""
+        from fastcnn.saving import describe, own_classes, restore
+
+        return restore, (own_classes(self), describe(self), self.get_weights())
+
 
 def keyed_layers(layers: list[Layer]) -> dict[str, Layer]:
     """Give each layer a name that does not depend on what else the process has made.
@@ -384,12 +392,9 @@ def keyed_layers(layers: list[Layer]) -> dict[str, Layer]:
 def _room(types: Any, batch: int, count: int, name: str) -> list[NDArray[Any]]:
     """Make the arrays that the results of all batches go to."""
     for shape, _ in types:
-        if batch < count and (not shape or shape[0] != batch):
+        if not shape or shape[0] != batch:
             raise ShapeError(
                 f'model "{name}": expected outputs whose first axis is the batch, to join those of '
                 f"several batches, got shape {tuple(shape)}; give predict a larger batch_size"
             )
-    return [
-        np.empty((count, *shape[1:]) if batch < count else tuple(shape), dtype)
-        for shape, dtype in types
-    ]
+    return [np.empty((count, *shape[1:]), dtype) for shape, dtype in types]

@@ -6,6 +6,7 @@ import html
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -89,7 +90,8 @@ class PlanCache:
             return trace.input(_shape(x)) if is_array(x) else x
 
         args, kwargs = _tree.map_structure(symbolic, (args, kwargs))
-        outputs = self._layer._call_traced(trace, args, kwargs, self._layer._root_scope)
+        with trace:
+            outputs = self._layer._call_traced(trace, args, kwargs, self._layer._root_scope)
         leaves = _tree.flatten(outputs)
         for leaf in leaves:
             if not isinstance(leaf, Value):
@@ -107,7 +109,8 @@ class PlanCache:
             return next(reversed(self._plans.values())).plan if self._plans else None
 
 
-class ShapeOf(NamedTuple):
+@dataclass(frozen=True)
+class ShapeOf:
     """The place of an array of which only the shape matters."""
 
     shape: tuple[int, ...]
@@ -118,7 +121,7 @@ def _shape(x: Any) -> tuple[int, ...]:
 
 
 class Plan:
-    """How a model is computed for given input shapes: which kernels, in which order, in how much memory.
+    """How a model is computed for given shapes: which kernels, in which order, in what memory.
 
     `Model.plan` returns it.
 
@@ -145,7 +148,7 @@ class Plan:
 
     @property
     def steps(self) -> list[_C.PlanStep]:
-        """One dictionary a step: name, op, kernel, precision, inputs, outputs, flops, bytes, declined."""
+        """For each step its name, op, kernel, precision, shapes, costs and the kernels declined."""
         return self._steps
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 from fastcnn import _C
 from fastcnn.errors import ConfigError
-from fastcnn.ops._dispatch import as_array
+from fastcnn.ops._dispatch import active, as_array
 
 
 class Operators:
@@ -82,11 +82,22 @@ class Value(Operators):
 
 
 class Trace:
-    """A graph under construction. `name` is given to the nodes added while it is set."""
+    """A graph under construction. `name` is given to the nodes added while it is set.
+
+    In a ``with`` block ops on variables alone add nodes too, instead of computing at once.
+    """
 
     def __init__(self) -> None:
         self.graph = _C.Graph()
         self.name = ""
+        self._outer: Any = None
+
+    def __enter__(self) -> Trace:
+        self._outer, active.trace = active.trace, self
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        active.trace = self._outer
 
     def input(self, shape: Sequence[int], dtype: str = "float32") -> Value:
         return Value(self, self.graph.input(shape, dtype))

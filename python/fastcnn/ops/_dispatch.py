@@ -78,6 +78,15 @@ class _PlanCache:
 plan_cache = _PlanCache(capacity=256)
 
 
+class _Active(threading.local):
+    """The trace this thread is in, if any: there, an op on variables alone is a node too."""
+
+    trace: Any = None
+
+
+active = _Active()
+
+
 def _freeze(value: Any) -> Any:
     return tuple(_freeze(v) for v in value) if isinstance(value, (list, tuple)) else value
 
@@ -140,6 +149,8 @@ def apply_op(
     for x, _ in present:
         if hasattr(x, "__fastcnn_apply__"):
             return x.__fastcnn_apply__(op, [x for x, _ in present], attrs)
+    if active.trace is not None and any(isinstance(x, _C.Variable) for x, _ in present):
+        return active.trace.apply(op, [x for x, _ in present], attrs)
     arrays = [x.view() if isinstance(x, _C.Variable) else as_array(x, d) for x, d in present]
     results = run_op(op, arrays, attrs)
     return results[0] if len(results) == 1 else tuple(results)

@@ -1,8 +1,8 @@
 """Drawing models, and keeping sessions apart."""
 
+from fastcnn.initializers import set_random_seed
 from fastcnn.naming import clear_session
 from fastcnn.saving import custom_object_scope, register_keras_serializable
-from fastcnn.initializers import set_random_seed
 from fastcnn.utils.plotting import model_to_dot, plot_model
 
 __all__ = [

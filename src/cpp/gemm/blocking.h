@@ -18,11 +18,11 @@ inline constexpr int kMaxTileVectors = 4;
 
 // A panel of packed B is swept once per micro-tile of rows, so what is swept must stay in L2 beside the rows of A.
 // Longer sums are cut, and the partial result waits in C.
-inline constexpr std::int64_t kPanelBytes = 768 * 1024;
+inline constexpr std::int64_t kPanelBytes = 512 * 1024;
 
-// All of B stays in L2 when it is smaller than this: then a task takes its rows through all panels at once and reads A
-// from L1.
-inline constexpr std::int64_t kResidentBytes = 640 * 1024;
+// All of B stays in L2 when it is no larger than this: then a task takes its rows through all panels. Not more than
+// kPanelBytes, since sums are not cut there.
+inline constexpr std::int64_t kResidentBytes = kPanelBytes;
 
 // A task should be worth handing to a thread (multiply-adds), and there should be enough of them for a large machine.
 inline constexpr std::int64_t kTaskWork = std::int64_t{1} << 20;

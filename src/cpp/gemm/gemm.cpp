@@ -32,20 +32,18 @@ void pack_block(const PackSource& s, std::int64_t first_column, std::int64_t pan
 // How a product is cut into tasks and micro-tiles.
 struct Grid {
   Panels panels;
-  std::int64_t tiles;             // micro-tiles of rows, as even as can be
-  std::int64_t chunks;            // of tiles; a task has one chunk ...
-  std::int64_t panels_per_task;   // ... through this many panels
-  std::int64_t panel_groups;
+  std::int64_t tiles;   // micro-tiles of rows, as even as can be
+  bool resident;        // a task takes its rows through all panels, else through one
+  std::int64_t chunks;  // of tiles; a task has one
 
-  Grid(const Blocking& blocking, const Product& p) : panels(blocking, p.columns), tiles(ceil_div(p.rows, blocking.rows)) {
+  Grid(const Blocking& blocking, const Product& p)
+      : panels(blocking, p.columns), tiles(ceil_div(p.rows, blocking.rows)) {
     const std::int64_t depth = max_i64(1, p.depth);
-    const bool resident = packed_size(blocking, depth, p.columns) * 4 <= kResidentBytes;
-    panels_per_task = resident ? panels.count : 1;
-    panel_groups = ceil_div(panels.count, panels_per_task);
-    const std::int64_t tile_work = blocking.rows * depth * ceil_div(p.columns, panel_groups);
+    resident = packed_size(blocking, depth, p.columns) * static_cast<std::int64_t>(sizeof(float)) <= kResidentBytes;
+    const std::int64_t groups = resident ? 1 : panels.count;
+    const std::int64_t tile_work = blocking.rows * depth * ceil_div(p.columns, groups);
     const std::int64_t least = max_i64(resident ? 1 : kTaskTiles, ceil_div(kTaskWork, tile_work));
-    const std::int64_t wanted = ceil_div(kTasks, panel_groups * p.batch);
-    chunks = max_i64(1, min_i64(wanted, tiles / least));
+    chunks = max_i64(1, min_i64(ceil_div(kTasks, groups * p.batch), tiles / least));
   }
 };
 
@@ -80,6 +78,99 @@ bool cut(RowSet& set, int count, std::int64_t a_step, std::int64_t begin, std::i
   }
   return true;
 }
+
+// The work of one task: some tiles of rows times some panels.
+class Worker {
+ public:
+  Worker(const Engine& engine, const Product& p, const RowSource& source, const Grid& grid, std::int64_t batch)
+      : engine_(engine), p_(p), source_(source), grid_(grid), batch_(batch) {
+    // Room for the pointers of a tile, kept by the thread from call to call.
+    thread_local std::vector<const float*> pointers;
+    thread_local std::vector<float> scratch;
+    const auto taps = static_cast<std::size_t>(source.max_taps() * engine.blocking.rows);
+    const auto floats = static_cast<std::size_t>(source.scratch());
+    if (pointers.size() < taps) pointers.resize(taps);
+    if (scratch.size() < floats) scratch.resize(floats);
+    set_.a = pointers.data();
+    set_.scratch = scratch.data();
+    packed_ = p.packed + batch * p.packed_stride;
+    packed_end_ = packed_ + grid.panels.offset(grid.panels.count, p.depth);
+    tile_.a_step = p.a_step;
+    tile_.activation = p.activation;
+    tile_.alpha = p.alpha;
+    tile_.at = set_.at;
+  }
+
+  // All of B stays in L2: row by row of tiles, so that A is read and C is written once, front to back.
+  void sweep_rows(std::int64_t first_tile, std::int64_t last_tile) {
+    for (std::int64_t i = first_tile; i < last_tile; ++i) {
+      take_rows(i);
+      for (std::int64_t panel = 0; panel < grid_.panels.count; ++panel) {
+        take_panel(panel);
+        if (cut(set_, count_, p_.a_step, 0, p_.depth, tile_)) compute(0, b_, 0);
+      }
+    }
+  }
+
+  // One panel, part by part, each through all rows.
+  void sweep_panel(std::int64_t panel, std::int64_t first_tile, std::int64_t last_tile) {
+    take_panel(panel);
+    const Parts parts(p_.depth, width_, source_.unit());
+    for (std::int64_t part = 0; part < parts.count; ++part) {
+      const std::int64_t begin = parts.begin(part), end = parts.begin(part + 1);
+      for (std::int64_t i = first_tile; i < last_tile; ++i) {
+        take_rows(i);
+        if (cut(set_, count_, p_.a_step, begin, end, tile_)) compute(begin, b_ + end * width_, last_tile - 1 - i);
+      }
+    }
+  }
+
+ private:
+  void take_rows(std::int64_t tile) {
+    first_row_ = tile * p_.rows / grid_.tiles;
+    count_ = static_cast<int>((tile + 1) * p_.rows / grid_.tiles - first_row_);
+    source_.rows(batch_, first_row_, count_, set_);
+  }
+
+  void take_panel(std::int64_t panel) {
+    vectors_ = grid_.panels.vectors(panel);
+    width_ = vectors_ * grid_.panels.width;
+    column_ = grid_.panels.first_column(panel);
+    b_ = packed_ + grid_.panels.offset(panel, p_.depth);
+    const std::int64_t start = batch_ * p_.c_stride + column_;
+    tile_.c = p_.c + start;
+    tile_.residual = p_.residual != nullptr ? p_.residual + start : nullptr;
+    tile_.bias = p_.bias != nullptr ? p_.bias + batch_ * p_.bias_stride + column_ : nullptr;
+    tile_.columns = min_i64(width_, p_.columns - column_);
+  }
+
+  // The rows and the panel taken, from row `begin` of B on. `next`: what of B comes after this part, which the last
+  // tiles (`left` are still to come) call in, a share each; the others call in the next rows of A.
+  void compute(std::int64_t begin, const float* next, std::int64_t left) {
+    if (p_.lower_triangle && first_row_ + count_ <= column_) return;
+    tile_.b = b_ + max_i64(set_.b_row, begin) * width_;
+    const std::int64_t floats = tile_.taps * tile_.depth * kLine;
+    const float* share = next + left * floats;
+    if (next != b_ && left < vectors_ && share + floats <= packed_end_)
+      tile_.prefetch = share;
+    else
+      tile_.prefetch = source_.contiguous() ? set_.a[0] + count_ * set_.depth : tile_.b;
+    engine_.tile[count_ - 1][vectors_ - 1](tile_);
+  }
+
+  const Engine& engine_;
+  const Product& p_;
+  const RowSource& source_;
+  const Grid& grid_;
+  const std::int64_t batch_;
+  const float *packed_, *packed_end_;
+  RowSet set_{};
+  Tile tile_{};
+  // What take_rows() and take_panel() took.
+  std::int64_t first_row_ = 0, vectors_ = 0, width_ = 0, column_ = 0;
+  int count_ = 0;
+  const float* b_ = nullptr;
+};
 
 }  // namespace
 
@@ -116,70 +207,14 @@ void MatrixRows::rows(std::int64_t batch, std::int64_t first, int count, RowSet&
 
 void multiply(const Engine& engine, const Product& p, const RowSource& source) {
   if (p.rows <= 0 || p.columns <= 0 || p.batch <= 0) return;
-  const Blocking& blocking = engine.blocking;
-  const Grid grid(blocking, p);
-  const Panels& panels = grid.panels;
-  const std::int64_t tasks_per_batch = grid.panel_groups * grid.chunks;
-
+  const Grid grid(engine.blocking, p);
+  const std::int64_t panels = grid.panels.count;
+  const std::int64_t tasks_per_batch = (grid.resident ? 1 : panels) * grid.chunks;
   parallel_for(p.batch * tasks_per_batch, [&](std::int64_t task) {
-    const std::int64_t batch = task / tasks_per_batch;
-    const std::int64_t group = task % tasks_per_batch / grid.chunks, chunk = task % grid.chunks;
-    const std::int64_t first_panel = group * grid.panels_per_task;
-    const std::int64_t last_panel = min_i64(panels.count, first_panel + grid.panels_per_task);
-    const std::int64_t first_tile = chunk * grid.tiles / grid.chunks, last_tile = (chunk + 1) * grid.tiles / grid.chunks;
-    const float* packed = p.packed + batch * p.packed_stride;
-
-    // Room for the pointers of a tile, kept by the thread from call to call.
-    thread_local std::vector<const float*> pointers;
-    thread_local std::vector<float> scratch;
-    const auto wanted = static_cast<std::size_t>(source.max_taps() * blocking.rows);
-    if (pointers.size() < wanted) pointers.resize(wanted);
-    if (scratch.size() < static_cast<std::size_t>(source.scratch()))
-      scratch.resize(static_cast<std::size_t>(source.scratch()));
-
-    RowSet set{};
-    set.scratch = scratch.data();
-    Tile tile{};
-    tile.a_step = p.a_step;
-    tile.c = p.c + batch * p.c_stride;
-    tile.residual = p.residual != nullptr ? p.residual + batch * p.c_stride : nullptr;
-    tile.activation = p.activation;
-    tile.alpha = p.alpha;
-    tile.at = set.at;
-
-    for (std::int64_t panel = first_panel; panel < last_panel; ++panel) {
-      const std::int64_t vectors = panels.vectors(panel), width = vectors * panels.width;
-      const std::int64_t column = panels.first_column(panel);
-      const float* b = packed + panels.offset(panel, p.depth);
-      const float* const b_end = packed + panels.total_vectors * panels.width * p.depth;
-      Tile t = tile;
-      t.c += column;
-      if (t.residual != nullptr) t.residual += column;
-      t.bias = p.bias != nullptr ? p.bias + batch * p.bias_stride + column : nullptr;
-      t.columns = min_i64(width, p.columns - column);
-      const Parts parts(p.depth, width, source.unit());
-      for (std::int64_t part = 0; part < parts.count; ++part) {
-        const std::int64_t begin = parts.begin(part), end = parts.begin(part + 1);
-        const float* const next = b + end * width;  // the next part, the next panel, or the end of B
-        for (std::int64_t i = first_tile; i < last_tile; ++i) {
-          const std::int64_t first = i * p.rows / grid.tiles;
-          const int count = static_cast<int>((i + 1) * p.rows / grid.tiles - first);
-          if (p.lower_triangle && first + count <= column) continue;
-          set.a = pointers.data();
-          source.rows(batch, first, count, set);
-          if (!cut(set, count, p.a_step, begin, end, t)) continue;
-          t.b = b + (max_i64(set.b_row, begin)) * width;
-          // The last tiles of a part call in what B has next, a share each; the others the next rows of A.
-          const std::int64_t lines = t.taps * t.depth, share = last_tile - 1 - i;
-          const float* ahead = next + share * lines * kLine;
-          if (share < vectors && ahead + lines * kLine <= b_end)
-            t.prefetch = ahead;
-          else
-            t.prefetch = source.contiguous() ? set.a[0] + count * set.depth : t.b;
-          engine.tile[count - 1][vectors - 1](t);
-        }
-      }
-    }
+    const std::int64_t panel = task % tasks_per_batch / grid.chunks, chunk = task % grid.chunks;
+    const std::int64_t first = chunk * grid.tiles / grid.chunks, last = (chunk + 1) * grid.tiles / grid.chunks;
+    Worker worker(engine, p, source, grid, task / tasks_per_batch);
+    grid.resident ? worker.sweep_rows(first, last) : worker.sweep_panel(panel, first, last);
   });
 }
 

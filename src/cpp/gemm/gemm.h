@@ -94,6 +94,15 @@ struct Product {
   // Independent products of the same shape (groups, batches); each starts its operands this much further on.
   std::int64_t batch = 1;
   std::int64_t packed_stride = 0, c_stride = 0, bias_stride = 0;  // the residual goes with C
+
+  // `operands` has a bias and a residual, as ops/epilogue_operands.h.
+  template <class Operands>
+  void set_epilogue(const Epilogue& epilogue, const Operands& operands) {
+    bias = operands.bias;
+    residual = operands.residual;
+    activation = epilogue.activation;
+    alpha = epilogue.alpha;
+  }
 };
 
 // Multi-threaded, cut by shape. With depth 0 the sums are 0 and the epilogue still applies.

@@ -13,8 +13,8 @@ std::span<const Op* const> all_ops() {
       &box_iou_op, &nms_op, &soft_nms_op,  // boxes
       &concat_op,  // concat
       &conv2d_op,  // conv2d
-      // conv2d_transpose
-      // dense
+      &conv2d_transpose_op,  // conv2d_transpose
+      &dense_op, &matmul_op,  // dense
       &depthwise_conv2d_op,  // depthwise_conv2d
       &cdist_op, &nearest_op,  // distance
       &gram_matrix_op,  // gram

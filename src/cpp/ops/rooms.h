@@ -13,8 +13,8 @@ extern const Op add_op, sub_op, mul_op, div_op, maximum_op, minimum_op, prelu_op
 extern const Op box_iou_op, nms_op, soft_nms_op;  // boxes
 extern const Op concat_op;  // concat
 extern const Op conv2d_op;  // conv2d
-// conv2d_transpose
-// dense
+extern const Op conv2d_transpose_op;  // conv2d_transpose
+extern const Op dense_op, matmul_op;  // dense
 extern const Op depthwise_conv2d_op;  // depthwise_conv2d
 extern const Op cdist_op, nearest_op;  // distance
 extern const Op gram_matrix_op;  // gram

@@ -24,8 +24,7 @@ StridedCopy simplify(const StridedCopy& box) {
       s.add_axis(n, from, to);
     }
   }
-  if (s.rank > 0 && s.from_step[s.rank - 1] == s.item && s.to_step[s.rank - 1] == s.item)
-    s.item *= s.size[--s.rank];
+  if (s.rank > 0 && s.from_step[s.rank - 1] == s.item && s.to_step[s.rank - 1] == s.item) s.item *= s.size[--s.rank];
   return s;
 }
 
@@ -80,8 +79,7 @@ void copy_lines(const StridedCopy& box) {
       Walk walk(box, t, begin / chunks);
       for (std::int64_t k = begin, part = begin % chunks; k < end; ++k) {
         const std::int64_t first = part * chunk, last = min_i64(n, first + chunk);
-        for (std::int64_t i = first; i < last; ++i)
-          copy_item(walk.to + i * to_step, walk.from + i * from_step, item);
+        for (std::int64_t i = first; i < last; ++i) copy_item(walk.to + i * to_step, walk.from + i * from_step, item);
         if (++part == chunks) part = 0, walk.next();
       }
     });

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <unordered_set>
 
 namespace fastcnn {
 
@@ -90,8 +91,10 @@ bool Plan::is_stale() const {
 }
 
 std::int64_t Plan::constant_bytes() const {
+  std::unordered_set<const void*> counted;  // layers called twice read the same packed weights
   std::int64_t total = 0;
-  for (const FrozenTensor& c : constants_) total += c.tensor.type.bytes();
+  for (const FrozenTensor& c : constants_)
+    if (counted.insert(c.tensor.data).second) total += c.tensor.type.bytes();
   return total;
 }
 

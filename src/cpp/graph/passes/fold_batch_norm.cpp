@@ -8,10 +8,12 @@ namespace {
 // them; rank 0 when the op is not one we fold into.
 Shape scale_shape(const Op& op, const Shape& weights, std::int64_t channels) {
   Shape s;
-  if (&op == &conv2d_op) {
+  if (&op == &conv2d_op || &op == &dense_op) {
     s.push_back(channels);  // last axis
   } else if (&op == &depthwise_conv2d_op) {
     s.push_back(weights[2]), s.push_back(weights[3]);
+  } else if (&op == &conv2d_transpose_op && weights[2] == channels) {  // (kh, kw, out / groups, in), one group
+    s.push_back(channels), s.push_back(1);
   }
   return s;
 }

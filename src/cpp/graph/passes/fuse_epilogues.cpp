@@ -22,7 +22,9 @@ Node absorb(const Node& product, const Node& tail, const Change& change) {
   return fused;
 }
 
-bool takes_residual(const Op& op) { return &op == &conv2d_op || &op == &depthwise_conv2d_op; }
+bool takes_residual(const Op& op) {
+  return &op == &conv2d_op || &op == &conv2d_transpose_op || &op == &depthwise_conv2d_op || &op == &dense_op;
+}
 
 bool fuse_activation(Graph& graph, const std::vector<int>& uses, const Node& node) {
   if (node.op != &activation_op) return false;

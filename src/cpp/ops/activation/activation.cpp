@@ -22,12 +22,16 @@ Params parse_unary(AttrReader& attrs, std::span<const TensorType> inputs) {
   // In the order of the enumeration.
   p.kind = static_cast<Unary>(attrs.choice("kind",
                                            {"exp", "log", "sqrt", "rsqrt", "square", "abs", "negative", "reciprocal",
-                                            "clip", "softplus", "gelu", "gelu_tanh", "mish"},
+                                            "clip", "softplus", "gelu", "gelu_tanh", "mish", "thresholded_relu"},
                                            ""));
   if (p.kind == Unary::Clip) {
     p.lo = static_cast<float>(attrs.number("min", -std::numeric_limits<double>::infinity()));
     p.hi = static_cast<float>(attrs.number("max", std::numeric_limits<double>::infinity()));
     require(p.lo <= p.hi, ErrorKind::Config, attrs.op(), ": clip: expected min <= max, got ", p.lo, " and ", p.hi);
+  }
+  if (p.kind == Unary::ThresholdedRelu) {
+    p.lo = static_cast<float>(attrs.number("threshold", 0.0));
+    p.hi = static_cast<float>(attrs.number("slope", 0.0));
   }
   return Params(p);
 }

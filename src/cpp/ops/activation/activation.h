@@ -10,6 +10,7 @@
 //   softplus      log(1 + e^x)                 mish          x tanh(softplus(x))
 //   gelu          x Phi(x), Phi the normal distribution function; gelu_tanh: its approximation by tanh
 //   clip          min(max(x, lo), hi)          rsqrt         1 / sqrt(x)
+//   thresholded_relu  x < threshold ? slope (x - threshold) : x
 //
 // Corner cases, the same for every kernel:
 //   - NaN stays NaN, in clip too;
@@ -40,12 +41,13 @@ enum class Unary : std::int32_t {
   Softplus,
   Gelu,
   GeluTanh,
-  Mish
+  Mish,
+  ThresholdedRelu
 };
 
 struct UnaryParams {
   Unary kind = Unary::Exp;
-  float lo = 0.0f, hi = 0.0f;  // the bounds of clip
+  float lo = 0.0f, hi = 0.0f;  // the bounds of clip; threshold and slope of thresholded_relu
 };
 
 #define FC_ACTIVATION_KERNELS              \

@@ -50,6 +50,7 @@ double evaluate(const UnaryParams& p, double x) {
     case Unary::Gelu: return x * 0.5 * std::erfc(-x * kSqrtHalf);
     case Unary::GeluTanh: return x * sigmoid(2.0 * kSqrt2OverPi * (x + 0.044715 * x * x * x));
     case Unary::Mish: return x * std::tanh(softplus(x));
+    case Unary::ThresholdedRelu: return x < p.lo ? p.hi * (x - p.lo) : x;
   }
   return x;
 }

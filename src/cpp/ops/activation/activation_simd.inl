@@ -51,6 +51,8 @@ void unary(const KernelArgs& args) {
     case Unary::Gelu: return map(args, [](F32 x) { return gelu(x); });
     case Unary::GeluTanh: return map(args, [](F32 x) { return gelu_tanh(x); });
     case Unary::Mish: return map(args, [](F32 x) { return mish(x); });
+    case Unary::ThresholdedRelu:
+      return map(args, [&](F32 x) { return select(x < set(p.lo), set(p.hi) * (x - set(p.lo)), x); });
   }
 }
 

@@ -67,7 +67,7 @@ std::vector<TensorType> infer_batch_norm_scale_shift(const Params&, std::span<co
   return {inputs[0], inputs[0]};
 }
 
-Epilogue& scale_shift_epilogue(Params& params) { return const_cast<Epilogue&>(params.as<ScaleShiftParams>().epilogue); }
+Epilogue& scale_shift_epilogue(Params& params) { return params.edit<ScaleShiftParams>().epilogue; }
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
 

@@ -37,7 +37,7 @@ std::vector<TensorType> infer_binary(const Params&, std::span<const TensorType> 
   return {f32(broadcast_shape("binary", inputs[0].shape, inputs[1].shape))};
 }
 
-Epilogue& binary_epilogue(Params& params) { return const_cast<Epilogue&>(params.as<BinaryParams>().epilogue); }
+Epilogue& binary_epilogue(Params& params) { return params.edit<BinaryParams>().epilogue; }
 
 Params parse_prelu(AttrReader& attrs, std::span<const TensorType> inputs) {
   require_inputs(attrs.op(), inputs, 2, 2);

@@ -22,7 +22,8 @@ std::vector<TensorType> infer_concat(const Params& params, std::span<const Tenso
   TensorType y = inputs[0];
   for (std::size_t k = 1; k < inputs.size(); ++k) {
     const TensorType& x = inputs[k];
-    require(x.dtype == y.dtype, ErrorKind::DType, "concat: expected operands of one dtype, got ", inputs[0], " and ", x);
+    require(x.dtype == y.dtype, ErrorKind::DType, "concat: expected operands of one dtype, got ", inputs[0], " and ",
+            x);
     Shape expected = inputs[0].shape;
     if (x.shape.rank == expected.rank) expected[axis] = x.shape[axis];
     require(x.shape == expected, ErrorKind::Shape, "concat: operands must have equal shapes except in axis ", axis,

@@ -7,7 +7,7 @@
 // Corner cases, the same for every kernel:
 //   - pixels outside the picture are zeros; whether a non-finite weight that meets one gives NaN or nothing is open;
 //   - a non-finite pixel or weight reaches every output that depends on it;
-//   - sums run over a, b, c in that order, in float32; bias, residual and activation follow, in that order.
+//   - sums run over a, b, c in that order, in float32, the bias before or after them; residual and activation follow.
 #pragma once
 
 #include "core/epilogue.h"

@@ -38,7 +38,7 @@ namespace ref {
 void depthwise_conv2d(const KernelArgs& args);
 }
 #if FC_X86
-#define FC_DEPTHWISE_KERNELS                        \
+#define FC_DEPTHWISE_KERNELS                           \
   void depthwise_conv2d_tiled(const KernelArgs& args); \
   void depthwise_conv2d_taps(const KernelArgs& args);
 namespace avx2 {

@@ -56,8 +56,8 @@ Params parse_pad(AttrReader& attrs, std::span<const TensorType> inputs) {
             p.before[i], " and ", p.after[i], " elements");
   }
   const double value = attrs.number("value", 0.0);
-  require(put_value(x.dtype, value, p.value), ErrorKind::Config, "pad: value: ", dtype_name(x.dtype),
-          " cannot hold ", value);
+  require(put_value(x.dtype, value, p.value), ErrorKind::Config, "pad: value: ", dtype_name(x.dtype), " cannot hold ",
+          value);
   return Params(p);
 }
 

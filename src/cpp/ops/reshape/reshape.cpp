@@ -50,8 +50,7 @@ Params parse_broadcast(AttrReader& attrs, std::span<const TensorType> inputs) {
   require_inputs(attrs.op(), inputs, 1, 1);
   const Shape &x = inputs[0].shape, y = read_shape(attrs, 0);
   bool valid = y.rank >= x.rank;
-  for (int i = 1; valid && i <= x.rank; ++i)
-    valid = x[x.rank - i] == 1 || x[x.rank - i] == y[y.rank - i];
+  for (int i = 1; valid && i <= x.rank; ++i) valid = x[x.rank - i] == 1 || x[x.rank - i] == y[y.rank - i];
   require(valid, ErrorKind::Shape, "broadcast_to: x of shape ", x, " cannot be repeated to ", y);
   return Params(ReshapeParams{y});
 }
@@ -74,11 +73,8 @@ constexpr KernelInfo kBroadcastKernels[] = {{.name = "broadcast_to_any_ref", .ru
 
 }  // namespace
 
-const Op reshape_op{
-    .name = "reshape", .parse = parse_reshape, .infer = infer_shape, .is_view = true};
-const Op broadcast_to_op{.name = "broadcast_to",
-                         .parse = parse_broadcast,
-                         .infer = infer_shape,
-                         .kernels = kBroadcastKernels};
+const Op reshape_op{.name = "reshape", .parse = parse_reshape, .infer = infer_shape, .is_view = true};
+const Op broadcast_to_op{
+    .name = "broadcast_to", .parse = parse_broadcast, .infer = infer_shape, .kernels = kBroadcastKernels};
 
 }  // namespace fastcnn

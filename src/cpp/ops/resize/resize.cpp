@@ -97,10 +97,7 @@ constexpr KernelInfo kKernels[] = {
      .workspace = bilinear_workspace},
 #endif
     {.name = "resize_f32_bilinear_ref", .run = ref::resize_bilinear, .declines = not_bilinear},
-    {.name = "resize_any_nearest_ref",
-     .run = run_nearest,
-     .declines = not_nearest,
-     .workspace = nearest_workspace},
+    {.name = "resize_any_nearest_ref", .run = run_nearest, .declines = not_nearest, .workspace = nearest_workspace},
 };
 
 }  // namespace

@@ -46,7 +46,7 @@ void resize_bilinear(const KernelArgs& args) {
   parallel_ranges(y[0] * y[1], grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const BilinearTap h = bilinear_tap(p.coordinate, row % y[1], x[1], y[1]);
-      const float *picture = in + row / y[1] * x[1] * in_row;
+      const float* picture = in + row / y[1] * x[1] * in_row;
       const float *top = picture + h.first * in_row, *bottom = picture + h.second * in_row;
       const F32 up = set(1 - h.share), down = set(h.share);
       float* pixel = out + row * out_row;
@@ -66,8 +66,7 @@ void resize_bilinear(const KernelArgs& args) {
         std::int64_t c = 0;
         for (; c + F32::width <= channels; c += F32::width)
           blend_pixel<false>(top + c, bottom + c, columns[j], up, down, 0, pixel + c);
-        if (c < channels)
-          blend_pixel<true>(top + c, bottom + c, columns[j], up, down, channels - c, pixel + c);
+        if (c < channels) blend_pixel<true>(top + c, bottom + c, columns[j], up, down, channels - c, pixel + c);
       }
     }
   });

@@ -23,10 +23,10 @@ Params parse_slice(AttrReader& attrs, std::span<const TensorType> inputs) {
     require(step[i] != 0 && step[i] > -kLimit && step[i] < kLimit, ErrorKind::Config, "slice: step of axis ", i,
             ": expected a number other than 0, got ", step[i]);
     // The last element is begin + (size - 1) * step; with |step| < 2^31 and size <= n nothing overflows.
-    const bool inside =
-        size[i] == 0 ? begin[i] >= 0 && begin[i] <= x[i]
-                     : size[i] > 0 && size[i] <= x[i] && begin[i] >= 0 && begin[i] < x[i] &&
-                           begin[i] + (size[i] - 1) * step[i] >= 0 && begin[i] + (size[i] - 1) * step[i] < x[i];
+    const bool inside = size[i] == 0
+                            ? begin[i] >= 0 && begin[i] <= x[i]
+                            : size[i] > 0 && size[i] <= x[i] && begin[i] >= 0 && begin[i] < x[i] &&
+                                  begin[i] + (size[i] - 1) * step[i] >= 0 && begin[i] + (size[i] - 1) * step[i] < x[i];
     require(inside, ErrorKind::Shape, "slice: axis ", i, ": ", size[i], " elements from ", begin[i], " in steps of ",
             step[i], " do not lie inside x of shape ", x);
   }

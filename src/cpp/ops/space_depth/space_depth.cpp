@@ -54,11 +54,7 @@ Steps space_steps(const Shape& wide, std::int64_t item, std::int64_t b) {
 
 Steps depth_steps(const Shape& wide, std::int64_t item, std::int64_t b, bool crd) {
   const std::int64_t pixel = wide[3] * b * b * item, row = wide[2] / b * pixel;
-  return {wide[1] / b * row,
-          row,
-          crd ? b * item : b * wide[3] * item,
-          pixel,
-          crd ? item : wide[3] * item,
+  return {wide[1] / b * row,        row, crd ? b * item : b * wide[3] * item, pixel, crd ? item : wide[3] * item,
           crd ? b * b * item : item};
 }
 
@@ -104,13 +100,9 @@ constexpr KernelInfo kToSpaceKernels[] = {{.name = "depth_to_space_any_ref", .ru
 
 }  // namespace
 
-const Op space_to_depth_op{.name = "space_to_depth",
-                           .parse = parse_space_depth,
-                           .infer = infer_to_depth,
-                           .kernels = kToDepthKernels};
-const Op depth_to_space_op{.name = "depth_to_space",
-                           .parse = parse_space_depth,
-                           .infer = infer_to_space,
-                           .kernels = kToSpaceKernels};
+const Op space_to_depth_op{
+    .name = "space_to_depth", .parse = parse_space_depth, .infer = infer_to_depth, .kernels = kToDepthKernels};
+const Op depth_to_space_op{
+    .name = "depth_to_space", .parse = parse_space_depth, .infer = infer_to_space, .kernels = kToSpaceKernels};
 
 }  // namespace fastcnn

@@ -74,7 +74,6 @@ constexpr KernelInfo kKernels[] = {
 
 }  // namespace
 
-const Op transpose_op{
-    .name = "transpose", .parse = parse_transpose, .infer = infer_transpose, .kernels = kKernels};
+const Op transpose_op{.name = "transpose", .parse = parse_transpose, .infer = infer_transpose, .kernels = kKernels};
 
 }  // namespace fastcnn

@@ -1,4 +1,5 @@
-// transpose: y[i0, i1, ...] has the axes of x in the order `axes`: y's axis k is x's axis axes[k]. Any dtype, bit by bit.
+// transpose: y[i0, i1, ...] has the axes of x in the order `axes`: y's axis k is x's axis axes[k]. Any dtype, bit by
+// bit.
 #pragma once
 
 #include "ops/problem.h"

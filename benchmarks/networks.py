@@ -1,0 +1,183 @@
+"""The networks that are measured: described once, with fastcnn's layers and seeded random weights.
+
+Peers get the same network through `record`, which reads it off as a list of ops (a `Tape`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fastcnn import _C, applications, layers
+from fastcnn.model import Model
+from fastcnn.tracing import Trace, Value
+
+Tensor = Any
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network without a top activation: its outputs are logits, so that errors stay visible."""
+
+    name: str
+    size: int
+    build: Callable[[int], Model]
+
+    def model(self, size: int | None = None, precision: str | None = None, seed: int = 0) -> Any:
+        """The model with random weights: the same for the same seed, in every process."""
+        model = self.build(size or self.size)
+        randomize(model, np.random.default_rng(seed))
+        model.precision = precision
+        return model
+
+
+def picture(batch: int, size: int, seed: int = 1) -> np.ndarray:
+    """A batch of pictures (n, size, size, 3) of unit variance."""
+    return np.random.default_rng(seed).standard_normal((batch, size, size, 3), dtype=np.float32)
+
+
+def randomize(model: Any, rng: np.random.Generator) -> None:
+    """Give every weight a value that keeps signals of moderate size through many layers."""
+    for weight in model.weights:
+        name, shape = weight.name, weight.shape
+        if name == "kernel" or len(shape) > 1:
+            depthwise = len(shape) == 4 and shape[3] == 1 and shape[2] > 3
+            terms = np.prod(shape[:2]) if depthwise else np.prod(shape[:-1])
+            value = rng.standard_normal(shape, dtype=np.float32) * np.sqrt(2.0 / terms)
+        elif name in ("gamma", "moving_variance"):
+            value = rng.uniform(0.5, 1.5, shape)
+        else:
+            value = 0.1 * rng.standard_normal(shape)
+        weight.assign(value)
+
+
+# ---- networks ----------------------------------------------------------------------------------
+
+
+def _application(name: str) -> Callable[[int], Model]:
+    def build(size: int) -> Model:
+        function = getattr(applications, name)
+        return function(input_shape=(size, size, 3), classifier_activation=None)
+
+    return build
+
+
+def unet(size: int, filters: int = 32, classes: int = 23, depth: int = 4) -> Model:
+    """U-Net of the course: transposed convolutions up, class scores for every pixel."""
+
+    def twice(x: Tensor, filters: int) -> Tensor:
+        for _ in range(2):
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        return x
+
+    x = image = layers.Input((size, size, 3))
+    skips = []
+    for level in range(depth):
+        skips.append(twice(x, filters * 2**level))
+        x = layers.MaxPooling2D(2)(skips[-1])
+    x = twice(x, filters * 2**depth)
+    for level in reversed(range(depth)):
+        x = layers.Conv2DTranspose(filters * 2**level, 3, strides=2, padding="same")(x)
+        x = twice(layers.Concatenate()([x, skips[level]]), filters * 2**level)
+    x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+    return Model(image, layers.Conv2D(classes, 1)(x), name="unet")
+
+
+def yolo_v2(size: int, anchors: int = 5, classes: int = 80) -> Model:
+    """YOLOv2: Darknet-19, and a passthrough from the layer of twice the resolution."""
+
+    def conv(x: Tensor, filters: int, kernel_size: int = 3) -> Tensor:
+        x = layers.Conv2D(filters, kernel_size, padding="same", use_bias=False)(x)
+        x = layers.BatchNormalization(epsilon=1e-3)(x)
+        return layers.LeakyReLU(negative_slope=0.1)(x)
+
+    def stage(x: Tensor, filters: int, count: int) -> Tensor:
+        for i in range(count):
+            x = conv(x, filters // 2, 1) if i % 2 else conv(x, filters)
+        return x
+
+    image = layers.Input((size, size, 3))
+    x = layers.MaxPooling2D(2)(conv(image, 32))
+    x = layers.MaxPooling2D(2)(conv(x, 64))
+    x = layers.MaxPooling2D(2)(stage(x, 128, 3))
+    x = layers.MaxPooling2D(2)(stage(x, 256, 3))
+    fine = stage(x, 512, 5)
+    x = stage(layers.MaxPooling2D(2)(fine), 1024, 5)
+    x = conv(conv(x, 1024), 1024)
+    passed = layers.SpaceToDepth(2)(conv(fine, 64, 1))
+    x = conv(layers.Concatenate()([passed, x]), 1024)
+    return Model(image, layers.Conv2D(anchors * (5 + classes), 1)(x), name="yolo_v2")
+
+
+NETWORKS = {
+    n.name: n
+    for n in (
+        Network("resnet50", 224, _application("ResNet50")),
+        Network("vgg19", 224, _application("VGG19")),
+        Network("mobilenetv2", 224, _application("MobileNetV2")),
+        Network("unet256", 256, unet),
+        Network("yolov2", 416, yolo_v2),
+    )
+}
+
+
+# ---- the same network for peers ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Node:
+    """One op as the model describes it: before any pass of the planner."""
+
+    op: str
+    name: str
+    inputs: tuple[int, ...]
+    output: int
+    attrs: dict[str, Any]
+
+
+@dataclass
+class Tape:
+    """A network as a list of nodes on numbered values; layouts are ours (NHWC, HWIO)."""
+
+    input: int = -1
+    output: int = -1
+    nodes: list[Node] = field(default_factory=list)
+    arrays: dict[int, np.ndarray] = field(default_factory=dict)
+    shapes: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+
+class _Recorder(Trace):
+    """A trace that also keeps what it was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tape = Tape()
+
+    def value_of(self, x: Any) -> Value:
+        value = super().value_of(x)
+        if not isinstance(x, Value):
+            array = x.numpy() if isinstance(x, _C.Variable) else np.asarray(x, np.float32)
+            self.tape.arrays[value._index] = array
+        self.tape.shapes[value._index] = value.shape
+        return value
+
+    def apply(self, op: str, inputs: Any, attrs: dict[str, Any]) -> Any:
+        operands = [self.value_of(x) for x in inputs]
+        result = super().apply(op, operands, attrs)
+        self.tape.shapes[result._index] = result.shape
+        indices = tuple(x._index for x in operands)
+        self.tape.nodes.append(Node(op, self.name, indices, result._index, attrs))
+        return result
+
+
+def record(model: Any, shape: tuple[int, ...]) -> Tape:
+    """Read a model with one input and one output off as a tape, for an input of `shape`."""
+    recorder = _Recorder()
+    x = recorder.input(shape)
+    y = model._call_traced(recorder, (x,), {}, "")
+    recorder.tape.input, recorder.tape.output = x._index, y._index
+    recorder.tape.shapes[x._index] = x.shape
+    return recorder.tape

@@ -1,0 +1,96 @@
+"""A network as an ONNX file, with nodes named like our layers, for ONNX Runtime and OpenVINO."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from benchmarks.networks import Tape
+from benchmarks.translate import Step, translate
+
+OPSET = 17
+
+
+def onnx_bytes(tape: Tape) -> bytes:
+    """The model, from "input" (n, c, h, w) to "output"; fixed shapes."""
+    nodes, weights = [], []
+    names = {tape.input: "input", tape.output: "output"}
+
+    def value(index: int) -> str:
+        return names.get(index, f"v{index}" if index >= 0 else f"inner{-index}")
+
+    for number, step in enumerate(translate(tape)):
+        inputs = [value(i) for i in step.inputs]
+        for i, array in enumerate(step.arrays):
+            inputs.append(f"w{number}_{i}")
+            weights.append(numpy_helper.from_array(np.ascontiguousarray(array), inputs[-1]))
+        nodes += _nodes(step, inputs, value(step.output), weights)
+    taken: set[str] = set()
+    for node in nodes:
+        while node.name in taken:
+            node.name += "+"
+        taken.add(node.name)
+    n, h, w, c = tape.shapes[tape.input]
+    out = tape.shapes[tape.output]
+    if len(out) == 4:
+        out = (out[0], out[3], out[1], out[2])
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, (n, c, h, w))],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, out)],
+        weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def _nodes(step: Step, inputs: list[str], output: str, weights: list[Any]) -> list[Any]:
+    top, bottom, left, right = step.pads
+    window = {"strides": step.strides, "pads": (top, left, bottom, right)}
+
+    def node(kind: str, operands: list[str] = inputs, result: str = output, **attrs: Any) -> Any:
+        return helper.make_node(kind, operands, [result], name=step.name, **attrs)
+
+    match step.kind:
+        case "conv":
+            window |= {"dilations": step.dilation, "kernel_shape": step.window}
+            return [node("Conv", group=step.groups, **window)]
+        case "conv_transpose":
+            window |= {"dilations": step.dilation, "kernel_shape": step.window}
+            return [node("ConvTranspose", **window)]
+        case "max_pool":
+            return [node("MaxPool", kernel_shape=step.window, **window)]
+        case "batch_norm":
+            return [node("BatchNormalization", epsilon=step.number)]
+        case "relu":
+            return [node("Relu")]
+        case "leaky_relu":
+            return [node("LeakyRelu", alpha=step.number)]
+        case "relu6":
+            weights += [numpy_helper.from_array(np.float32(v), f"{output}_{v}") for v in (0, 6)]
+            return [node("Clip", [*inputs, f"{output}_0", f"{output}_6"])]
+        case "average":
+            pooled = f"{output}_pooled"
+            return [node("GlobalAveragePool", result=pooled), node("Flatten", [pooled])]
+        case "dense":
+            return [node("Gemm", transB=1)]
+        case "flatten":
+            moved = f"{output}_nhwc"
+            return [
+                node("Transpose", result=moved, perm=(0, 2, 3, 1)),
+                node("Flatten", [moved]),
+            ]
+        case "pad":
+            amounts = np.array((0, 0, top, left, 0, 0, bottom, right), np.int64)
+            weights.append(numpy_helper.from_array(amounts, f"{output}_pads"))
+            return [node("Pad", [*inputs, f"{output}_pads"])]
+        case "space_to_depth":
+            return [node("SpaceToDepth", blocksize=int(step.number))]
+        case "concat":
+            return [node("Concat", axis=1)]
+        case "add":
+            return [node("Add")]
+    raise NotImplementedError(step.kind)

@@ -1,0 +1,112 @@
+"""A network in torch as one who cares for speed writes it: batch norms folded into weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - as everybody calls it
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from benchmarks.networks import Tape
+from benchmarks.translate import Step, translate
+
+
+class TorchNetwork(nn.Module):
+    """The steps of a tape, from pictures (n, c, h, w)."""
+
+    def __init__(self, tape: Tape, fold: bool = True) -> None:
+        super().__init__()
+        self.steps = translate(tape)
+        self.input, self.output = tape.input, tape.output
+        for index, step in enumerate(self.steps):
+            for i, array in enumerate(step.arrays):
+                self.register_buffer(f"w{index}_{i}", torch.from_numpy(np.array(array)))
+        self.counts = [len(step.arrays) for step in self.steps]
+        if fold:
+            self._fold_batch_norms()
+
+    def weights(self, index: int) -> list[torch.Tensor]:
+        """The weights of a step."""
+        return [getattr(self, f"w{index}_{i}") for i in range(self.counts[index])]
+
+    def _fold_batch_norms(self) -> None:
+        """Multiply batch norms into the convolutions that only they read."""
+        readers = [value for step in self.steps for value in step.inputs]
+        makers = {step.output: index for index, step in enumerate(self.steps)}
+        for index, step in enumerate(self.steps):
+            before = makers.get(step.inputs[0])
+            if step.kind != "batch_norm" or before is None:
+                continue
+            conv = self.steps[before]
+            if conv.kind != "conv" or readers.count(conv.output) > 1:
+                continue
+            w, *bias = (a.double() for a in self.weights(before))
+            gamma, beta, mean, var = (a.double() for a in self.weights(index))
+            fused = fuse_conv_bn_weights(
+                w, bias[0] if bias else None, mean, var, step.number, gamma, beta
+            )
+            for i, tensor in enumerate(fused):
+                self.register_buffer(f"w{before}_{i}", tensor.detach().float())
+            self.counts[before], self.counts[index] = 2, 0
+            step.kind = "identity"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Compute the network."""
+        values = {self.input: x}
+        last = {value: i for i, step in enumerate(self.steps) for value in step.inputs}
+        for index, step in enumerate(self.steps):
+            values[step.output] = _apply(
+                step, [values[i] for i in step.inputs], self.weights(index)
+            )
+            for value in step.inputs:
+                if last[value] == index:
+                    values.pop(value, None)  # frees the memory
+        return values[self.output]
+
+
+def _apply(step: Step, xs: list[torch.Tensor], w: list[torch.Tensor]) -> torch.Tensor:
+    x = xs[0]
+    top, bottom, left, right = step.pads
+    bias = w[1] if len(w) > 1 else None
+    match step.kind:
+        case "identity":
+            return x
+        case "conv":
+            if (top, left) != (bottom, right):
+                x, top, left = F.pad(x, (left, right, top, bottom)), 0, 0
+            return F.conv2d(x, w[0], bias, step.strides, (top, left), step.dilation, step.groups)
+        case "conv_transpose":
+            y = F.conv_transpose2d(x, w[0], bias, step.strides, dilation=step.dilation)
+            return y[:, :, top : y.shape[2] - bottom, left : y.shape[3] - right]
+        case "batch_norm":
+            gamma, beta, mean, var = w
+            return F.batch_norm(x, mean, var, gamma, beta, eps=step.number)
+        case "relu":
+            return F.relu(x)
+        case "relu6":
+            return F.relu6(x)
+        case "leaky_relu":
+            return F.leaky_relu(x, step.number)
+        case "max_pool":
+            if (top, left) != (bottom, right):
+                x, top, left = F.pad(x, (left, right, top, bottom), value=-torch.inf), 0, 0
+            return F.max_pool2d(x, step.window, step.strides, (top, left))
+        case "average":
+            return x.mean((2, 3))
+        case "dense":
+            return F.linear(x, w[0], bias)
+        case "flatten":
+            return x.permute(0, 2, 3, 1).flatten(1)
+        case "pad":
+            return F.pad(x, (left, right, top, bottom))
+        case "space_to_depth":
+            n, c, h, v = x.shape
+            b = int(step.number)
+            blocks = x.reshape(n, c, h // b, b, v // b, b).permute(0, 3, 5, 1, 2, 4)
+            return blocks.reshape(n, c * b * b, h // b, v // b)
+        case "concat":
+            return torch.cat(xs, 1)
+        case "add":
+            return xs[0] + xs[1]
+    raise NotImplementedError(step.kind)

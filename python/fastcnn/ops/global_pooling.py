@@ -1,0 +1,56 @@
+"""Pooling over whole pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastcnn.errors import ShapeError
+from fastcnn.ops import math
+
+__all__ = ["global_avg_pool2d", "global_max_pool2d"]
+
+
+def _require_pictures(function: str, x: Any) -> None:
+    shape = tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+    if len(shape) != 4:
+        raise ShapeError(f"{function}: x must have 4 dimensions, got shape {shape}")
+
+
+def global_avg_pool2d(x: Any, keepdims: bool = False) -> Any:
+    """Average of each channel over the whole picture.
+
+    Parameters
+    ----------
+    x : array, float32, shape (n, h, w, c)
+    keepdims : bool, default False
+        Whether the result is (n, 1, 1, c).
+
+    Returns
+    -------
+    array, float32, shape (n, c)
+        NaN if the pictures are empty.
+
+    Raises
+    ------
+    ShapeError
+        If `x` is not of rank 4.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.global_avg_pool2d(np.arange(4.0).reshape(1, 2, 2, 1))
+    array([[1.5]], dtype=float32)
+    """
+    _require_pictures("global_avg_pool2d", x)
+    return math.mean(x, axis=(1, 2), keepdims=keepdims)
+
+
+def global_max_pool2d(x: Any, keepdims: bool = False) -> Any:
+    """Maximum of each channel over the whole picture, as in `global_avg_pool2d`.
+
+    NaN where a channel holds a NaN; pictures that are empty are an error.
+    """
+    _require_pictures("global_max_pool2d", x)
+    return math.max(x, axis=(1, 2), keepdims=keepdims)

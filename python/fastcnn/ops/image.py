@@ -1,0 +1,187 @@
+"""Pictures at another size: resizing, cropping, blocks of pixels as channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastcnn.errors import ConfigError
+from fastcnn.ops._dispatch import apply_op
+from fastcnn.ops._shape import shape_of
+from fastcnn.ops._window import SizeLike
+from fastcnn.ops.manipulation import slice
+
+__all__ = [
+    "crop_images",
+    "depth_to_space",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "resize",
+    "space_to_depth",
+]
+
+
+def resize(
+    x: Any,
+    size: SizeLike,
+    interpolation: str = "bilinear",
+    *,
+    coordinate: str = "half_pixel",
+) -> Any:
+    """Pictures at another size, without antialiasing.
+
+    Parameters
+    ----------
+    x : array, shape (n, h, w, c)
+        float32 for ``"bilinear"``, any dtype for ``"nearest"``.
+    size : int or (int, int)
+        oh and ow.
+    interpolation : {"bilinear", "nearest"}
+    coordinate : {"half_pixel", "align_corners", "asymmetric"}
+        Where pixel i of the result lies: at ``(i + 0.5) * h / oh - 0.5`` (Keras; torch's
+        ``align_corners=False``), at ``i * (h - 1) / (oh - 1)`` (torch's ``align_corners=True``), or
+        at ``i * h / oh`` (torch's mode ``"nearest"``; TensorFlow 1).
+
+    Returns
+    -------
+    array, shape (n, oh, ow, c)
+
+    Raises
+    ------
+    ShapeError
+        If `x` is not of rank 4, or its pictures are empty.
+    ConfigError
+        If `size` is not positive, or a word is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> x = np.arange(4.0).reshape(1, 2, 2, 1)
+    >>> fc.ops.resize(x, (2, 4))[0, :, :, 0]
+    array([[0.  , 0.25, 0.75, 1.  ],
+           [2.  , 2.25, 2.75, 3.  ]], dtype=float32)
+    >>> fc.ops.resize(x, (2, 4), "nearest")[0, :, :, 0]
+    array([[0., 0., 1., 1.],
+           [2., 2., 3., 3.]])
+    """
+    return apply_op(
+        "resize",
+        [x],
+        dtypes="float32" if interpolation == "bilinear" else None,
+        size=size,
+        interpolation=interpolation,
+        coordinate=coordinate,
+    )
+
+
+def crop_images(
+    x: Any,
+    top_cropping: int = 0,
+    left_cropping: int = 0,
+    target_height: int | None = None,
+    target_width: int | None = None,
+) -> Any:
+    """A rectangle of pictures.
+
+    Parameters
+    ----------
+    x : array, any dtype, shape (n, h, w, c)
+    top_cropping, left_cropping : int
+        Its first row and column.
+    target_height, target_width : int, optional
+        Its size; what is left of the picture by default.
+
+    Returns
+    -------
+    array, shape (n, target_height, target_width, c)
+
+    Raises
+    ------
+    ShapeError
+        If the rectangle does not lie inside the pictures.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.crop_images(np.zeros((1, 8, 8, 3)), 2, 1, target_height=4).shape
+    (1, 4, 7, 3)
+    """
+    shape = shape_of(x)
+    if len(shape) != 4:
+        raise ConfigError(f"crop_images: expected pictures (n, h, w, c), got shape {shape}")
+    n, h, w, c = shape
+    size = (
+        h - top_cropping if target_height is None else target_height,
+        w - left_cropping if target_width is None else target_width,
+    )
+    return slice(x, (0, top_cropping, left_cropping, 0), (n, *size, c))
+
+
+def space_to_depth(x: Any, block_size: int = 2, *, mode: str = "DCR") -> Any:
+    """Blocks of pixels as the channels of one pixel.
+
+    Parameters
+    ----------
+    x : array, any dtype, shape (n, h, w, c)
+    block_size : int
+        b, which divides h and w.
+    mode : {"DCR", "CRD"}
+        Where channel i of pixel (r, s) of a block goes: to ``(r * b + s) * c + i`` (TensorFlow,
+        Keras, Darknet's reorganisation by blocks) or to ``(i * b + r) * b + s`` (torch's
+        ``pixel_unshuffle``).
+
+    Returns
+    -------
+    array, shape (n, h / b, w / b, c * b * b)
+
+    Raises
+    ------
+    ShapeError
+        If b does not divide h and w.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.space_to_depth(np.arange(4.0).reshape(1, 2, 2, 1))
+    array([[[[0., 1., 2., 3.]]]])
+    """
+    return apply_op("space_to_depth", [x], dtypes=None, block_size=block_size, mode=mode)
+
+
+def depth_to_space(x: Any, block_size: int = 2, *, mode: str = "DCR") -> Any:
+    """Channels as blocks of pixels; the inverse of `space_to_depth`.
+
+    Parameters
+    ----------
+    x : array, any dtype, shape (n, h, w, c)
+    block_size : int
+        b, whose square divides c.
+    mode : {"DCR", "CRD"}
+        As in `space_to_depth`.
+
+    Returns
+    -------
+    array, shape (n, h * b, w * b, c / (b * b))
+
+    Raises
+    ------
+    ShapeError
+        If b * b does not divide c.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.depth_to_space(np.arange(4.0).reshape(1, 1, 1, 4))[0, :, :, 0]
+    array([[0., 1.],
+           [2., 3.]])
+    """
+    return apply_op("depth_to_space", [x], dtypes=None, block_size=block_size, mode=mode)
+
+
+def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
+    """`depth_to_space` in torch's order of channels."""
+    return depth_to_space(x, upscale_factor, mode="CRD")
+
+
+def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
+    """`space_to_depth` in torch's order of channels."""
+    return space_to_depth(x, downscale_factor, mode="CRD")

@@ -1,0 +1,133 @@
+#include "ops/conv2d_transpose/conv2d_transpose.h"
+
+#include "gemm/gemm.h"
+#include "ops/epilogue_attrs.h"
+#include "ops/op.h"
+#include "ops/rooms.h"
+
+namespace fastcnn {
+namespace {
+
+// ---- parameters and shapes ------------------------------------------------------------------
+
+constexpr std::int64_t kNotGiven = -1;
+enum class Padding { Valid, Same, Pixels };
+
+// Size of y along one axis, by the contract's table; sets axis.before for "same".
+std::int64_t resolve(WindowAxis& axis, std::int64_t n, Padding padding, std::int64_t output_padding) {
+  const std::int64_t reach = (n - 1) * axis.stride, e = axis.extent(), extra = max_i64(0, output_padding);
+  if (padding == Padding::Pixels) return reach - axis.before - axis.after + e + extra;
+  if (padding == Padding::Valid)
+    return reach + (output_padding == kNotGiven ? max_i64(e, axis.stride) : e + output_padding);
+  const std::int64_t size = output_padding == kNotGiven ? n * axis.stride : reach + e % 2 + output_padding;
+  axis.before = max_i64(0, reach + e - size) / 2;
+  return size;
+}
+
+Params parse(AttrReader& attrs, std::span<const TensorType> inputs) {
+  const char* op = attrs.op();
+  require_inputs(op, inputs, 2, 4);
+  require_rank(op, "x", inputs[0], 4);
+  require_rank(op, "kernel", inputs[1], 4);
+  const Shape &x = inputs[0].shape, &w = inputs[1].shape;
+  Conv2dTransposeParams p;
+  p.groups = attrs.integer("groups", 1);
+  p.channels = x[3];
+  require(p.groups >= 1 && p.channels % p.groups == 0, ErrorKind::Config, op, ": groups must divide the ", p.channels,
+          " channels of x, got ", p.groups);
+  require(w[0] >= 1 && w[1] >= 1 && w[3] == p.channels, ErrorKind::Shape, op,
+          ": expected a kernel of shape (height, width, filters / groups, ", p.channels, ") for x of shape ", x,
+          ", got shape ", w);
+  p.filters = w[2] * p.groups;
+  Padding padding = Padding::Pixels;
+  if (!attrs.has("pads"))
+    padding = attrs.choice("padding", {"valid", "same"}, "valid") == 0 ? Padding::Valid : Padding::Same;
+  // Sizes, strides and dilation are conv2d's; what it makes of "same" is replaced below.
+  p.window = parse_window(attrs, x, w[0], w[1], 1, 1);
+  if (padding != Padding::Pixels) p.window.h.before = p.window.h.after = p.window.w.before = p.window.w.after = 0;
+  const bool given = attrs.has("output_padding");
+  const auto [extra_h, extra_w] = attrs.pair("output_padding", 0, 0);
+  p.out_h = resolve(p.window.h, x[1], padding, given ? extra_h : kNotGiven);
+  p.out_w = resolve(p.window.w, x[2], padding, given ? extra_w : kNotGiven);
+  p.epilogue = parse_epilogue(attrs, static_cast<int>(inputs.size()), 2);
+  return Params(p);
+}
+
+std::vector<TensorType> infer(const Params& params, std::span<const TensorType> inputs) {
+  const auto& p = params.as<Conv2dTransposeParams>();
+  require_f32("conv2d_transpose", inputs);
+  require(p.out_h >= 1 && p.out_w >= 1, ErrorKind::Shape, "conv2d_transpose: the padding leaves nothing of the result: ",
+          p.out_h, " x ", p.out_w, " pixels for x of shape ", inputs[0].shape);
+  Shape y = inputs[0].shape;
+  y[1] = p.out_h, y[2] = p.out_w, y[3] = p.filters;
+  require_epilogue_operands("conv2d_transpose", p.epilogue, inputs, 2, y);
+  return {f32(y)};
+}
+
+std::int64_t flops(const Problem& problem) {
+  const auto& p = problem.as<Conv2dTransposeParams>();
+  return 2 * problem.inputs[0].shape.size() * p.window.h.size * p.window.w.size * p.group_filters();
+}
+
+Epilogue& epilogue(Params& params) { return const_cast<Epilogue&>(params.as<Conv2dTransposeParams>().epilogue); }
+
+// ---- packing: the kernel -> panels of filters, phase by phase, group by group ----------------
+
+#if FC_X86
+// Each tap is in one phase of each axis, so all phases together hold the kernel once.
+std::vector<TensorType> infer_pack(const gemm::Blocking& blocking, const Params& params) {
+  const auto& p = params.as<Conv2dTransposeParams>();
+  Shape s;
+  s.push_back(p.groups * gemm::packed_size(blocking, p.window.h.size * p.window.w.size * p.group_channels(),
+                                           p.group_filters()));
+  return {f32(s)};
+}
+std::vector<TensorType> infer_pack_avx512(const Params& params, std::span<const TensorType>) {
+  return infer_pack(gemm::kAvx512Blocking, params);
+}
+std::vector<TensorType> infer_pack_avx2(const Params& params, std::span<const TensorType>) {
+  return infer_pack(gemm::kAvx2Blocking, params);
+}
+
+constexpr KernelInfo kPackAvx512[] = {{.name = "conv2d_transpose_pack_n64_f32", .run = avx512::conv2d_transpose_pack}};
+constexpr KernelInfo kPackAvx2[] = {{.name = "conv2d_transpose_pack_n16_f32", .run = avx2::conv2d_transpose_pack}};
+#endif
+
+}  // namespace
+
+#if FC_X86
+const Op conv2d_transpose_pack_n64_op{
+    .name = "conv2d_transpose_pack_n64", .parse = nullptr, .infer = infer_pack_avx512, .kernels = kPackAvx512};
+const Op conv2d_transpose_pack_n16_op{
+    .name = "conv2d_transpose_pack_n16", .parse = nullptr, .infer = infer_pack_avx2, .kernels = kPackAvx2};
+#endif
+
+// ---- the kernel table: best first, ref last -------------------------------------------------
+
+namespace {
+constexpr KernelInfo kKernels[] = {
+#if FC_X86
+    {.name = "conv2d_transpose_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::conv2d_transpose,
+     .workspace = conv2d_transpose_workspace,
+     .pack = &conv2d_transpose_pack_n64_op},
+    {.name = "conv2d_transpose_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::conv2d_transpose,
+     .workspace = conv2d_transpose_workspace,
+     .pack = &conv2d_transpose_pack_n16_op},
+#endif
+    {.name = "conv2d_transpose_f32_ref", .run = ref::conv2d_transpose},
+};
+}  // namespace
+
+const Op conv2d_transpose_op{.name = "conv2d_transpose",
+                             .parse = parse,
+                             .infer = infer,
+                             .kernels = kKernels,
+                             .flops = flops,
+                             .epilogue = epilogue,
+                             .num_operands = 2};
+
+}  // namespace fastcnn

@@ -1,0 +1,54 @@
+// conv2d_transpose: the contract of transposed convolution of NHWC pictures, which is conv2d's data gradient.
+//
+//   y[n, p, q, g F + o] = act( sum x[n,i,j,g I + c] w[a,b,o,g I + c] + bias[g F + o] + residual[n,p,q,g F + o] )
+//   over all i, j, a, b, c with  p = i sh - top + a dh  and  q = j sw - left + b dw;
+//   I = channels / groups of x, F = filters / groups of y.
+//
+// The kernel is (height, width, filters / groups, channels): Keras' layout, and the very array of the conv2d whose data
+// gradient this is.
+// Size of y along an axis, e = (k - 1) d + 1:
+//   "valid"   (n - 1) s + max(e, s),  with output_padding (n - 1) s + e + output_padding;   before = 0
+//   "same"    n s,                    with output_padding (n - 1) s + e % 2 + output_padding;
+//             before = floor(max(0, (n - 1) s + e - size) / 2)                                     (Keras 3, TensorFlow)
+//   numbers   (n - 1) s - before - after + e + output_padding                                      (torch)
+// Operands: x, w, then bias (filters) and residual (the shape of y) when the Epilogue says so.
+// Corner cases, the same for every kernel: pixels that no input reaches get act(bias + residual); whether a non-finite
+// weight that meets no pixel gives NaN or nothing is open. Sums run over a, b, c, each upwards or downwards.
+#pragma once
+
+#include "core/epilogue.h"
+#include "ops/problem.h"
+#include "ops/window.h"
+
+namespace fastcnn {
+
+struct Conv2dTransposeParams {
+  Window2d window;  // `after` is not read: the sizes of y say it all
+  std::int64_t out_h = 0, out_w = 0;
+  std::int64_t groups = 1;
+  std::int64_t channels = 0;  // of x
+  std::int64_t filters = 0;   // channels of y
+  Epilogue epilogue;
+
+  FC_INLINE constexpr std::int64_t group_channels() const { return channels / groups; }
+  FC_INLINE constexpr std::int64_t group_filters() const { return filters / groups; }
+};
+
+namespace ref {
+void conv2d_transpose(const KernelArgs& args);
+}
+
+#if FC_X86
+// conv2d_transpose_gemm.cpp: the matrix-product engine, a product for each phase of the stride.
+namespace avx2 {
+void conv2d_transpose(const KernelArgs& args);
+void conv2d_transpose_pack(const KernelArgs& args);
+}  // namespace avx2
+namespace avx512 {
+void conv2d_transpose(const KernelArgs& args);
+void conv2d_transpose_pack(const KernelArgs& args);
+}  // namespace avx512
+std::int64_t conv2d_transpose_workspace(const Problem& problem);
+#endif
+
+}  // namespace fastcnn

@@ -1,0 +1,110 @@
+// Computes   conv2d_transpose as one matrix product for each phase of the stride: the output pixels p with the same
+//            p mod s meet the same taps, every (s / gcd(s, d))-th, and those move over the input by whole pixels. So a
+//            phase is a convolution of stride 1 with a smaller kernel, its taps in descending order, and its pixels
+//            are every s-th of the result ("sub-pixel convolution").
+// Layout     NHWC in and out, read and written in place (ops/picture_rows.h); packed weights: phase by phase, in each
+//            group by group, panels of filters (gemm/README.md).
+// Why        no multiplication by the zeros between the pixels (1 - 1/s^2 of all), no scattered addition and so the same
+//            bits for any number of threads.
+// Needs      weights packed by conv2d_transpose_pack_n64 (AVX-512) or _n16 (AVX2); a row of zeros as workspace.
+// Accuracy   one chain of fused multiply-adds an output, from the bias on.
+// Source     W. Shi et al., Is the deconvolution layer the same as a convolutional layer?, 2016.
+#include <cstring>
+#include <numeric>
+
+#include "ops/picture_rows.h"
+#include "ops/conv2d_transpose/conv2d_transpose.h"
+#include "ops/epilogue_operands.h"
+
+namespace fastcnn {
+namespace {
+
+// One axis of one phase: outputs first, first + s, ... (count of them); the convolution of stride 1 that makes them;
+// its tap t is the kernel's tap last_tap - t * tap_step.
+struct PhaseAxis {
+  WindowAxis window;
+  std::int64_t first, count, last_tap, tap_step;
+
+  PhaseAxis(const WindowAxis& axis, std::int64_t phase, std::int64_t outputs) : first(phase) {
+    count = outputs > phase ? ceil_div(outputs - phase, axis.stride) : 0;
+    const std::int64_t common = std::gcd(axis.stride, axis.dilation);
+    tap_step = axis.stride / common;
+    const std::int64_t offset = phase + axis.before;  // output phase + q s meets inputs q + (offset - a d) / s
+    std::int64_t tap = 0;
+    while (tap < axis.size && tap < tap_step && (offset - tap * axis.dilation) % axis.stride != 0) ++tap;
+    window.dilation = axis.dilation / common;
+    window.size = tap < axis.size && tap < tap_step ? (axis.size - 1 - tap) / tap_step + 1 : 0;
+    last_tap = tap + (window.size - 1) * tap_step;
+    window.before = window.size > 0 ? (last_tap * axis.dilation - offset) / axis.stride : 0;
+  }
+};
+
+// Calls body(h, w, floats of packed weights before this phase) for every phase.
+template <class Body>
+void each_phase(const gemm::Blocking& blocking, const Conv2dTransposeParams& p, const Body& body) {
+  std::int64_t offset = 0;
+  for (std::int64_t i = 0; i < min_i64(p.window.h.stride, p.out_h); ++i)
+    for (std::int64_t j = 0; j < min_i64(p.window.w.stride, p.out_w); ++j) {
+      const PhaseAxis h(p.window.h, i, p.out_h), w(p.window.w, j, p.out_w);
+      body(h, w, offset);
+      offset += p.groups * gemm::packed_size(blocking, h.window.size * w.window.size * p.group_channels(),
+                                             p.group_filters());
+    }
+}
+
+void run(const gemm::Engine& engine, const KernelArgs& args) {
+  const auto& p = args.problem.as<Conv2dTransposeParams>();
+  const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
+  auto* zeros = static_cast<float*>(args.workspace);
+  std::memset(zeros, 0, static_cast<std::size_t>(conv2d_transpose_workspace(args.problem)));
+  const std::int64_t pixel = y[3], row = y[2] * pixel, picture = y[1] * row;
+  each_phase(engine.blocking, p, [&](const PhaseAxis& h, const PhaseAxis& w, std::int64_t offset) {
+    const std::int64_t start = h.first * row + w.first * pixel;
+    gemm::Product product;
+    product.rows = y[0] * h.count * w.count;
+    product.columns = p.group_filters();
+    product.depth = h.window.size * w.window.size * p.group_channels();
+    product.packed = args.in[1].as<float>() + offset;
+    product.set_epilogue(p.epilogue, EpilogueOperands(p.epilogue, args, 2));
+    product.c = args.out[0].as<float>() + start;
+    if (product.residual != nullptr) product.residual += start;
+    product.batch = p.groups;
+    product.packed_stride = gemm::packed_size(engine.blocking, product.depth, product.columns);
+    product.c_stride = product.bias_stride = product.columns;
+    gemm::multiply(engine, product,
+                   PictureRows({h.window, w.window}, {args.in[0].as<float>(), x[1], x[2], x[3], p.groups},
+                                     {h.count, w.count, picture, p.window.h.stride * row, p.window.w.stride * pixel},
+                                     zeros));
+  });
+}
+
+void pack(const gemm::Engine& engine, const KernelArgs& args) {
+  const auto& p = args.problem.as<Conv2dTransposeParams>();
+  const std::int64_t channels = p.group_channels(), filters = p.group_filters();
+  each_phase(engine.blocking, p, [&](const PhaseAxis& h, const PhaseAxis& w, std::int64_t offset) {
+    const std::int64_t taps = h.window.size * w.window.size, depth = taps * channels;
+    const std::int64_t group_size = gemm::packed_size(engine.blocking, depth, filters);
+    for (std::int64_t g = 0; g < p.groups; ++g)
+      for (std::int64_t t = 0; t < taps; ++t) {
+        const std::int64_t a = h.last_tap - t / w.window.size * h.tap_step;
+        const std::int64_t b = w.last_tap - t % w.window.size * w.tap_step;
+        const float* from = args.in[0].as<float>() + (a * p.window.w.size + b) * filters * p.channels + g * channels;
+        gemm::pack_rows(engine.blocking, {from, 1, p.channels, channels, filters}, t * channels, depth,
+                        args.out[0].as<float>() + offset + g * group_size);
+      }
+  });
+}
+
+}  // namespace
+
+std::int64_t conv2d_transpose_workspace(const Problem& problem) {
+  const auto& p = problem.as<Conv2dTransposeParams>();
+  return PictureRows::zeros_bytes(p.window, p.group_channels());
+}
+
+void avx2::conv2d_transpose(const KernelArgs& args) { run(gemm::avx2::engine, args); }
+void avx2::conv2d_transpose_pack(const KernelArgs& args) { pack(gemm::avx2::engine, args); }
+void avx512::conv2d_transpose(const KernelArgs& args) { run(gemm::avx512::engine, args); }
+void avx512::conv2d_transpose_pack(const KernelArgs& args) { pack(gemm::avx512::engine, args); }
+
+}  // namespace fastcnn

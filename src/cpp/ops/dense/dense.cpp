@@ -1,0 +1,138 @@
+#include "ops/dense/dense.h"
+
+#include "gemm/gemm.h"
+#include "ops/epilogue_attrs.h"
+#include "ops/op.h"
+#include "ops/rooms.h"
+
+namespace fastcnn {
+namespace {
+
+// ---- parameters and shapes ------------------------------------------------------------------
+
+Params parse_dense(AttrReader& attrs, std::span<const TensorType> inputs) {
+  const char* op = attrs.op();
+  require_inputs(op, inputs, 2, 4);
+  const Shape &x = inputs[0].shape, &w = inputs[1].shape;
+  require(x.rank >= 1, ErrorKind::Shape, op, ": x must have at least 1 dimension, got shape ", x);
+  require_rank(op, "kernel", inputs[1], 2);
+  require(w[0] == x.back(), ErrorKind::Shape, op, ": expected a kernel of shape (", x.back(), ", units) for x of shape ",
+          x, ", got shape ", w);
+  DenseParams p;
+  p.rows = x.product(0, x.rank - 1);
+  p.depth = p.x_row_stride = w[0];
+  p.columns = p.w_row_stride = w[1];
+  p.y = x;
+  p.y[x.rank - 1] = p.columns;
+  p.epilogue = parse_epilogue(attrs, static_cast<int>(inputs.size()), 2);
+  return Params(p);
+}
+
+std::vector<TensorType> infer_dense(const Params& params, std::span<const TensorType> inputs) {
+  const auto& p = params.as<DenseParams>();
+  require_f32("dense", inputs);
+  require_epilogue_operands("dense", p.epilogue, inputs, 2, p.y);
+  return {f32(p.y)};
+}
+
+Params parse_matmul(AttrReader& attrs, std::span<const TensorType> inputs) {
+  const char* op = attrs.op();
+  require_inputs(op, inputs, 2, 2);
+  const Shape &a = inputs[0].shape, &b = inputs[1].shape;
+  require(a.rank >= 2 && a.rank <= 3 && b.rank >= 2 && b.rank <= 3, ErrorKind::Shape, op,
+          ": expected matrices or stacks of matrices, got shapes ", a, " and ", b);
+  const bool transpose_a = attrs.boolean("transpose_a", false), transpose_b = attrs.boolean("transpose_b", false);
+  const std::int64_t a_rows = a[a.rank - 2], a_columns = a.back(), b_rows = b[b.rank - 2], b_columns = b.back();
+  DenseParams p;
+  p.rows = transpose_a ? a_columns : a_rows;
+  p.depth = transpose_a ? a_rows : a_columns;
+  p.columns = transpose_b ? b_rows : b_columns;
+  require((transpose_b ? b_columns : b_rows) == p.depth, ErrorKind::Shape, op, ": the inner dimensions of ", a,
+          transpose_a ? " (transposed)" : "", " and ", b, transpose_b ? " (transposed)" : "", " differ");
+  require(a.rank == 2 || b.rank == 2 || a[0] == b[0], ErrorKind::Shape, op,
+          ": expected stacks of the same number of matrices, got shapes ", a, " and ", b);
+  p.batch = a.rank == 3 ? a[0] : b.rank == 3 ? b[0] : 1;
+  p.x_row_stride = transpose_a ? 1 : a_columns;
+  p.x_step = transpose_a ? a_columns : 1;
+  p.x_batch_stride = a.rank == 3 ? a_rows * a_columns : 0;
+  p.w_row_stride = transpose_b ? 1 : b_columns;
+  p.w_step = transpose_b ? b_columns : 1;
+  p.w_batch_stride = b.rank == 3 ? b_rows * b_columns : 0;
+  if (a.rank == 3 || b.rank == 3) p.y.push_back(p.batch);
+  p.y.push_back(p.rows);
+  p.y.push_back(p.columns);
+  // One w for a stack of plain matrices: a single, taller product.
+  if (a.rank == 3 && b.rank == 2 && !transpose_a) p.rows *= p.batch, p.batch = 1, p.x_batch_stride = 0;
+  return Params(p);
+}
+
+std::vector<TensorType> infer_matmul(const Params& params, std::span<const TensorType> inputs) {
+  require_f32("matmul", inputs);
+  return {f32(params.as<DenseParams>().y)};
+}
+
+std::int64_t flops(const Problem& problem) {
+  const auto& p = problem.as<DenseParams>();
+  return 2 * p.batch * p.rows * p.depth * p.columns;
+}
+
+Epilogue& epilogue(Params& params) { return const_cast<Epilogue&>(params.as<DenseParams>().epilogue); }
+
+// ---- packing: w -> panels of columns, matrix by matrix ---------------------------------------
+
+#if FC_X86
+std::vector<TensorType> infer_pack(const gemm::Blocking& blocking, const Params& params) {
+  const auto& p = params.as<DenseParams>();
+  Shape s;
+  s.push_back((p.w_batch_stride != 0 ? p.batch : 1) * gemm::packed_size(blocking, p.depth, p.columns));
+  return {f32(s)};
+}
+std::vector<TensorType> infer_pack_avx512(const Params& params, std::span<const TensorType>) {
+  return infer_pack(gemm::kAvx512Blocking, params);
+}
+std::vector<TensorType> infer_pack_avx2(const Params& params, std::span<const TensorType>) {
+  return infer_pack(gemm::kAvx2Blocking, params);
+}
+
+constexpr KernelInfo kPackAvx512[] = {{.name = "dense_pack_n64_f32", .run = avx512::dense_pack}};
+constexpr KernelInfo kPackAvx2[] = {{.name = "dense_pack_n16_f32", .run = avx2::dense_pack}};
+#endif
+
+}  // namespace
+
+#if FC_X86
+const Op dense_pack_n64_op{
+    .name = "dense_pack_n64", .parse = nullptr, .infer = infer_pack_avx512, .kernels = kPackAvx512};
+const Op dense_pack_n16_op{.name = "dense_pack_n16", .parse = nullptr, .infer = infer_pack_avx2, .kernels = kPackAvx2};
+#endif
+
+// ---- the kernel tables: best first, ref last ------------------------------------------------
+
+namespace {
+constexpr KernelInfo kDenseKernels[] = {
+#if FC_X86
+    {.name = "dense_f32_avx512", .isa = Isa::Avx512, .run = avx512::dense, .pack = &dense_pack_n64_op},
+    {.name = "dense_f32_avx2", .isa = Isa::Avx2, .run = avx2::dense, .pack = &dense_pack_n16_op},
+#endif
+    {.name = "dense_f32_ref", .run = ref::dense},
+};
+constexpr KernelInfo kMatmulKernels[] = {
+#if FC_X86
+    {.name = "matmul_f32_avx512", .isa = Isa::Avx512, .run = avx512::dense, .pack = &dense_pack_n64_op},
+    {.name = "matmul_f32_avx2", .isa = Isa::Avx2, .run = avx2::dense, .pack = &dense_pack_n16_op},
+#endif
+    {.name = "matmul_f32_ref", .run = ref::dense},
+};
+}  // namespace
+
+const Op dense_op{.name = "dense",
+                  .parse = parse_dense,
+                  .infer = infer_dense,
+                  .kernels = kDenseKernels,
+                  .flops = flops,
+                  .epilogue = epilogue,
+                  .num_operands = 2};
+const Op matmul_op{
+    .name = "matmul", .parse = parse_matmul, .infer = infer_matmul, .kernels = kMatmulKernels, .flops = flops};
+
+}  // namespace fastcnn
