@@ -25,7 +25,9 @@ def test_examples_run(name: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> N
         pytest.skip(str(error))
     monkeypatch.chdir(tmp_path)  # examples that write files write them here
     with np.printoptions(precision=4, suppress=True):
-        result = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+        result = doctest.testmod(
+            module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        )
     assert result.failed == 0
 
 

@@ -49,7 +49,9 @@ def get(identifier: Any) -> Callable[[Any], Any]:
             )
         identifier = found
     if not callable(identifier):
-        raise ConfigError(f"expected an activation's name, a function or a layer, got {identifier!r}")
+        raise ConfigError(
+            f"expected an activation's name, a function or a layer, got {identifier!r}"
+        )
     return identifier  # type: ignore[no-any-return]
 
 

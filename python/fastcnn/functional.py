@@ -38,8 +38,8 @@ class FunctionalGraph:
             for x in _tree.flatten(structure):
                 if not isinstance(x, KerasTensor):
                     raise DTypeError(
-                        f'model "{name}": expected {role} made of what Input and layers return, got '
-                        f"{x!r}"
+                        f'model "{name}": expected {role} made of what Input and layers return, '
+                        f"got {x!r}"
                     )
         flat = _tree.flatten(inputs)
         if len({id(x) for x in flat}) != len(flat) or not flat:
@@ -151,9 +151,9 @@ def from_config(config: dict[str, Any]) -> tuple[Any, Any]:
         return value
 
     for entry in config["nodes"]:
-        layer = layers.get(entry["layer"])  # type: ignore[assignment]
-        if layer is None:
+        if entry["layer"] not in layers:
             raise ConfigError(f"a call refers to the layer {entry['layer']!r}, which there is not")
+        layer = layers[entry["layer"]]
         if isinstance(layer, InputLayer):
             made.append([layer.output])
         else:

@@ -152,7 +152,8 @@ class TruncatedNormal(RandomNormal):
         while beyond.size:
             values[beyond] = generator.standard_normal(beyond.size, np.float32)
             beyond = beyond[np.abs(values[beyond]) > 2]
-        return (values * np.float32(self.stddev) + np.float32(self.mean)).reshape(tuple(shape))
+        values = values * np.float32(self.stddev) + np.float32(self.mean)
+        return np.asarray(values.reshape(tuple(shape)))
 
 
 class RandomUniform(Initializer):
@@ -353,14 +354,14 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         identifier = {"class_name": identifier, "config": {}}
     if isinstance(identifier, dict):
         name = identifier.get("class_name")
-        cls = find_custom_object(name) or _CLASSES.get(_ALIASES.get(str(name), str(name)))
+        cls: Any = find_custom_object(name) or _CLASSES.get(_ALIASES.get(str(name), str(name)))
         if cls is None:
             raise ConfigError(
                 f"unknown initializer {name!r}; expected one of {', '.join(sorted(_ALIASES))}"
             )
-        if not isinstance(cls, type):
-            return cls
-        made: Initializer = cls.from_config(identifier.get("config", {}))
+        if not hasattr(cls, "from_config"):
+            return cls  # type: ignore[no-any-return]
+        made: Callable[..., Any] = cls.from_config(identifier.get("config", {}))
         return made
     if isinstance(identifier, type):
         return identifier()  # type: ignore[no-any-return]

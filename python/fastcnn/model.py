@@ -117,7 +117,7 @@ class Model(Layer):
     def _functional(self) -> FunctionalGraph:
         if self._graph is None:
             raise ConfigError(
-                f'model "{self.name}" has no symbolic tensors: it was not made of inputs and outputs'
+                f'model "{self.name}" has no symbolic tensors: it was not made of any'
             )
         return self._graph
 
@@ -230,8 +230,8 @@ class Model(Layer):
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 1:
             raise ConfigError(f"predict: expected a batch_size >= 1, got {batch_size!r}")
         arrays = _tree.map_structure(lambda a: as_array(a, None), x)
-        counts = {a.shape[0] if a.ndim else None for a in _tree.flatten(arrays)}
-        if len(counts) != 1 or None in counts:
+        counts = {a.shape[0] if a.ndim else -1 for a in _tree.flatten(arrays)}
+        if len(counts) != 1 or -1 in counts:
             raise ShapeError(
                 "predict: expected inputs with one first axis, the batch, got shapes "
                 f"{[a.shape for a in _tree.flatten(arrays)]}"
@@ -260,7 +260,7 @@ class Model(Layer):
         return self(x)
 
     def _predict_batches(self, batches: Iterator[Any], steps: int | None) -> Any:
-        results = []
+        results: list[Any] = []
         for batch in batches:
             if steps is not None and len(results) >= steps:
                 break
@@ -361,6 +361,12 @@ class Model(Layer):
         from fastcnn.saving import load_weights
 
         load_weights(self, filepath, skip_mismatch)
+
+    def __reduce__(self) -> Any:
+        """Let models be copied and sent to other processes."""
+        from fastcnn.saving import describe, own_classes, restore
+
+        return restore, (own_classes(self), describe(self), self.get_weights())
 
 
 def keyed_layers(layers: list[Layer]) -> dict[str, Layer]:

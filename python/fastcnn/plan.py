@@ -121,7 +121,7 @@ def _shape(x: Any) -> tuple[int, ...]:
 
 
 class Plan:
-    """How a model is computed for given input shapes: which kernels, in which order, in how much memory.
+    """How a model is computed for given shapes: which kernels, in which order, in what memory.
 
     `Model.plan` returns it.
 
@@ -148,7 +148,7 @@ class Plan:
 
     @property
     def steps(self) -> list[_C.PlanStep]:
-        """One dictionary a step: name, op, kernel, precision, inputs, outputs, flops, bytes, declined."""
+        """For each step its name, op, kernel, precision, shapes, costs and the kernels declined."""
         return self._steps
 
     @property

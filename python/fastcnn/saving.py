@@ -11,7 +11,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import serialization
@@ -49,8 +48,8 @@ def named_weights(layer: Layer) -> dict[str, Variable]:
     """List all weights of a layer or model under the names files give them.
 
     A name is made of the layers' names from the outside to the inside, the outermost left out, and
-    the weight's own: ``"conv1/kernel"``. A layer named automatically counts as the n-th of its class
-    in its model, so a model built twice in one process has the same names twice.
+    the weight's own: ``"conv1/kernel"``. A layer named automatically counts as the n-th of its
+    class in its model, so a model built twice in one process has the same names twice.
 
     Examples
     --------
@@ -101,14 +100,15 @@ def save_model(model: Layer, filepath: StrPath, overwrite: bool = True) -> None:
     MissingDependencyError
         The package ``safetensors`` is not installed.
     """
-    metadata = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "config": serialization.to_json(
-            {"model": serialize_layer(model), "call_shapes": _symbolic_shapes(model)}
-        ),
-    }
+    metadata = {"format": _FORMAT, "version": _VERSION, "config": describe(model)}
     _write(model, filepath, metadata, overwrite)
+
+
+def describe(model: Layer) -> str:
+    """Write as JSON what a model is and which inputs it is built for."""
+    return serialization.to_json(
+        {"model": serialize_layer(model), "call_shapes": _symbolic_shapes(model)}
+    )
 
 
 def _symbolic_shapes(model: Layer) -> Any:
@@ -126,7 +126,9 @@ def _write(
     if not overwrite and os.path.lexists(filepath):
         raise FileAccessError(f"{os.fspath(filepath)}: exists already, and overwrite is False")
     if not model.built:
-        raise ConfigError(f'"{model.name}" has no weights yet: call it on data or on an Input first')
+        raise ConfigError(
+            f'"{model.name}" has no weights yet: call it on data or on an Input first'
+        )
     tensors = {name: variable.view() for name, variable in named_weights(model).items()}
     save_safetensors(filepath, tensors, metadata)
 
@@ -150,7 +152,9 @@ def load_weights(model: Layer, filepath: StrPath, skip_mismatch: bool = False) -
     from fastcnn.io.safetensors_files import load_safetensors
 
     if not model.built:
-        raise ConfigError(f'"{model.name}" has no weights yet: call it on data or on an Input first')
+        raise ConfigError(
+            f'"{model.name}" has no weights yet: call it on data or on an Input first'
+        )
     _assign(model, load_safetensors(filepath), str(os.fspath(filepath)), skip_mismatch)
 
 
@@ -268,13 +272,24 @@ def clone_model(model: Layer) -> Any:
     >>> fc.saving.clone_model(model).output_shape
     (None, 4, 4, 3)
     """
-    own = {
+    return restore(own_classes(model), describe(model), None)
+
+
+def own_classes(model: Layer) -> dict[str, type[Layer]]:
+    """List the classes of a model's layers that are not fastcnn's, by name."""
+    return {
         type(layer).__name__: type(layer)
         for layer in model._walk()
         if not type(layer).__module__.startswith("fastcnn.")
     }
-    with custom_object_scope(own):
-        clone = deserialize_layer(serialize_layer(model))
-    if model.built:
-        _build(clone, _symbolic_shapes(model))
-    return clone
+
+
+def restore(classes: Mapping[str, Any], text: str, weights: list[NDArray[Any]] | None) -> Any:
+    """Make a model from what `describe` wrote, with given or new weights."""
+    with custom_object_scope(classes):
+        description = serialization.from_json(text)
+        model = deserialize_layer(description["model"])
+        _build(model, description["call_shapes"])
+    if weights is not None:
+        model.set_weights(weights)
+    return model

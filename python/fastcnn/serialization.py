@@ -54,7 +54,7 @@ def register_keras_serializable(
     """
 
     def register(thing: T) -> T:
-        _registered[name or getattr(thing, "__name__", str(thing))] = thing
+        _registered[name or str(getattr(thing, "__name__", thing))] = thing
         return thing
 
     return register
@@ -103,7 +103,7 @@ def serialize(value: Any) -> Any:
 
 
 def serialize_layer(layer: Layer) -> dict[str, Any]:
-    """Describe a layer or model, without its weights, so that `deserialize_layer` makes its like."""
+    """Describe a layer or model, without its weights, for `deserialize_layer` to make its like."""
     return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
 
@@ -158,9 +158,7 @@ def deserialize_layer(config: Any, custom_objects: Mapping[str, Any] | None = No
         try:
             return cls.from_config(dict(config["config"]))
         except (TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
-            raise ConfigError(
-                f"{cls.__name__}: its configuration does not fit: {error}"
-            ) from error
+            raise ConfigError(f"{cls.__name__}: its configuration does not fit: {error}") from error
 
 
 def deserialize_argument(value: Any) -> Any:
@@ -217,9 +215,9 @@ def _encode(value: Any) -> Any:
         return {_TUPLE: [_encode(item) for item in value]}
     if isinstance(value, list):
         return [_encode(item) for item in value]
-    if isinstance(value, dict) and all(isinstance(k, str) for k in value):
-        if not {_TUPLE, _ARRAY} & set(value):
-            return {key: _encode(item) for key, item in value.items()}
+    named = isinstance(value, dict) and all(isinstance(key, str) for key in value)
+    if named and not {_TUPLE, _ARRAY} & set(value):
+        return {key: _encode(item) for key, item in value.items()}
     raise ConfigError(
         f"a configuration holds numbers, texts, arrays, lists, tuples and dictionaries with names, "
         f"got {value!r}; define get_config and from_config"
@@ -234,9 +232,8 @@ def _decode(value: Any) -> Any:
     if _TUPLE in value:
         return tuple(_decode(item) for item in value[_TUPLE])
     if _ARRAY in value:
-        shape = value.get("shape")
         array: NDArray[np.float32] = np.asarray(value[_ARRAY], np.float32)
-        return array.reshape([int(n) for n in shape])
+        return array.reshape([int(n) for n in value.get("shape", ())])
     return {key: _decode(item) for key, item in value.items()}
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import html
+from typing import TYPE_CHECKING, Any
 
 from fastcnn import _tree
 from fastcnn.layers.core import InputLayer

@@ -1,13 +1,13 @@
 """Tensors of functional models, and the record of what made them.
 
-A `KerasTensor` stands for a tensor of which only the shape is known, and that only in part: ``None``
-is a size to be decided by the data. A layer called on one records a `Node`. A function of
-`fastcnn.ops` called on one does the same through an `OpLayer`: `fastcnn.ops` wraps every function it
-exports in `recordable`, so that functions themselves never meet a `KerasTensor`.
+A `KerasTensor` stands for a tensor of which only the shape is known, and that only in part:
+``None`` is a size to be decided by the data. A layer called on one records a `Node`. A function of
+`fastcnn.ops` called on one does the same through an `OpLayer`: `fastcnn.ops` wraps every function
+it exports in `recordable`, so that functions themselves never meet a `KerasTensor`.
 
-Shapes of results are found by running the function in two scratch traces in which the unknown sizes
-have different values: a size of the result that differs is unknown too. Neither functions nor layers
-need a rule of their own, and a function may compute with the sizes it sees.
+Shapes of results are found by running the function in two scratch traces in which the unknown
+sizes have different values: a size of the result that differs is unknown too. Neither functions nor
+layers need a rule of their own, and a function may compute with the sizes it sees.
 """
 
 from __future__ import annotations

@@ -71,4 +71,4 @@ class Variable(_C.Variable):
 
 
 def _as_float32(value: Any) -> NDArray[np.float32]:
-    return np.ascontiguousarray(value, dtype=np.float32).reshape(np.shape(value))
+    return np.require(value, dtype=np.float32, requirements="C")

@@ -12,6 +12,7 @@ from fastcnn.applications.imagenet import (
     imagenet_classes,
     load_and_preprocess,
     preprocess_input,
+    top_predictions,
 )
 from fastcnn.errors import ConfigError, DTypeError, FileFormatError, ShapeError
 from fastcnn.io import load_image, save_image
@@ -42,6 +43,14 @@ def test_decode_predictions() -> None:
 def test_decode_predictions_of_any_dtype(dtype: str) -> None:
     scores = np.arange(1000).clip(0, 255).astype(dtype)[None]
     assert decode_predictions(scores, top=1)[0][0][2] == 255
+
+
+def test_top_predictions_tell_the_index() -> None:
+    scores = np.zeros((1, 1000), np.float32)
+    scores[0, [7, 3]] = 0.5, 0.25
+    best, second = top_predictions(scores, top=2)[0]
+    assert (best.index, second.index) == (7, 3) and type(best.index) is int
+    assert (best.wnid, best.label, best.probability) == (*imagenet_classes()[7], 0.5)
 
 
 def test_nan_is_never_the_best() -> None:

@@ -102,11 +102,31 @@ def test_torchvisions_resnet50_does_not_fit(write: Callable[[Tensors], Path]) ->
         fc.applications.ResNet50(weights=path)
 
 
+def test_torchs_file_of_other_shapes(write: Callable[[Tensors], Path]) -> None:
+    model = fc.applications.EfficientNetLite0(include_top=False)
+    state = {v.path.replace("/", "."): v.numpy() for v in model.weights}
+    renamed = {"gamma": "weight", "kernel": "weight", "beta": "bias"}
+    renamed |= {"moving_mean": "running_mean", "moving_variance": "running_var"}
+    torch = {}
+    for name, array in state.items():
+        layer, leaf = name.split(".")
+        if array.ndim == 4:
+            array = array.transpose((2, 3, 0, 1) if layer.endswith("dwconv") else (3, 2, 0, 1))
+        torch[f"{layer}.{renamed[leaf]}"] = np.ascontiguousarray(array)
+    path = write(torch)
+    weights.load_into(model, path, layer_of=lambda layer: layer)
+    for v in model.weights:
+        np.testing.assert_array_equal(v.numpy(), state[v.path.replace("/", ".")])
+    torch["block1a_dwconv.weight"] = np.zeros((31, 1, 3, 3), np.float32)
+    with pytest.raises(ShapeError, match=r"block1a_dwconv/kernel: .* got \(3, 3, 31, 1\)"):
+        weights.load_into(model, write(torch))
+
+
 def test_imagenet_comes_from_home(
     tensors: Tensors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FASTCNN_HOME", str(tmp_path))
-    with pytest.raises(MissingWeightsError, match="torchvision.*squeezenet_imagenet"):
+    with pytest.raises(MissingWeightsError, match=r"torchvision.*squeezenet_imagenet"):
         fc.applications.SqueezeNet(include_top=False, weights="imagenet")
     save_safetensors(tmp_path / "squeezenet_imagenet.safetensors", tensors)
     model = fc.applications.SqueezeNet(include_top=False, weights="imagenet")

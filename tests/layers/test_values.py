@@ -151,7 +151,10 @@ def test_unit_and_local_response_normalization():
 def test_activations():
     x = ROWS.astype(np.float64)
     close(layers.ReLU()(ROWS), np.maximum(x, 0))
-    close(layers.ReLU(max_value=0.5, negative_slope=0.1)(ROWS), np.where(x < 0, 0.1 * x, x).clip(max=0.5))
+    close(
+        layers.ReLU(max_value=0.5, negative_slope=0.1)(ROWS),
+        np.where(x < 0, 0.1 * x, x).clip(max=0.5),
+    )
     close(layers.LeakyReLU()(ROWS), np.where(x < 0, 0.3 * x, x))
     close(layers.LeakyReLU(alpha=0.1)(ROWS), np.where(x < 0, 0.1 * x, x))
     close(layers.ELU(0.5)(ROWS), np.where(x < 0, 0.5 * np.expm1(x), x))
@@ -224,5 +227,7 @@ def test_preprocessing():
     close(layer(pixels), pixels / 2)
     close(layers.CenterCrop(4, 3)(pixels), pixels[:, 1:5, 1:4])
     assert layers.CenterCrop(12, 5)(pixels).shape == (2, 12, 5, 3)
-    close(layers.Resizing(12, 10, interpolation="nearest")(pixels), pixels.repeat(2, 1).repeat(2, 2))
+    close(
+        layers.Resizing(12, 10, interpolation="nearest")(pixels), pixels.repeat(2, 1).repeat(2, 2)
+    )
     assert layers.Resizing(3, 7)(pixels).shape == (2, 3, 7, 3)

@@ -56,7 +56,11 @@ def test_several_inputs_and_outputs(tmp_path):
         "class": (2, 2),
         "features": (2, 4),
     }
-    for same in (model.predict(given), model([X, np.ones((2, 4))]), through_file(model, tmp_path)(given)):
+    for same in (
+        model.predict(given),
+        model([X, np.ones((2, 4))]),
+        through_file(model, tmp_path)(given),
+    ):
         for key, value in result.items():
             np.testing.assert_array_equal(same[key], value)
     as_list = fc.Model([image, side], list(outputs.values()))
@@ -171,7 +175,7 @@ def test_subclassed_models(tmp_path):
     assert y.shape == (2, 8, 8, 4)
     expected = np.maximum(model.norms["after"](model.conv(X)), 0)
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
-    assert list(fc.saving.named_weights(model))[0] == "conv/kernel"
+    assert next(iter(fc.saving.named_weights(model))) == "conv/kernel"
     twin = through_file(model, tmp_path, Block=Block)
     np.testing.assert_array_equal(twin(X), y)
     outer = fc.Sequential([fc.Input((8, 8, 3)), Block(4), Block(2)])

@@ -1,6 +1,8 @@
 """Models and weights in files, good and hostile ones."""
 
+import copy
 import json
+import pickle
 import struct
 import sys
 
@@ -254,7 +256,9 @@ def test_hostile_graphs_are_format_errors(path, change):
         fc.load_model(path)
 
 
-@pytest.mark.parametrize("text", ["", "[", "[" * 100_000, '{"a": ' * 100_000, "null", "1e999", '"x"'])
+@pytest.mark.parametrize(
+    "text", ["", "[", "[" * 100_000, '{"a": ' * 100_000, "null", "1e999", '"x"']
+)
 def test_hostile_json(path, text):
     make().save(path)
     data = path.read_bytes()
@@ -275,6 +279,19 @@ def test_without_safetensors_the_message_says_what_to_install(path, monkeypatch)
     monkeypatch.setattr(sys, "meta_path", [f for f in sys.meta_path if "fastcnn" in repr(f)])
     with pytest.raises(MissingDependencyError, match=r"fastcnn\[io\]"):
         model.save(path)
+
+
+def test_copies(path):
+    model = make()
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(twin(X), model(X))
+        twin.set_weights([0 * w for w in twin.get_weights()])
+        assert np.any(model.get_weights()[0])
+    clone = fc.saving.clone_model(model)
+    assert not np.array_equal(clone.get_weights()[0], model.get_weights()[0])
+    with_call = fc.Sequential([layers.Dense(3)])
+    with_call(X)
+    assert len(fc.saving.clone_model(with_call).weights) == 2
 
 
 def test_json_alone(path):

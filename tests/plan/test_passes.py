@@ -98,3 +98,21 @@ def test_a_padded_channel_axis_does_not_fold() -> None:
         "pad",
         "conv2d",
     ]
+
+
+@pytest.mark.parametrize(
+    ("activation", "pads", "left"),
+    [
+        ("relu", [0, 0, 1, 1, 1, 1, 0, 0], ["conv2d", "max_pool2d"]),
+        ("tanh", [0, 0, 1, 1, 1, 1, 0, 0], ["conv2d", "pad", "max_pool2d"]),
+        ("relu", [0, 0, 3, 1, 1, 1, 0, 0], ["conv2d", "pad", "max_pool2d"]),
+    ],
+)
+def test_zeros_around_non_negative_values_fold_into_the_maximum(
+    activation: str, pads: list[int], left: list[str]
+) -> None:
+    net = Net()
+    x = net.add("activation", net.conv(net.input(1, 8, 8, 3), 4), activation=activation)
+    x = net.add("pad", x, pads=pads, mode="constant")
+    y = net.add("max_pool2d", x, pool_size=3, strides=2)
+    assert ops_of(assert_same_as_described(net, y)) == left

@@ -96,7 +96,9 @@ class Application:
             ignored = () if include_top else self.top_layers
             pretrained.load_into(model, path, layer_of=self.layer_of, ignored=ignored)
         sources = _source_inputs(image)
-        return model if sources == [image] else Model(sources, x, name=model.name)
+        if sources == [image]:
+            return model
+        return Model(sources[0] if len(sources) == 1 else sources, x, name=model.name)
 
     def _image(
         self, include_top: bool, input_tensor: Tensor | None, input_shape: Shape | None

@@ -82,7 +82,7 @@ def _layer_of(name: str) -> str:
     >>> _layer_of("_conv_stem"), _layer_of("_blocks.2._bn0")
     ('stem_conv', 'block2b_expand_bn')
     """
-    match = re.fullmatch(r"_blocks\.(\d+)\.(\w+)", name)
+    match = re.fullmatch(r"_blocks\.(\d\d?)\.(\w+)", name)
     if match and int(match[1]) < len(_BLOCKS):
         return _BLOCKS[int(match[1])][0] + _TORCH_PARTS.get(match[2], match[2])
     return _TORCH_LAYERS.get(name, name)

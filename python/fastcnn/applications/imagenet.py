@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,8 @@ def imagenet_classes() -> tuple[tuple[str, str], ...]:
     return tuple((wnid, name) for wnid, name in classes)
 
 
-class Prediction(NamedTuple):
+@dataclass(frozen=True)
+class Prediction:
     """One class that a network sees in a picture.
 
     Attributes
@@ -110,7 +112,7 @@ def top_predictions(preds: NDArray[Any], top: int = 5) -> list[list[Prediction]]
     # float64 because unsigned integers have no negative; stable, so that ties keep their order.
     order = np.argsort(-preds.astype(np.float64), axis=1, kind="stable")[:, :top]
     return [
-        [Prediction(int(index), *classes[index], float(scores[index])) for index in row]
+        [Prediction(int(i), classes[i][0], classes[i][1], float(scores[i])) for i in row]
         for scores, row in zip(preds, order, strict=True)
     ]
 
@@ -141,7 +143,8 @@ def decode_predictions(preds: NDArray[Any], top: int = 5) -> list[list[tuple[str
     >>> decode_predictions(scores, top=1)
     [[('n01484850', 'great white shark', 0.75)]]
     """
-    return [[tuple(prediction[1:]) for prediction in row] for row in top_predictions(preds, top)]
+    named = top_predictions(preds, top)
+    return [[(p.wnid, p.label, p.probability) for p in row] for row in named]
 
 
 def preprocess_input(x: NDArray[Any], mode: Mode = "caffe") -> NDArray[np.float32]:

@@ -65,7 +65,9 @@ def _make_divisible(filters: float, divisor: int = 8) -> int:
 
 
 def _features(x: Tensor, alpha: float = 1.0) -> Tensor:
-    def conv_bn(x: Tensor, filters: int, size: int, names: tuple[str, str, str], **options: Any):
+    def conv_bn(
+        x: Tensor, filters: int, size: int, names: tuple[str, str, str], **options: Any
+    ) -> Tensor:
         conv, norm, relu6 = names
         x = layers.Conv2D(filters, size, use_bias=False, name=conv, **options)(x)
         x = layers.BatchNormalization(epsilon=1e-3, momentum=_MOMENTUM, name=norm)(x)

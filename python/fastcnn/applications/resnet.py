@@ -94,7 +94,7 @@ def _resnet(x: Tensor, block: Callable[..., Tensor], blocks: tuple[int, ...]) ->
 
 
 _KERAS_2 = re.compile(r"(res|bn)(\d)([a-z])_branch(1|2a|2b|2c)")
-_TORCH = re.compile(r"layer(\d)\.(\d+)\.(conv|bn|downsample\.)(\d)")
+_TORCH = re.compile(r"layer(\d)\.(\d\d?)\.(conv|bn|downsample\.)(\d)")
 _RENAMED = {
     "conv1": "conv1_conv",
     "bn_conv1": "conv1_bn",
@@ -114,9 +114,9 @@ def _layer_of(name: str) -> str:
     """
     if match := _KERAS_2.fullmatch(name):
         kind, stage, block, part = match.groups()
-        number = ("1", "2a", "2b", "2c").index(part)
         kind = {"res": "conv", "bn": "bn"}[kind]
-        return f"conv{stage}_block{ord(block) - ord('a') + 1}_{number}_{kind}"
+        index = "abcdefghijklmnopqrstuvwxyz".index(block) + 1
+        return f"conv{stage}_block{index}_{('1', '2a', '2b', '2c').index(part)}_{kind}"
     if match := _TORCH.fullmatch(name):
         stage, block, kind, number = match.groups()
         if kind == "downsample.":

@@ -241,13 +241,10 @@ def _translate(
     return f"{layer}/kernel", _torch_kernel(array, variables.get(f"{layer}/kernel"))
 
 
-def _torch_kernel(array: Array, variable: Any) -> Array:
-    """Bring a kernel from torch's layout to ours, where there is one to go by."""
-    if array.ndim == 2:
-        return array.T
-    if array.ndim != 4 or variable is None:
-        return array
-    hwio = array.transpose(2, 3, 1, 0)
-    # A depthwise kernel (filters, 1, height, width) becomes (height, width, channels, multiplier).
-    depthwise = array.shape[1] == 1 and variable.shape[2] != 1
-    return hwio.reshape(*hwio.shape[:2], *variable.shape[2:]) if depthwise else hwio
+def _torch_kernel(kernel: Array, variable: Any) -> Array:
+    """Bring a kernel from torch's layout to ours."""
+    axes = {2: (1, 0), 4: (2, 3, 1, 0)}.get(kernel.ndim, range(kernel.ndim))
+    if kernel.ndim == 4 and kernel.shape[1] == 1 and variable is not None:
+        # Ours of a depthwise convolution is (height, width, channels, 1).
+        axes = (2, 3, 1, 0) if variable.shape[2] == 1 else (2, 3, 0, 1)
+    return np.transpose(kernel, tuple(axes))

@@ -72,7 +72,7 @@ def demo(
     from fastcnn.demo import classify_samples, draw_results
 
     results = classify_samples()
-    print_table(Result(Path(file).name, predictions) for file, predictions in results)
+    print_table([Result(Path(file).name, predictions) for file, predictions in results])
     draw_results(results, output)
     print(f"Drawn: {output}")
 

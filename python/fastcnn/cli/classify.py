@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import NamedTuple
 
 from fastcnn.applications import classifier
@@ -96,31 +97,32 @@ def classify_photos(
 def print_json(results: Iterable[Result]) -> None:
     """Write one JSON list to stdout."""
     described = [
-        {"file": file, "predictions": [prediction._asdict() for prediction in predictions]}
+        {"file": file, "predictions": [asdict(prediction) for prediction in predictions]}
         for file, predictions in results
     ]
     # ASCII, so that any terminal and any file name will do; NaN is no JSON.
     sys.stdout.write(json.dumps(described, indent=2, allow_nan=False) + "\n")
 
 
-def print_table(results: Iterable[Result]) -> None:
-    """Draw a table on stdout: a row for each prediction."""
+def print_table(results: Sequence[Result]) -> None:
+    """Draw on stdout: each photo's name above a row for each prediction."""
     from rich.console import Console
+    from rich.padding import Padding
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 3, 0, 0))
-    for heading in ("photo", "class", "probability", ""):
-        table.add_column(heading)
-    for number, (file, predictions) in enumerate(results):
-        if number:
-            table.add_row()
+    console = Console()
+    widest = max((len(p.label) for result in results for p in result.predictions), default=0)
+    for file, predictions in results:
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(min_width=widest)
+        table.add_column(min_width=6, justify="right")
         for rank, prediction in enumerate(predictions):
             table.add_row(
-                Text(file if rank == 0 else "", overflow="fold"),
-                Text(prediction.label, style="bold" if rank == 0 else ""),
-                Text(f"{prediction.probability:.1%}", justify="right"),
-                ProgressBar(total=1.0, completed=prediction.probability, width=20),
+                Text(prediction.label, style="" if rank else "bold"),
+                f"{prediction.probability:.1%}",
+                ProgressBar(total=1.0, completed=prediction.probability, width=24),
             )
-    Console().print(table)
+        console.print(Text(file, style="cyan", overflow="fold"))
+        console.print(Padding(table, (0, 0, 1, 2)))

@@ -94,9 +94,7 @@ class PReLU(Layer):
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)
         if shared_axes is not None:
-            shared_axes = (
-                list(shared_axes) if isinstance(shared_axes, Sequence) else [shared_axes]
-            )
+            shared_axes = list(shared_axes) if isinstance(shared_axes, Sequence) else [shared_axes]
         self.shared_axes = shared_axes
         self.alpha: Any = None
 

@@ -23,10 +23,9 @@ class InputSpec:
 
     Examples
     --------
-    >>> InputSpec(ndim=4, axes={-1: 3}).check("conv2d", (None, 32, 32, 1))
+    >>> InputSpec(ndim=4).check("conv2d", (None, 3))
     Traceback (most recent call last):
-    fastcnn.errors.ShapeError: layer "conv2d": expected an input whose axis -1 has size 3, got shape \
-(None, 32, 32, 1)
+    fastcnn.errors.ShapeError: layer "conv2d": expected an input with 4 axes, got shape (None, 3)
     """
 
     def __init__(
@@ -59,9 +58,7 @@ class InputSpec:
         if self.max_ndim is not None and ndim > self.max_ndim:
             raise refuse(f"with at most {self.max_ndim} axes")
         for axis, size in self.axes.items():
-            if size is not None and (
-                not -ndim <= axis < ndim or shape[axis] not in (size, None)
-            ):
+            if size is not None and (not -ndim <= axis < ndim or shape[axis] not in (size, None)):
                 raise refuse(f"whose axis {axis} has size {size}")
         if self.shape is not None:
             agree = len(self.shape) == ndim and all(

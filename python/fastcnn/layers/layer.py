@@ -30,8 +30,8 @@ class Layer:
 
     A layer of one's own defines ``call`` with functions of `fastcnn.ops` and other layers, and
     ``build`` when it has weights. Called on arrays it is compiled for their shapes and run; called
-    on a `KerasTensor` it becomes part of a functional model. ``layer.call(array)`` runs it op by op,
-    which is the way to look inside.
+    on a `KerasTensor` it becomes part of a functional model. ``layer.call(array)`` runs it op by
+    op, which is the way to look inside.
 
     Parameters
     ----------
@@ -65,6 +65,11 @@ class Layer:
     name: str = ""
     built: bool = False
     input_spec: Any = None
+    _arguments: _Arguments
+    _variables: list[Variable]
+    _nodes: list[Node]
+    _plans: PlanCache | None
+    _call_shapes: list[Any] | None
     _traced: bool = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -245,7 +250,7 @@ class Layer:
         """
         if regularizer is not None or constraint is not None:
             raise UnsupportedError(
-                f'layer "{self.name}": regularizer and constraint have a meaning while training only'
+                f'layer "{self.name}": regularizer and constraint have a meaning only in training'
             )
         if dtype is not None and np.dtype(dtype) != np.float32:
             raise UnsupportedError(f'layer "{self.name}": expected dtype float32, got {dtype!r}')
@@ -259,15 +264,15 @@ class Layer:
         name = name or next(
             n for n in ("variable", *(f"variable_{i}" for i in range(1, 1000))) if n not in taken
         )
-        sizes = tuple(int(n) for n in sizes)
-        value = serialization.preset_weight(sizes)
+        known = tuple(int(n) for n in sizes if n is not None)
+        value = serialization.preset_weight(known)
         if value is None:
-            make = initializers.get(initializer or "glorot_uniform")
+            make = initializers.get("glorot_uniform" if initializer is None else initializer)
             assert make is not None
-            value = make(sizes, dtype="float32")
-        if np.shape(value) != sizes:
+            value = make(known, dtype="float32")
+        if np.shape(value) != known:
             raise ShapeError(
-                f'layer "{self.name}": expected the initializer of {name!r} to give shape {sizes}, '
+                f'layer "{self.name}": expected the initializer of {name!r} to give shape {known}, '
                 f"got {np.shape(value)}"
             )
         variable = Variable(value, trainable=trainable, name=name, path=f"{self.name}/{name}")
@@ -333,9 +338,7 @@ class Layer:
         own = self.weights
         if len(weights) != len(own):
             hint = "" if own else "; the layer has none before it is built"
-            raise ShapeError(
-                f'"{self.name}": expected {len(own)} arrays, got {len(weights)}{hint}'
-            )
+            raise ShapeError(f'"{self.name}": expected {len(own)} arrays, got {len(weights)}{hint}')
         for variable, value in zip(own, weights, strict=True):
             if np.shape(value) != tuple(variable.shape):
                 raise ShapeError(
@@ -414,8 +417,7 @@ class Layer:
     def _first_node(self) -> Node:
         if not self._nodes:
             raise ConfigError(f'layer "{self.name}" has not been called in a functional model')
-        node: Node = self._nodes[0]
-        return node
+        return self._nodes[0]
 
     # ---- configuration -------------------------------------------------------------------------
 
@@ -494,7 +496,7 @@ def _marking_built(build: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _accepts(function: Callable[..., Any], name: str) -> bool:
     parameters = inspect.signature(function).parameters.values()
     return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)

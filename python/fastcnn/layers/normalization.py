@@ -161,9 +161,7 @@ class GroupNormalization(_Normalization):
     def call(self, inputs: Any) -> Any:
         """Apply the layer."""
         groups = inputs.shape[-1] if self.groups == -1 else self.groups
-        return ops.group_normalization(
-            inputs, groups, self.gamma, self.beta, epsilon=self.epsilon
-        )
+        return ops.group_normalization(inputs, groups, self.gamma, self.beta, epsilon=self.epsilon)
 
 
 class InstanceNormalization(GroupNormalization):
@@ -242,7 +240,8 @@ class UnitNormalization(Layer):
 class LocalResponseNormalization(Layer):
     """Each value divided by what its neighbour channels amount to, as in AlexNet and GoogLeNet.
 
-    ``x / (k + alpha / size * sum(x ** 2 over size channels)) ** beta``, torch's formula and defaults.
+    ``x / (k + alpha / size * sum of x ** 2 over size channels) ** beta``: torch's formula, torch's
+    defaults.
 
     Parameters
     ----------

@@ -94,6 +94,7 @@ class Normalization(Layer):
             self.mean = self.add_weight(sizes, "zeros", trainable=False, name="mean")
             self.variance = self.add_weight(sizes, "ones", trainable=False, name="variance")
         else:
+            assert self.input_variance is not None
             self.mean = np.broadcast_to(self.input_mean, shape)
             self.variance = np.broadcast_to(self.input_variance, shape)
         self._shape = tuple(shape)

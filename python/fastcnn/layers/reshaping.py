@@ -177,7 +177,9 @@ class Cropping2D(Layer):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Tell the shape of the result from that of the input, None where it is not known."""
         n, *sizes, c = input_shape
-        left = [None if s is None else s - sum(m) for s, m in zip(sizes, self.cropping, strict=True)]
+        left = [
+            None if s is None else s - sum(m) for s, m in zip(sizes, self.cropping, strict=True)
+        ]
         if any(s is not None and s <= 0 for s in left):
             raise ShapeError(
                 f'layer "{self.name}": expected an input larger than cropping={self.cropping}, got '

@@ -1,17 +1,53 @@
 """Functions on arrays. Each also accepts the symbolic operands of a model being described."""
 
-from fastcnn.ops import activations as _activations
-from fastcnn.ops import depthwise as _depthwise
-from fastcnn.ops import global_pooling as _global_pooling
-from fastcnn.ops import image as _image
-from fastcnn.ops import manipulation as _manipulation
-from fastcnn.ops import math as _math
-from fastcnn.ops import normalization as _normalization
-from fastcnn.ops import pooling as _pooling
+from fastcnn.ops import (
+    activations as _activations,
+)
+from fastcnn.ops import (
+    boxes as _boxes,
+)
+from fastcnn.ops import (
+    convolution as _convolution,
+)
+from fastcnn.ops import (
+    depthwise as _depthwise,
+)
+from fastcnn.ops import (
+    distance as _distance,
+)
+from fastcnn.ops import (
+    global_pooling as _global_pooling,
+)
+from fastcnn.ops import (
+    gram as _gram,
+)
+from fastcnn.ops import (
+    image as _image,
+)
+from fastcnn.ops import (
+    linear as _linear,
+)
+from fastcnn.ops import (
+    manipulation as _manipulation,
+)
+from fastcnn.ops import (
+    math as _math,
+)
+from fastcnn.ops import (
+    normalization as _normalization,
+)
+from fastcnn.ops import (
+    pooling as _pooling,
+)
 from fastcnn.ops.activations import *  # noqa: F403
+from fastcnn.ops.boxes import *  # noqa: F403
+from fastcnn.ops.convolution import *  # noqa: F403
 from fastcnn.ops.depthwise import *  # noqa: F403
+from fastcnn.ops.distance import *  # noqa: F403
 from fastcnn.ops.global_pooling import *  # noqa: F403
+from fastcnn.ops.gram import *  # noqa: F403
 from fastcnn.ops.image import *  # noqa: F403
+from fastcnn.ops.linear import *  # noqa: F403
 from fastcnn.ops.manipulation import *  # noqa: F403
 from fastcnn.ops.math import *  # noqa: F403
 from fastcnn.ops.normalization import *  # noqa: F403
@@ -20,14 +56,20 @@ from fastcnn.symbolic import recordable as _recordable
 
 __all__ = [
     *_activations.__all__,
+    *_boxes.__all__,
+    *_convolution.__all__,
     *_depthwise.__all__,
+    *_distance.__all__,
     *_global_pooling.__all__,
+    *_gram.__all__,
     *_image.__all__,
+    *_linear.__all__,
     *_manipulation.__all__,
     *_math.__all__,
     *_normalization.__all__,
     *_pooling.__all__,
 ]
 
+# A call on tensors of a functional model is recorded as one node, under the public name.
 for _name in __all__:
     globals()[_name] = _recordable(globals()[_name])

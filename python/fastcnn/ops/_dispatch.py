@@ -79,7 +79,7 @@ plan_cache = _PlanCache(capacity=256)
 
 
 class _Active(threading.local):
-    """The trace this thread is in, if any: there, what is computed from variables alone is a node."""
+    """The trace this thread is in, if any: there, an op on variables alone is a node too."""
 
     trace: Any = None
 

@@ -48,9 +48,29 @@ def global_avg_pool2d(x: Any, keepdims: bool = False) -> Any:
 
 
 def global_max_pool2d(x: Any, keepdims: bool = False) -> Any:
-    """Maximum of each channel over the whole picture, as in `global_avg_pool2d`.
+    """Maximum of each channel over the whole picture.
 
-    NaN where a channel holds a NaN; pictures that are empty are an error.
+    Parameters
+    ----------
+    x : array, float32, shape (n, h, w, c)
+    keepdims : bool, default False
+        Whether the result is (n, 1, 1, c).
+
+    Returns
+    -------
+    array, float32, shape (n, c)
+        NaN where a channel holds a NaN.
+
+    Raises
+    ------
+    ShapeError
+        If `x` is not of rank 4, or its pictures are empty.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.global_max_pool2d(np.arange(4.0).reshape(1, 2, 2, 1))
+    array([[3.]], dtype=float32)
     """
     _require_pictures("global_max_pool2d", x)
     return math.max(x, axis=(1, 2), keepdims=keepdims)

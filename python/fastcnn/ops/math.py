@@ -68,27 +68,133 @@ def add(x1: Any, x2: Any) -> Any:
 
 
 def subtract(x1: Any, x2: Any) -> Any:
-    """``x1 - x2``, broadcast as in `add`."""
+    """``x1 - x2``, broadcast as in `add`.
+
+    Parameters
+    ----------
+    x1, x2 : array, float32
+        Shapes that are equal or 1 axis by axis, counted from the last.
+
+    Returns
+    -------
+    array, float32, of the broadcast shape
+
+    Raises
+    ------
+    ShapeError
+        If the shapes cannot be broadcast together.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.subtract([5.0, 6.0], 1.0)
+    array([4., 5.], dtype=float32)
+    """
     return apply_op("sub", [x1, x2])
 
 
 def multiply(x1: Any, x2: Any) -> Any:
-    """``x1 * x2``, broadcast as in `add`."""
+    """``x1 * x2``, broadcast as in `add`.
+
+    Parameters
+    ----------
+    x1, x2 : array, float32
+        Shapes that are equal or 1 axis by axis, counted from the last.
+
+    Returns
+    -------
+    array, float32, of the broadcast shape
+
+    Raises
+    ------
+    ShapeError
+        If the shapes cannot be broadcast together.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.multiply(np.ones((2, 3)), [0, 1, 2])
+    array([[0., 1., 2.],
+           [0., 1., 2.]], dtype=float32)
+    """
     return apply_op("mul", [x1, x2])
 
 
 def divide(x1: Any, x2: Any) -> Any:
-    """``x1 / x2``, broadcast as in `add`; division by zero gives inf or NaN."""
+    """``x1 / x2``, broadcast as in `add`; division by zero gives inf or NaN.
+
+    Parameters
+    ----------
+    x1, x2 : array, float32
+        Shapes that are equal or 1 axis by axis, counted from the last.
+
+    Returns
+    -------
+    array, float32, of the broadcast shape
+
+    Raises
+    ------
+    ShapeError
+        If the shapes cannot be broadcast together.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.divide([1.0, 3.0], 2.0)
+    array([0.5, 1.5], dtype=float32)
+    """
     return apply_op("div", [x1, x2])
 
 
 def maximum(x1: Any, x2: Any) -> Any:
-    """The larger of two values, broadcast as in `add`; NaN where either is NaN."""
+    """The larger of two values, broadcast as in `add`; NaN where either is NaN.
+
+    Parameters
+    ----------
+    x1, x2 : array, float32
+        Shapes that are equal or 1 axis by axis, counted from the last.
+
+    Returns
+    -------
+    array, float32, of the broadcast shape
+
+    Raises
+    ------
+    ShapeError
+        If the shapes cannot be broadcast together.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.maximum([1.0, 5.0, np.nan], 2.0)
+    array([ 2.,  5., nan], dtype=float32)
+    """
     return apply_op("maximum", [x1, x2])
 
 
 def minimum(x1: Any, x2: Any) -> Any:
-    """The smaller of two values, broadcast as in `add`; NaN where either is NaN."""
+    """The smaller of two values, broadcast as in `add`; NaN where either is NaN.
+
+    Parameters
+    ----------
+    x1, x2 : array, float32
+        Shapes that are equal or 1 axis by axis, counted from the last.
+
+    Returns
+    -------
+    array, float32, of the broadcast shape
+
+    Raises
+    ------
+    ShapeError
+        If the shapes cannot be broadcast together.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.minimum([1.0, 5.0, np.nan], 2.0)
+    array([ 1.,  2., nan], dtype=float32)
+    """
     return apply_op("minimum", [x1, x2])
 
 
@@ -96,32 +202,122 @@ def minimum(x1: Any, x2: Any) -> Any:
 
 
 def exp(x: Any) -> Any:
-    """``e ** x``."""
+    """``e ** x``.
+
+    Parameters
+    ----------
+    x : array, float32
+
+    Returns
+    -------
+    array, float32, of x's shape
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.exp(np.array([0.0, 1.0]))
+    array([1.    , 2.7183], dtype=float32)
+    """
     return apply_op("unary", [x], kind="exp")
 
 
 def log(x: Any) -> Any:
-    """Natural logarithm: -inf at 0, NaN below."""
+    """Natural logarithm: -inf at 0, NaN below.
+
+    Parameters
+    ----------
+    x : array, float32
+
+    Returns
+    -------
+    array, float32, of x's shape
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.log(np.array([1.0, 10.0, 0.0]))
+    array([0.    , 2.3026,   -inf], dtype=float32)
+    """
     return apply_op("unary", [x], kind="log")
 
 
 def sqrt(x: Any) -> Any:
-    """Square root: NaN below 0."""
+    """Square root: NaN below 0.
+
+    Parameters
+    ----------
+    x : array, float32
+
+    Returns
+    -------
+    array, float32, of x's shape
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.sqrt(np.array([4.0, 2.0]))
+    array([2.    , 1.4142], dtype=float32)
+    """
     return apply_op("unary", [x], kind="sqrt")
 
 
 def rsqrt(x: Any) -> Any:
-    """``1 / sqrt(x)``."""
+    """``1 / sqrt(x)``.
+
+    Parameters
+    ----------
+    x : array, float32
+
+    Returns
+    -------
+    array, float32, of x's shape
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.rsqrt(np.array([4.0, 0.25]))
+    array([0.5, 2. ], dtype=float32)
+    """
     return apply_op("unary", [x], kind="rsqrt")
 
 
 def square(x: Any) -> Any:
-    """``x * x``."""
+    """``x * x``.
+
+    Parameters
+    ----------
+    x : array, float32
+
+    Returns
+    -------
+    array, float32, of x's shape
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.square(np.array([-3.0, 0.5]))
+    array([9.  , 0.25], dtype=float32)
+    """
     return apply_op("unary", [x], kind="square")
 
 
 def absolute(x: Any) -> Any:
-    """``|x|``."""
+    """``|x|``.
+
+    Parameters
+    ----------
+    x : array, float32
+
+    Returns
+    -------
+    array, float32, of x's shape
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.absolute(np.array([-3.0, 0.5]))
+    array([3. , 0.5], dtype=float32)
+    """
     return apply_op("unary", [x], kind="abs")
 
 
@@ -129,12 +325,42 @@ abs = absolute
 
 
 def negative(x: Any) -> Any:
-    """``-x``."""
+    """``-x``.
+
+    Parameters
+    ----------
+    x : array, float32
+
+    Returns
+    -------
+    array, float32, of x's shape
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.negative(np.array([-3.0, 0.5]))
+    array([ 3. , -0.5], dtype=float32)
+    """
     return apply_op("unary", [x], kind="negative")
 
 
 def reciprocal(x: Any) -> Any:
-    """``1 / x``."""
+    """``1 / x``.
+
+    Parameters
+    ----------
+    x : array, float32
+
+    Returns
+    -------
+    array, float32, of x's shape
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.reciprocal(np.array([4.0, 0.5]))
+    array([0.25, 2.  ], dtype=float32)
+    """
     return apply_op("unary", [x], kind="reciprocal")
 
 
@@ -212,22 +438,126 @@ def sum(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Any:
 
 
 def mean(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Any:
-    """Mean over axes, as in `sum`; NaN over nothing."""
+    """Mean over axes; the sum has the order and the accuracy of `sum`.
+
+    Parameters
+    ----------
+    x : array, float32
+    axis : int, sequence of int, or None
+        What to reduce; None: everything.
+    keepdims : bool, default False
+        Whether these axes stay, with size 1.
+
+    Returns
+    -------
+    array, float32
+        NaN over nothing.
+
+    Raises
+    ------
+    ConfigError
+        If `x` has no such axis.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.mean(np.array([[1.0, 2.0], [5.0, 6.0]]), axis=0)
+    array([3., 4.], dtype=float32)
+    """
     return _reduce("reduce_mean", x, axis, keepdims)
 
 
 def prod(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Any:
-    """Product over axes, as in `sum`; 1 over nothing."""
+    """Product over axes.
+
+    Parameters
+    ----------
+    x : array, float32
+    axis : int, sequence of int, or None
+        What to reduce; None: everything.
+    keepdims : bool, default False
+        Whether these axes stay, with size 1.
+
+    Returns
+    -------
+    array, float32
+        1 over nothing.
+
+    Raises
+    ------
+    ConfigError
+        If `x` has no such axis.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.prod(np.array([[1.0, 2.0], [5.0, 6.0]]), axis=1)
+    array([ 2., 30.], dtype=float32)
+    """
     return _reduce("reduce_prod", x, axis, keepdims)
 
 
 def max(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Any:
-    """Largest value over axes, as in `sum`; NaN where there is one, an error over nothing."""
+    """Largest value over axes.
+
+    Parameters
+    ----------
+    x : array, float32
+    axis : int, sequence of int, or None
+        What to reduce; None: everything.
+    keepdims : bool, default False
+        Whether these axes stay, with size 1.
+
+    Returns
+    -------
+    array, float32
+        NaN where there is one.
+
+    Raises
+    ------
+    ConfigError
+        If `x` has no such axis.
+    ShapeError
+        If there is nothing to compare.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.max(np.array([[1.0, 2.0], [5.0, np.nan]]), axis=0)
+    array([ 5., nan], dtype=float32)
+    """
     return _reduce("reduce_max", x, axis, keepdims)
 
 
 def min(x: Any, axis: AxisLike = None, keepdims: bool = False) -> Any:
-    """Smallest value over axes, as in `sum`; NaN where there is one, an error over nothing."""
+    """Smallest value over axes.
+
+    Parameters
+    ----------
+    x : array, float32
+    axis : int, sequence of int, or None
+        What to reduce; None: everything.
+    keepdims : bool, default False
+        Whether these axes stay, with size 1.
+
+    Returns
+    -------
+    array, float32
+        NaN where there is one.
+
+    Raises
+    ------
+    ConfigError
+        If `x` has no such axis.
+    ShapeError
+        If there is nothing to compare.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.min(np.array([[1.0, 2.0], [5.0, np.nan]]), axis=0)
+    array([ 1., nan], dtype=float32)
+    """
     return _reduce("reduce_min", x, axis, keepdims)
 
 

@@ -105,7 +105,32 @@ def group_normalization(
 def instance_normalization(
     x: Any, gamma: Any = None, beta: Any = None, epsilon: float = 1e-3
 ) -> Any:
-    """Each channel of each sample brought to mean 0 and variance 1, as in `group_normalization`."""
+    """Each channel of each sample brought to mean 0 and variance 1.
+
+    Parameters
+    ----------
+    x : array, float32, shape (n, ..., c)
+    gamma, beta : array, float32, shape (c,), optional
+        Factor and offset of each channel; 1 and 0 unless given.
+    epsilon : float, default 0.001
+        Added to the variance.
+
+    Returns
+    -------
+    array, float32, of x's shape
+
+    Raises
+    ------
+    ShapeError
+        If `x` has fewer than two axes, or gamma or beta has not one number for each channel.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.instance_normalization(np.array([[[1.0], [3.0]]]), epsilon=0.0)
+    array([[[-1.],
+            [ 1.]]], dtype=float32)
+    """
     return _from_data("instance_norm", x, gamma, beta, epsilon)
 
 

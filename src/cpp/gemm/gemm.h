@@ -44,10 +44,10 @@ void pack_rows(const Blocking& blocking, const PackSource& source, std::int64_t 
 
 // What a micro-tile of rows reads and writes.
 struct RowSet {
-  const float** a;           // to fill: taps x count pointers, tap by tap; room for the source's max_taps()
-  float* scratch;            // the source's scratch() floats, to build rows that do not lie anywhere
-  std::int64_t taps, depth;  // how A's row is cut: `taps` runs of `depth` floats
-  std::int64_t b_row;        // the row of B that the first tap meets
+  const float** a;                // to fill: taps x count pointers, tap by tap; room for the source's max_taps()
+  float* scratch;                 // the source's scratch() floats, to build rows that do not lie anywhere
+  std::int64_t taps, depth;       // how A's row is cut: `taps` runs of `depth` floats
+  std::int64_t b_row;             // the row of B that the first tap meets
   std::int64_t at[kMaxTileRows];  // where the rows of C (and of the residual) start
 };
 

@@ -149,7 +149,7 @@ FC_INLINE void compute(const Tile& t) {
 
 template <int rows, int vectors>
 void tile(const Tile& t) {
-  t.columns == vectors * F32::width ? compute<rows, vectors, true>(t) : compute<rows, vectors, false>(t);
+  t.columns == vectors* F32::width ? compute<rows, vectors, true>(t) : compute<rows, vectors, false>(t);
 }
 
 }  // namespace

@@ -6,7 +6,8 @@
 
 namespace fastcnn::gemm {
 
-// C[r, n] = act( bias[n] + sum_{t < taps} sum_{k < depth} a[t * rows + r][k * a_step] * b[(t * depth + k) * vectors * width + n]
+// C[r, n] = act( bias[n] + sum_{t < taps} sum_{k < depth} a[t * rows + r][k * a_step] * b[(t * depth + k) * vectors *
+// width + n]
 //                + residual[r, n] ),   r < rows, n < columns.
 // Each element is one chain of fused multiply-adds that starts from the bias and goes in the order of (t, k): the same
 // bits for any tile size.

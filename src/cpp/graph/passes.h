@@ -12,7 +12,7 @@ void remove_dead_nodes(Graph& graph);
 // conv -> batch_norm becomes a conv with scaled weights and a bias; a batch_norm elsewhere becomes scale_shift.
 void fold_batch_norm(Graph& graph);
 
-// A constant-zero pad before a convolution becomes the convolution's own padding.
+// A border of zeros before a convolution, or before a maximum of non-negative values, becomes the window's padding.
 void fold_padding(Graph& graph);
 
 // act(product + residual) becomes the product's epilogue.

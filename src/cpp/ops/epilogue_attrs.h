@@ -21,8 +21,8 @@ Activation parse_activation(AttrReader& attrs, float& alpha);
 // a single one is the bias unless `has_bias` = False or `has_residual` = True says that it is the residual.
 Epilogue parse_epilogue(AttrReader& attrs, int num_inputs, int num_operands);
 
-// For infer functions: that the operands after the op's own are what the Epilogue says, a bias of one number a channel of
-// the result `y` and a residual of its shape.
+// For infer functions: that the operands after the op's own are what the Epilogue says, a bias of one number a channel
+// of the result `y` and a residual of its shape.
 void require_epilogue_operands(const char* op, const Epilogue& epilogue, std::span<const TensorType> inputs,
                                int num_operands, const Shape& y);
 

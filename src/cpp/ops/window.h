@@ -1,30 +1,9 @@
-// The sliding window that convolution and pooling share: sizes, strides, dilation, padding.
+// Reading a sliding window (core/window.h) from attributes.
 #pragma once
 
-#include "core/base.h"
+#include "core/window.h"
 
 namespace fastcnn {
-
-// One axis with its padding resolved to numbers. Output o reads inputs o*stride - before + k*dilation, k < size.
-struct WindowAxis {
-  std::int64_t size = 1, stride = 1, dilation = 1, before = 0, after = 0;
-
-  FC_INLINE constexpr std::int64_t extent() const { return (size - 1) * dilation + 1; }
-  FC_INLINE constexpr std::int64_t start(std::int64_t o) const { return o * stride - before; }
-  // The taps [first, last) of output o that fall inside [0, n).
-  FC_INLINE constexpr std::int64_t first_tap(std::int64_t o) const {
-    const std::int64_t s = start(o);
-    return s >= 0 ? 0 : min_i64(size, ceil_div(-s, dilation));
-  }
-  FC_INLINE constexpr std::int64_t last_tap(std::int64_t o, std::int64_t n) const {
-    const std::int64_t room = n - start(o);
-    return room <= 0 ? 0 : min_i64(size, ceil_div(room, dilation));
-  }
-};
-
-struct Window2d {
-  WindowAxis h, w;
-};
 
 class AttrReader;
 struct Shape;

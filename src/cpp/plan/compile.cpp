@@ -22,9 +22,9 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
   remove_dead_nodes(graph);
   if (options.optimize) {
     fold_batch_norm(graph);
-    fold_padding(graph);
     remove_dead_nodes(graph);
     fuse_epilogues(graph);
+    fold_padding(graph);
     remove_dead_nodes(graph);
   }
   choose_kernels(graph, options);

@@ -86,7 +86,7 @@ struct SoftNmsState {
   std::int64_t count;
 };
 
-#define FC_BOXES_KERNELS              \
+#define FC_BOXES_KERNELS                \
   void box_iou(const KernelArgs& args); \
   void nms(const KernelArgs& args);     \
   void soft_nms(const KernelArgs& args);

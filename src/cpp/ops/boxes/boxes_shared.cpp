@@ -130,9 +130,8 @@ std::int64_t split_by_class(const std::int64_t* classes, std::int64_t count, Nms
     low = c < low ? c : low, high = c > high ? c : high;
   }
   for (int shift = 0; shift < 64 && (high - low) >> shift != 0; shift += kDigitBits) {
-    std::int32_t* sorted = sort_by_digit(m.rank, m.rank_swap, count, [&](std::int32_t rank) {
-      return ((id(rank) - low) >> shift) & (kDigits - 1);
-    });
+    std::int32_t* sorted = sort_by_digit(
+        m.rank, m.rank_swap, count, [&](std::int32_t rank) { return ((id(rank) - low) >> shift) & (kDigits - 1); });
     if (sorted != m.rank) m.rank_swap = m.rank, m.rank = sorted;
   }
   std::int64_t segments = 0;

@@ -65,7 +65,8 @@ struct Grid {
 };
 
 FC_INLINE std::uint32_t bucket_row(int cw, int ch, std::int64_t iy) {
-  std::uint64_t h = static_cast<std::uint64_t>(iy) * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(cw * kClasses + ch);
+  std::uint64_t h =
+      static_cast<std::uint64_t>(iy) * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(cw * kClasses + ch);
   h *= 0xbf58476d1ce4e5b9u;
   return static_cast<std::uint32_t>(h >> 32);
 }
@@ -101,8 +102,10 @@ FC_INLINE bool grid_suppresses(const NmsSegment& s, const Grid& g, const BoxVect
   int w0 = g.width_low, w1 = g.width_high, h0 = g.height_low, h1 = g.height_high;
   if (g.ratio > 0) {
     const float ratio = static_cast<float>(g.ratio), inverse = 1.0f / ratio;
-    w0 = static_cast<int>(max_i64(w0, size_class(w * ratio))), w1 = static_cast<int>(min_i64(w1, size_class(w * inverse)));
-    h0 = static_cast<int>(max_i64(h0, size_class(h * ratio))), h1 = static_cast<int>(min_i64(h1, size_class(h * inverse)));
+    w0 = static_cast<int>(max_i64(w0, size_class(w * ratio))),
+    w1 = static_cast<int>(min_i64(w1, size_class(w * inverse)));
+    h0 = static_cast<int>(max_i64(h0, size_class(h * ratio))),
+    h1 = static_cast<int>(min_i64(h1, size_class(h * inverse)));
   }
   double budget = static_cast<double>(kept / F32::width + 1);
   for (int cw = w0; cw <= w1; ++cw) {

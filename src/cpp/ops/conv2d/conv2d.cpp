@@ -73,7 +73,8 @@ constexpr KernelInfo kPackAvx2[] = {{.name = "conv2d_pack_n16_f32", .run = avx2:
 #if FC_X86
 const Op conv2d_pack_n64_op{
     .name = "conv2d_pack_n64", .parse = nullptr, .infer = infer_pack_avx512, .kernels = kPackAvx512};
-const Op conv2d_pack_n16_op{.name = "conv2d_pack_n16", .parse = nullptr, .infer = infer_pack_avx2, .kernels = kPackAvx2};
+const Op conv2d_pack_n16_op{
+    .name = "conv2d_pack_n16", .parse = nullptr, .infer = infer_pack_avx2, .kernels = kPackAvx2};
 #endif
 
 // ---- the kernel table: best first, ref last -------------------------------------------------

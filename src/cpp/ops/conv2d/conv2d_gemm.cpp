@@ -1,5 +1,5 @@
 // Computes   conv2d as a matrix product: a row is an output pixel, a column a filter, the sum runs over the window.
-// Layout     NHWC in and out, read and written in place (gemm/picture_rows.h); weights packed once into panels of
+// Layout     NHWC in and out, read and written in place (ops/picture_rows.h); weights packed once into panels of
 //            filters (gemm/README.md). A group is a product of its own.
 // Why        no im2col copy, which for a 3 x 3 kernel would write and read nine times the picture.
 // Needs      weights packed by conv2d_pack_n64 (AVX-512) or conv2d_pack_n16 (AVX2); a row of zeros as workspace.
@@ -7,7 +7,7 @@
 // Source     M. Dukhan, The Indirect Convolution Algorithm, 2019.
 #include <cstring>
 
-#include "gemm/picture_rows.h"
+#include "ops/picture_rows.h"
 #include "ops/conv2d/conv2d.h"
 #include "ops/epilogue_operands.h"
 
@@ -19,8 +19,8 @@ void run(const gemm::Engine& engine, const KernelArgs& args) {
   const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
   auto* zeros = static_cast<float*>(args.workspace);
   std::memset(zeros, 0, static_cast<std::size_t>(conv2d_workspace(args.problem)));
-  const gemm::PictureRows windows(p.window, {args.in[0].as<float>(), x[1], x[2], x[3], p.groups},
-                                  {y[1], y[2], y[1] * y[2] * y[3], y[2] * y[3], y[3]}, zeros);
+  const PictureRows windows(p.window, {args.in[0].as<float>(), x[1], x[2], x[3], p.groups},
+                            {y[1], y[2], y[1] * y[2] * y[3], y[2] * y[3], y[3]}, zeros);
   gemm::Product product;
   product.rows = y[0] * y[1] * y[2];
   product.columns = p.group_filters();
@@ -47,7 +47,7 @@ void pack(const gemm::Engine& engine, const KernelArgs& args) {
 
 std::int64_t conv2d_workspace(const Problem& problem) {
   const auto& p = problem.as<Conv2dParams>();
-  return gemm::PictureRows::zeros_bytes(p.window, p.group_channels());
+  return PictureRows::zeros_bytes(p.window, p.group_channels());
 }
 
 void avx2::conv2d(const KernelArgs& args) { run(gemm::avx2::engine, args); }

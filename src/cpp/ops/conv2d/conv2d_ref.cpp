@@ -21,7 +21,8 @@ void conv2d(const KernelArgs& args) {
           for (std::int64_t a = h.first_tap(i); a < h.last_tap(i, xs[1]); ++a)
             for (std::int64_t b = w.first_tap(j); b < w.last_tap(j, xs[2]); ++b) {
               const std::int64_t row = h.start(i) + a * h.dilation, column = w.start(j) + b * w.dilation;
-              const float* pixel = x + ((n * xs[1] + row) * xs[2] + column) * xs[3] + o / group_filters * group_channels;
+              const float* pixel =
+                  x + ((n * xs[1] + row) * xs[2] + column) * xs[3] + o / group_filters * group_channels;
               for (std::int64_t c = 0; c < group_channels; ++c)
                 sum += pixel[c] * kernel[((a * w.size + b) * group_channels + c) * p.filters + o];
             }

@@ -56,8 +56,9 @@ Params parse(AttrReader& attrs, std::span<const TensorType> inputs) {
 std::vector<TensorType> infer(const Params& params, std::span<const TensorType> inputs) {
   const auto& p = params.as<Conv2dTransposeParams>();
   require_f32("conv2d_transpose", inputs);
-  require(p.out_h >= 1 && p.out_w >= 1, ErrorKind::Shape, "conv2d_transpose: the padding leaves nothing of the result: ",
-          p.out_h, " x ", p.out_w, " pixels for x of shape ", inputs[0].shape);
+  require(p.out_h >= 1 && p.out_w >= 1, ErrorKind::Shape,
+          "conv2d_transpose: the padding leaves nothing of the result: ", p.out_h, " x ", p.out_w,
+          " pixels for x of shape ", inputs[0].shape);
   Shape y = inputs[0].shape;
   y[1] = p.out_h, y[2] = p.out_w, y[3] = p.filters;
   require_epilogue_operands("conv2d_transpose", p.epilogue, inputs, 2, y);
@@ -78,8 +79,8 @@ Epilogue& epilogue(Params& params) { return const_cast<Epilogue&>(params.as<Conv
 std::vector<TensorType> infer_pack(const gemm::Blocking& blocking, const Params& params) {
   const auto& p = params.as<Conv2dTransposeParams>();
   Shape s;
-  s.push_back(p.groups * gemm::packed_size(blocking, p.window.h.size * p.window.w.size * p.group_channels(),
-                                           p.group_filters()));
+  s.push_back(p.groups *
+              gemm::packed_size(blocking, p.window.h.size * p.window.w.size * p.group_channels(), p.group_filters()));
   return {f32(s)};
 }
 std::vector<TensorType> infer_pack_avx512(const Params& params, std::span<const TensorType>) {

@@ -9,7 +9,8 @@
 // Size of y along an axis, e = (k - 1) d + 1:
 //   "valid"   (n - 1) s + max(e, s),  with output_padding (n - 1) s + e + output_padding;   before = 0
 //   "same"    n s,                    with output_padding (n - 1) s + e % 2 + output_padding;
-//             before = floor(max(0, (n - 1) s + e - size) / 2)                                     (Keras 3, TensorFlow)
+//             before = floor(max(0, (n - 1) s + e - size) / 2)                                     (Keras 3,
+//             TensorFlow)
 //   numbers   (n - 1) s - before - after + e + output_padding                                      (torch)
 // Operands: x, w, then bias (filters) and residual (the shape of y) when the Epilogue says so.
 // Corner cases, the same for every kernel: pixels that no input reaches get act(bias + residual); whether a non-finite

@@ -2,9 +2,10 @@
 //            p mod s meet the same taps, every (s / gcd(s, d))-th, and those move over the input by whole pixels. So a
 //            phase is a convolution of stride 1 with a smaller kernel, its taps in descending order, and its pixels
 //            are every s-th of the result ("sub-pixel convolution").
-// Layout     NHWC in and out, read and written in place (gemm/picture_rows.h); packed weights: phase by phase, in each
+// Layout     NHWC in and out, read and written in place (ops/picture_rows.h); packed weights: phase by phase, in each
 //            group by group, panels of filters (gemm/README.md).
-// Why        no multiplication by the zeros between the pixels (1 - 1/s^2 of all), no scattered addition and so the same
+// Why        no multiplication by the zeros between the pixels (1 - 1/s^2 of all), no scattered addition and so the
+// same
 //            bits for any number of threads.
 // Needs      weights packed by conv2d_transpose_pack_n64 (AVX-512) or _n16 (AVX2); a row of zeros as workspace.
 // Accuracy   one chain of fused multiply-adds an output, from the bias on.
@@ -12,7 +13,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "gemm/picture_rows.h"
+#include "ops/picture_rows.h"
 #include "ops/conv2d_transpose/conv2d_transpose.h"
 #include "ops/epilogue_operands.h"
 
@@ -47,8 +48,8 @@ void each_phase(const gemm::Blocking& blocking, const Conv2dTransposeParams& p, 
     for (std::int64_t j = 0; j < min_i64(p.window.w.stride, p.out_w); ++j) {
       const PhaseAxis h(p.window.h, i, p.out_h), w(p.window.w, j, p.out_w);
       body(h, w, offset);
-      offset += p.groups * gemm::packed_size(blocking, h.window.size * w.window.size * p.group_channels(),
-                                             p.group_filters());
+      offset +=
+          p.groups * gemm::packed_size(blocking, h.window.size * w.window.size * p.group_channels(), p.group_filters());
     }
 }
 
@@ -72,9 +73,8 @@ void run(const gemm::Engine& engine, const KernelArgs& args) {
     product.packed_stride = gemm::packed_size(engine.blocking, product.depth, product.columns);
     product.c_stride = product.bias_stride = product.columns;
     gemm::multiply(engine, product,
-                   gemm::PictureRows({h.window, w.window}, {args.in[0].as<float>(), x[1], x[2], x[3], p.groups},
-                                     {h.count, w.count, picture, p.window.h.stride * row, p.window.w.stride * pixel},
-                                     zeros));
+                   PictureRows({h.window, w.window}, {args.in[0].as<float>(), x[1], x[2], x[3], p.groups},
+                               {h.count, w.count, picture, p.window.h.stride * row, p.window.w.stride * pixel}, zeros));
   });
 }
 
@@ -99,7 +99,7 @@ void pack(const gemm::Engine& engine, const KernelArgs& args) {
 
 std::int64_t conv2d_transpose_workspace(const Problem& problem) {
   const auto& p = problem.as<Conv2dTransposeParams>();
-  return gemm::PictureRows::zeros_bytes(p.window, p.group_channels());
+  return PictureRows::zeros_bytes(p.window, p.group_channels());
 }
 
 void avx2::conv2d_transpose(const KernelArgs& args) { run(gemm::avx2::engine, args); }

@@ -16,8 +16,8 @@ Params parse_dense(AttrReader& attrs, std::span<const TensorType> inputs) {
   const Shape &x = inputs[0].shape, &w = inputs[1].shape;
   require(x.rank >= 1, ErrorKind::Shape, op, ": x must have at least 1 dimension, got shape ", x);
   require_rank(op, "kernel", inputs[1], 2);
-  require(w[0] == x.back(), ErrorKind::Shape, op, ": expected a kernel of shape (", x.back(), ", units) for x of shape ",
-          x, ", got shape ", w);
+  require(w[0] == x.back(), ErrorKind::Shape, op, ": expected a kernel of shape (", x.back(),
+          ", units) for x of shape ", x, ", got shape ", w);
   DenseParams p;
   p.rows = x.product(0, x.rank - 1);
   p.depth = p.x_row_stride = w[0];

@@ -5,8 +5,8 @@
 //
 // Operands: x, w; dense then has bias (N) and residual (the shape of y) when the Epilogue says so. A single matrix w is
 // shared by all of a stack, and so is a single matrix x.
-// Corner cases, the same for every kernel: an empty sum is 0; a non-finite factor reaches every output that depends on it;
-// sums run over k upwards, in float32, the bias before or after them.
+// Corner cases, the same for every kernel: an empty sum is 0; a non-finite factor reaches every output that depends on
+// it; sums run over k upwards, in float32, the bias before or after them.
 #pragma once
 
 #include "core/epilogue.h"

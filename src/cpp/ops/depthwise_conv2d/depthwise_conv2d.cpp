@@ -31,16 +31,7 @@ std::vector<TensorType> infer_depthwise(const Params& params, std::span<const Te
   y[1] = window_output("depthwise_conv2d", "height", p.window.h, x[1]);
   y[2] = window_output("depthwise_conv2d", "width", p.window.w, x[2]);
   y[3] = x[3] * w[3];
-  if (p.epilogue.bias) {
-    const Shape& bias = inputs[2].shape;
-    require(bias.rank == 1 && bias[0] == y[3], ErrorKind::Shape, "depthwise_conv2d: bias must have shape (", y[3],
-            ",), got ", bias);
-  }
-  if (p.epilogue.residual) {
-    const Shape& residual = inputs[2 + p.epilogue.bias].shape;
-    require(residual == y, ErrorKind::Shape, "depthwise_conv2d: residual must have the result's shape ", y, ", got ",
-            residual);
-  }
+  require_epilogue_operands("depthwise_conv2d", p.epilogue, inputs, 2, y);
   return {f32(y)};
 }
 

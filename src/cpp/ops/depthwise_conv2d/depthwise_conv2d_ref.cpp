@@ -1,6 +1,6 @@
 // Plain loops that are obviously right: what every other kernel of the room is compared with.
 #include "ops/depthwise_conv2d/depthwise_conv2d.h"
-#include "ops/activation/activation.h"
+#include "ops/epilogue_operands.h"
 
 namespace fastcnn::ref {
 
@@ -10,6 +10,7 @@ void depthwise_conv2d(const KernelArgs& args) {
   const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
   const DepthwiseOperands t = depthwise_operands(args);
   const std::int64_t multiplier = args.in[1].shape()[3];
+  const EpilogueOperands epilogue(p.epilogue, args, 2);
   std::int64_t k = 0;
   for (std::int64_t n = 0; n < y[0]; ++n)
     for (std::int64_t i = 0; i < y[1]; ++i)
@@ -21,9 +22,7 @@ void depthwise_conv2d(const KernelArgs& args) {
               const std::int64_t row = h.start(i) + a * h.dilation, column = w.start(j) + b * w.dilation;
               sum += t.x[((n * x[1] + row) * x[2] + column) * x[3] + o / multiplier] * t.w[(a * w.size + b) * y[3] + o];
             }
-          if (t.bias != nullptr) sum += t.bias[o];
-          if (t.residual != nullptr) sum += t.residual[k];
-          t.y[k] = activate(p.epilogue.activation, sum, p.epilogue.alpha);
+          t.y[k] = finish(p.epilogue, epilogue, sum, o, k);
         }
 }
 

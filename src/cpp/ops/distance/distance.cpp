@@ -14,8 +14,8 @@ namespace {
 Params parse_distance(AttrReader& attrs, std::span<const TensorType> inputs) {
   require_inputs(attrs.op(), inputs, 2, 2);
   DistanceParams p;
-  p.metric = static_cast<Metric>(attrs.choice(
-      "metric", {"euclidean", "sqeuclidean", "manhattan", "inner_product", "cosine"}, "euclidean"));
+  p.metric = static_cast<Metric>(
+      attrs.choice("metric", {"euclidean", "sqeuclidean", "manhattan", "inner_product", "cosine"}, "euclidean"));
   return Params(p);
 }
 

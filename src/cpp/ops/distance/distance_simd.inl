@@ -3,7 +3,8 @@
 //            neighbouring lanes. A task is up to 128 queries against a stretch of the gallery, panel by panel.
 // Tile       kRows = 6 queries x kVectors (4 on AVX-512, 2 on AVX2) registers of the panel: 24 (12) accumulators, 4 (2)
 //            of the panel, 1 broadcast, 1 difference: 30 (16).
-// Why        a panel costs one transposition for 128 queries and stays in L2 (kDepth columns at a time) while they pass;
+// Why        a panel costs one transposition for 128 queries and stays in L2 (kDepth columns at a time) while they
+// pass;
 //            no sum across lanes is needed, for any number of columns. Up to kFewQueries queries against rows of a
 //            vector or more would pay more for the panel than for the sums: they read the gallery's rows as they lie,
 //            8 at a time, each byte once: bound by memory.
@@ -131,7 +132,7 @@ struct StepOf<Metric::Manhattan, expand> {
 
 // A block of queries against up to kPanel rows of the gallery.
 struct Block {
-  const float *a, *b;       // first query, first row
+  const float *a, *b;  // first query, first row
   std::int64_t queries, rows, d;
   const float* query_norms;  // |a|^2 (euclidean) or |a| (cosine)
   float* row_norms;
@@ -230,14 +231,13 @@ void cdist_with(const KernelArgs& args) {
   const std::int64_t stretches = ceil_div(rows, kTaskRows);
   parallel_for(ceil_div(queries, kQueryBlock) * stretches, [&](std::int64_t task) {
     const std::int64_t q = task / stretches * kQueryBlock, begin = task % stretches * kTaskRows;
-    for_each_panel<metric, expand>(
-        args, few, q, min_i64(kQueryBlock, queries - q), begin, min_i64(rows, begin + kTaskRows),
-        [&](const Block& block, std::int64_t first) {
-          for (std::int64_t i = 0; i < block.queries; ++i)
-            for (int v = 0; v * F32::width < block.rows; ++v)
-              store(out + (q + i) * rows + first + v * F32::width, finish<metric, expand>(block, i, v),
-                    block.rows - v * F32::width);
-        });
+    for_each_panel<metric, expand>(args, few, q, min_i64(kQueryBlock, queries - q), begin,
+                                   min_i64(rows, begin + kTaskRows), [&](const Block& block, std::int64_t first) {
+                                     for (std::int64_t i = 0; i < block.queries; ++i)
+                                       for (int v = 0; v * F32::width < block.rows; ++v)
+                                         store(out + (q + i) * rows + first + v * F32::width,
+                                               finish<metric, expand>(block, i, v), block.rows - v * F32::width);
+                                   });
   });
 }
 
@@ -282,16 +282,16 @@ void nearest_with(const KernelArgs& args) {
 
 }  // namespace
 
-#define FC_FOR_METRIC(function)                                                                                 \
-  const bool expand = args.in[0].shape()[1] >= kExpandFrom && !are_few(args);                                   \
-  switch (args.problem.as<DistanceParams>().metric) {                                                           \
-    case Metric::Euclidean:                                                                                     \
-      return expand ? function<Metric::Euclidean, true>(args) : function<Metric::Euclidean, false>(args);       \
-    case Metric::SqEuclidean:                                                                                   \
-      return expand ? function<Metric::SqEuclidean, true>(args) : function<Metric::SqEuclidean, false>(args);   \
-    case Metric::Manhattan: return function<Metric::Manhattan, false>(args);                                    \
-    case Metric::InnerProduct: return function<Metric::InnerProduct, false>(args);                              \
-    case Metric::Cosine: return function<Metric::Cosine, false>(args);                                          \
+#define FC_FOR_METRIC(function)                                                                               \
+  const bool expand = args.in[0].shape()[1] >= kExpandFrom && !are_few(args);                                 \
+  switch (args.problem.as<DistanceParams>().metric) {                                                         \
+    case Metric::Euclidean:                                                                                   \
+      return expand ? function<Metric::Euclidean, true>(args) : function<Metric::Euclidean, false>(args);     \
+    case Metric::SqEuclidean:                                                                                 \
+      return expand ? function<Metric::SqEuclidean, true>(args) : function<Metric::SqEuclidean, false>(args); \
+    case Metric::Manhattan: return function<Metric::Manhattan, false>(args);                                  \
+    case Metric::InnerProduct: return function<Metric::InnerProduct, false>(args);                            \
+    case Metric::Cosine: return function<Metric::Cosine, false>(args);                                        \
   }
 
 void cdist(const KernelArgs& args) { FC_FOR_METRIC(cdist_with) }

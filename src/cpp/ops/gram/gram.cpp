@@ -21,7 +21,8 @@ Params parse_gram(AttrReader& attrs, std::span<const TensorType> inputs) {
 std::vector<TensorType> infer_gram(const Params&, std::span<const TensorType> inputs) {
   require_f32("gram_matrix", inputs);
   const Shape& x = inputs[0].shape;
-  require(x.rank >= 3, ErrorKind::Shape, "gram_matrix: x must have shape (n, ..., c) and at least 3 dimensions, got ", x);
+  require(x.rank >= 3, ErrorKind::Shape, "gram_matrix: x must have shape (n, ..., c) and at least 3 dimensions, got ",
+          x);
   Shape y;
   y.push_back(x[0]);
   y.push_back(x.back());

@@ -21,7 +21,8 @@ constexpr std::int64_t kBand = 16;
 
 // sum[r][...] (+)= sum over a block's pixels of a[pixel][r] b[pixel][...]. Both lie in panels.
 template <int rows, int vectors>
-FC_INLINE void tile(const float* a, const float* b, std::int64_t step, std::int64_t pixels, bool first, float* sum, std::int64_t pitch) {
+FC_INLINE void tile(const float* a, const float* b, std::int64_t step, std::int64_t pixels, bool first, float* sum,
+                    std::int64_t pitch) {
   F32 part[rows][vectors];
   for (int r = 0; r < rows; ++r)
     for (int v = 0; v < vectors; ++v) part[r][v] = zero();
@@ -42,15 +43,16 @@ FC_INLINE void tile(const float* a, const float* b, std::int64_t step, std::int6
 
 // All rows of a band, `rows` at a time.
 template <int rows, int vectors>
-FC_INLINE void band(const float* a, const float* b, std::int64_t step, std::int64_t pixels, bool first, float* sum, std::int64_t pitch) {
+FC_INLINE void band(const float* a, const float* b, std::int64_t step, std::int64_t pixels, bool first, float* sum,
+                    std::int64_t pitch) {
   constexpr int kWhole = static_cast<int>(kBand) / rows * rows, kRest = static_cast<int>(kBand) - kWhole;
   for (int r = 0; r < kWhole; r += rows) tile<rows, vectors>(a + r, b, step, pixels, first, sum + r * pitch, pitch);
   if constexpr (kRest > 0) tile<kRest, vectors>(a + kWhole, b, step, pixels, first, sum + kWhole * pitch, pitch);
 }
 
 // The vectors [v, end) of one panel.
-FC_INLINE void panel(const float* a, const float* b, std::int64_t step, int v, int end, std::int64_t pixels, bool first, float* sum,
-                     std::int64_t pitch) {
+FC_INLINE void panel(const float* a, const float* b, std::int64_t step, int v, int end, std::int64_t pixels, bool first,
+                     float* sum, std::int64_t pitch) {
   while (v < end) {
     const int n = end - v < kMaxVectors ? end - v : kMaxVectors;
     const float* from = b + v * kWidth;
@@ -65,9 +67,10 @@ FC_INLINE void panel(const float* a, const float* b, std::int64_t step, int v, i
   }
 }
 
-// The sums of one block, packed or (of one panel) as it lies, `step` floats from pixel to pixel, for the band that starts at `row`, from the diagonal on.
-FC_INLINE void band_of_block(const GramSplit& s, const float* block, std::int64_t step, std::int64_t row, std::int64_t pixels, bool first,
-                             float* sums) {
+// The sums of one block, packed or (of one panel) as it lies, `step` floats from pixel to pixel, for the band that
+// starts at `row`, from the diagonal on.
+FC_INLINE void band_of_block(const GramSplit& s, const float* block, std::int64_t step, std::int64_t row,
+                             std::int64_t pixels, bool first, float* sums) {
   const std::int64_t own = row / kGramPanel * kGramPanel;
   const float* a = block + own * kGramBlock + (row - own);
   for (std::int64_t j = own; j < s.channels; j += kGramPanel) {
@@ -104,7 +107,8 @@ FC_INLINE void sum_few_channels(const GramSplit& s, const float* x, float* sums)
         block = packed;
       }
       for (std::int64_t row = 0; row < s.channels; row += kBand)
-        band_of_block(s, block, as_it_lies ? s.channels : kGramPanel, row, n, b == slice, sums + slice * s.padded * s.padded);
+        band_of_block(s, block, as_it_lies ? s.channels : kGramPanel, row, n, b == slice,
+                      sums + slice * s.padded * s.padded);
       b += s.slices;
     } while (b * kGramBlock < s.pixels);
   });

@@ -2,18 +2,19 @@
 #pragma once
 
 #include "gemm/gemm.h"
-#include "ops/window.h"
+#include "core/window.h"
 
-namespace fastcnn::gemm {
+namespace fastcnn {
 
-// Row r of the product is the window of output pixel (n, i, j), r = (n out_h + i) out_w + j; its floats are the window's
-// rows, columns and channels in that order. The window is read in the picture itself, in runs of neighbouring floats:
+// Row r of the product is the window of output pixel (n, i, j), r = (n out_h + i) out_w + j; its floats are the
+// window's rows, columns and channels in that order. The window is read in the picture itself, in runs of neighbouring
+// floats:
 //   - where it lies inside the picture's width, a run is a whole row of it (kw * channels floats);
 //   - else a run is one pixel, and pixels outside are a row of zeros;
 //   - few channels (a network's first layer: 3) would make such runs too short, so there the runs of the windows that
 //     cross the left or right edge are copied together, zeros included;
 //   - taps above or below the picture for all pixels of a tile are left out.
-class PictureRows final : public RowSource {
+class PictureRows final : public gemm::RowSource {
  public:
   struct Pictures {
     const float* x;
@@ -29,9 +30,9 @@ class PictureRows final : public RowSource {
   PictureRows(const Window2d& window, const Pictures& from, const Output& to, const float* zeros);
   static std::int64_t zeros_bytes(const Window2d& window, std::int64_t group_channels);
 
-  void rows(std::int64_t group, std::int64_t first, int count, RowSet& set) const override;
+  void rows(std::int64_t group, std::int64_t first, int count, gemm::RowSet& set) const override;
   std::int64_t max_taps() const override { return win_.h.size * win_.w.size; }
-  std::int64_t scratch() const override { return copies_ ? kMaxTileRows * win_.h.size * run_ : 0; }
+  std::int64_t scratch() const override { return copies_ ? gemm::kMaxTileRows * win_.h.size * run_ : 0; }
   std::int64_t unit() const override { return pointwise_ ? 1 : run_; }
   bool contiguous() const override { return contiguous_; }
 
@@ -53,4 +54,4 @@ class PictureRows final : public RowSource {
   bool mergeable_, copies_, pointwise_, contiguous_;
 };
 
-}  // namespace fastcnn::gemm
+}  // namespace fastcnn

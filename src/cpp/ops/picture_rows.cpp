@@ -1,8 +1,8 @@
-#include "gemm/picture_rows.h"
+#include "ops/picture_rows.h"
 
 #include <cstring>
 
-namespace fastcnn::gemm {
+namespace fastcnn {
 namespace {
 
 // Windows across the edge are copied together when a row of them has at most this many floats.
@@ -24,12 +24,12 @@ std::int64_t PictureRows::zeros_bytes(const Window2d& window, std::int64_t group
   return max_i64(1, window.w.size * group_channels) * static_cast<std::int64_t>(sizeof(float));
 }
 
-void PictureRows::rows(std::int64_t group, std::int64_t first, int count, RowSet& set) const {
+void PictureRows::rows(std::int64_t group, std::int64_t first, int count, gemm::RowSet& set) const {
   const auto& [h, w] = win_;
   const std::int64_t picture_size = from_.height * from_.width * from_.channels;
   std::int64_t j = first % to_.width, i = first / to_.width % to_.height, n = first / to_.width / to_.height;
 
-  Window window[kMaxTileRows];
+  Window window[gemm::kMaxTileRows];
   std::int64_t first_tap = h.size, last_tap = 0;
   bool all_inside = true, all_whole = true;
   for (int r = 0; r < count; ++r) {
@@ -91,4 +91,4 @@ float* PictureRows::copy_run(const Window& window, std::int64_t row, float* to) 
   return to + run_;
 }
 
-}  // namespace fastcnn::gemm
+}  // namespace fastcnn

@@ -1,0 +1,111 @@
+"""Problems of the conv2d and conv2d_transpose rooms: tails, edges, strides, dilation, groups."""
+
+from tests.harness import Case
+
+ACTIVATIONS = (
+    "linear",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "sigmoid",
+    "hard_sigmoid",
+    "tanh",
+    "silu",
+    "hard_swish",
+)
+
+CONV = [
+    # One pixel, one channel; one row; one column; no picture at all.
+    Case("conv2d", ((1, 1, 1, 1), (1, 1, 1, 1))),
+    Case("conv2d", ((1, 1, 9, 3), (1, 3, 3, 5)), {"padding": "same"}),
+    Case("conv2d", ((2, 9, 1, 3), (3, 1, 3, 5)), {"padding": "same"}),
+    Case("conv2d", ((0, 5, 5, 2), (3, 3, 2, 4)), {"padding": "same"}),
+    # Pointwise, with and without strides; tails of columns around the widths of the panels.
+    *(Case("conv2d", ((1, 5, 5, 7), (1, 1, 7, n))) for n in (15, 16, 17, 33, 64, 65, 80, 130)),
+    Case("conv2d", ((2, 7, 6, 19), (1, 1, 19, 24)), {"strides": (2, 3)}),
+    # First layers: few channels, windows across every edge.
+    Case("conv2d", ((1, 23, 22, 3), (7, 7, 3, 64)), {"strides": 2, "pads": (3, 3, 3, 3)}),
+    Case("conv2d", ((2, 11, 12, 3), (3, 3, 3, 32)), {"strides": 2, "padding": "same"}),
+    Case("conv2d", ((1, 8, 8, 1), (5, 5, 1, 6)), {"padding": "valid"}),
+    # The common one, in pictures of one tile's width and others.
+    *(
+        Case("conv2d", ((n, s, s, c), (3, 3, c, f)), {"padding": "same"})
+        for n, s, c, f in ((1, 7, 32, 64), (2, 7, 17, 48), (1, 13, 24, 40), (3, 4, 64, 16))
+    ),
+    Case("conv2d", ((1, 9, 9, 32), (3, 3, 32, 20)), {"strides": 2, "padding": "same"}),
+    # Sums that are cut: by taps, and in the middle of the only one.
+    Case("conv2d", ((1, 4, 5, 512), (3, 3, 512, 70)), {"padding": "same"}),
+    Case("conv2d", ((1, 3, 3, 4200), (1, 1, 4200, 70))),
+    # Windows that lie in the padding altogether, kernels larger than the picture.
+    Case("conv2d", ((1, 3, 3, 5), (2, 2, 5, 9)), {"strides": 2, "pads": (4, 3, 3, 4)}),
+    Case("conv2d", ((1, 2, 3, 40), (5, 7, 40, 9)), {"padding": "same"}),
+    Case("conv2d", ((1, 2, 2, 6), (1, 1, 6, 9)), {"pads": (1, 2, 2, 1)}),
+    # Dilation and groups.
+    Case("conv2d", ((1, 12, 11, 20), (3, 3, 20, 24)), {"dilation": 2, "padding": "same"}),
+    Case("conv2d", ((1, 12, 11, 3), (3, 2, 3, 8)), {"dilation": (1, 3), "strides": (2, 1)}),
+    Case("conv2d", ((2, 6, 6, 12), (3, 3, 3, 40)), {"groups": 4, "padding": "same"}),
+    Case("conv2d", ((1, 6, 6, 64), (1, 1, 32, 66)), {"groups": 2}),
+    Case("conv2d", ((1, 5, 5, 6), (3, 3, 1, 6)), {"groups": 6, "padding": "same"}),
+]
+
+TRANSPOSE = [
+    Case("conv2d_transpose", ((1, 1, 1, 1), (1, 1, 1, 1))),
+    Case("conv2d_transpose", ((0, 3, 3, 2), (2, 2, 4, 2)), {"strides": 2}),
+    # U-Net, DCGAN, a stride larger than the kernel.
+    Case("conv2d_transpose", ((1, 5, 6, 32), (2, 2, 16, 32)), {"strides": 2}),
+    Case("conv2d_transpose", ((2, 4, 4, 20), (5, 5, 70, 20)), {"strides": 2, "padding": "same"}),
+    Case("conv2d_transpose", ((1, 4, 3, 8), (4, 4, 9, 8)), {"strides": 2, "padding": "same"}),
+    Case("conv2d_transpose", ((1, 3, 4, 5), (2, 1, 6, 5)), {"strides": 3}),
+    Case("conv2d_transpose", ((1, 3, 4, 5), (2, 2, 6, 5)), {"strides": 3, "padding": "same"}),
+    Case("conv2d_transpose", ((1, 6, 6, 12), (3, 3, 17, 12)), {"padding": "same"}),
+    # Output padding by Keras' and by torch's rule.
+    Case(
+        "conv2d_transpose",
+        ((1, 4, 5, 6), (3, 3, 7, 6)),
+        {"strides": 2, "padding": "valid", "output_padding": 1},
+    ),
+    Case(
+        "conv2d_transpose",
+        ((1, 4, 5, 6), (3, 4, 7, 6)),
+        {"strides": (2, 3), "padding": "same", "output_padding": (1, 2)},
+    ),
+    Case(
+        "conv2d_transpose",
+        ((1, 4, 5, 6), (3, 3, 7, 6)),
+        {"strides": 2, "pads": (1, 1, 1, 1), "output_padding": 1},
+    ),
+    Case("conv2d_transpose", ((1, 5, 5, 6), (4, 3, 7, 6)), {"strides": 2, "pads": (2, 0, 1, 2)}),
+    # Dilation with and without a divisor in common with the stride; groups.
+    Case("conv2d_transpose", ((1, 4, 5, 6), (3, 3, 7, 6)), {"strides": 2, "dilation": 2}),
+    Case("conv2d_transpose", ((1, 4, 5, 6), (3, 2, 7, 6)), {"strides": 2, "dilation": 3}),
+    Case("conv2d_transpose", ((1, 4, 4, 6), (3, 3, 7, 6)), {"strides": 4, "dilation": 6}),
+    Case("conv2d_transpose", ((2, 4, 4, 12), (3, 3, 5, 12)), {"strides": 2, "groups": 3}),
+]
+
+# For timing: the shapes of ResNet-50 and VGG-19 that take the time, and a U-Net's way up.
+BENCHMARK = [
+    Case(
+        "conv2d",
+        ((1, s, s, c), (k, k, c, f)),
+        {"strides": st, "pads": (k // 2,) * 4, "activation": "relu"},
+    )
+    for s, c, k, f, st in (
+        (224, 3, 7, 64, 2),
+        (56, 64, 1, 64, 1),
+        (56, 64, 3, 64, 1),
+        (56, 64, 1, 256, 1),
+        (56, 256, 1, 64, 1),
+        (56, 256, 1, 512, 2),
+        (28, 128, 3, 128, 1),
+        (28, 512, 1, 128, 1),
+        (14, 256, 3, 256, 1),
+        (14, 1024, 1, 256, 1),
+        (7, 512, 3, 512, 1),
+        (7, 2048, 1, 512, 1),
+        (224, 64, 3, 64, 1),
+        (28, 512, 3, 512, 1),
+    )
+] + [
+    Case("conv2d_transpose", ((1, 64, 64, 128), (2, 2, 64, 128)), {"strides": 2}),
+]

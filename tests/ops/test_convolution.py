@@ -1,0 +1,174 @@
+"""The conv2d and conv2d_transpose rooms: every row on every case, the epilogue, the Python face."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastcnn as fc
+from fastcnn.errors import ConfigError, ShapeError
+from tests.cases import convolution as cases
+from tests.harness import (
+    Case,
+    assert_within,
+    dot_bound,
+    each_kernel,
+    kernel_rows,
+    run_kernel,
+    same_bits_at_any_thread_count,
+)
+from tests.reference import convolution as reference
+from tests.reference.epilogue import finish
+
+SUMS = {"conv2d": reference.conv2d, "conv2d_transpose": reference.conv2d_transpose}
+
+
+def terms(case: Case) -> int:
+    """Products in one output's sum, at most."""
+    kernel = case.shapes[1]
+    return int(np.prod(kernel[:3] if case.op == "conv2d" else (*kernel[:2], kernel[3])))
+
+
+def check_sums(kernel: str, case: Case) -> None:
+    x, w = case.inputs()
+    (y,) = run_kernel(kernel, case, [x, w])
+    magnitudes = SUMS[case.op](np.abs(x), np.abs(w), **case.attrs)
+    assert_within(y, SUMS[case.op](x, w, **case.attrs), dot_bound(magnitudes, terms(case)))
+
+
+@pytest.mark.parametrize(("kernel", "case"), each_kernel(cases.CONV))
+def test_conv2d(kernel: str, case: Case) -> None:
+    check_sums(kernel, case)
+
+
+@pytest.mark.parametrize(("kernel", "case"), each_kernel(cases.TRANSPOSE))
+def test_conv2d_transpose(kernel: str, case: Case) -> None:
+    check_sums(kernel, case)
+
+
+EPILOGUES = [
+    {"activation": kind, "has_bias": bias, "has_residual": residual}
+    for kind in cases.ACTIVATIONS
+    for bias, residual in ((True, True), (True, False), (False, True))
+] + [{"activation": "leaky_relu", "alpha": -0.5}, {"activation": "elu", "alpha": 0.3}]
+
+
+@pytest.mark.parametrize("epilogue", EPILOGUES, ids=lambda e: ",".join(map(str, e.values())))
+@pytest.mark.parametrize("op", ["conv2d", "conv2d_transpose"])
+def test_epilogue(op: str, epilogue: dict[str, Any]) -> None:
+    shapes = ((2, 4, 5, 6), (2, 2, 6, 37) if op == "conv2d" else (2, 2, 37, 6))
+    attrs: dict[str, Any] = {"groups": 1, "strides": 2, "padding": "same"}
+    rng = np.random.default_rng(3)
+    x, w = (rng.standard_normal(s).astype(np.float32) for s in shapes)
+    sums = SUMS[op](x, w, **attrs)
+    magnitudes = SUMS[op](np.abs(x), np.abs(w), **attrs)
+    extra = []
+    if epilogue.get("has_bias"):
+        extra.append(rng.standard_normal(37).astype(np.float32))
+    if epilogue.get("has_residual"):
+        extra.append(rng.standard_normal(sums.shape).astype(np.float32))
+    magnitudes = magnitudes + sum(np.abs(e) for e in extra)
+    expected = finish(sums, extra, **epilogue)
+    case = Case(op, (x.shape, w.shape, *(e.shape for e in extra)), {**attrs, **epilogue})
+    for kernel in kernel_rows(op):
+        (y,) = run_kernel(kernel, case, [x, w, *extra])
+        # No activation is steeper than hard_swish's 1.5, and they err by ulps.
+        assert_within(y, expected, 2 * dot_bound(magnitudes, 30) + 1e-6)
+
+
+@pytest.mark.parametrize("kernel", kernel_rows("conv2d"))
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("activation", ["linear", "relu", "relu6", "tanh"])
+def test_what_is_not_finite_reaches_the_outputs_that_depend_on_it(
+    kernel: str, value: float, activation: str
+) -> None:
+    x = np.ones((1, 9, 9, 5), np.float32)
+    x[0, 4, 4, 2] = value
+    w = np.full((3, 3, 5, 70), 0.01, np.float32)
+    case = Case("conv2d", (x.shape, w.shape), {"padding": "same", "activation": activation})
+    (y,) = run_kernel(kernel, case, [x, w])
+    touched = np.zeros((9, 9), bool)
+    touched[3:6, 3:6] = True
+    reached = np.isnan(y) if np.isnan(value) else y >= (1 if activation == "tanh" else 6)
+    assert (reached.all(axis=-1)[0] == touched).all()
+    assert (reached.any(axis=-1)[0] == touched).all()
+
+
+@pytest.mark.parametrize(
+    "case", [cases.CONV[12], cases.CONV[20], cases.TRANSPOSE[3], *cases.BENCHMARK[2:11]]
+)
+def test_same_bits_at_any_thread_count(case: Case) -> None:
+    same_bits_at_any_thread_count(case)
+
+
+@pytest.mark.parametrize("kernel", kernel_rows("conv2d"))
+def test_a_picture_gives_the_same_bits_alone_and_in_a_batch(kernel: str) -> None:
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((5, 6, 5, 20)).astype(np.float32)
+    w = rng.standard_normal((3, 3, 20, 33)).astype(np.float32)
+    attrs = {"padding": "same"}
+    (y,) = run_kernel(kernel, Case("conv2d", (x.shape, w.shape), attrs), [x, w])
+    for n in range(5):
+        (one,) = run_kernel(
+            kernel, Case("conv2d", (x[:1].shape, w.shape), attrs), [x[n : n + 1], w]
+        )
+        assert one.tobytes() == y[n : n + 1].tobytes()
+
+
+def test_transposed_convolution_is_the_gradient_of_convolution() -> None:
+    rng = np.random.default_rng(6)
+    for size, strides, pads, dilation in (((9, 8), 2, 1, 1), ((7, 7), 3, 0, 2), ((6, 9), 1, 2, 1)):
+        x = rng.standard_normal((2, *size, 6)).astype(np.float32)
+        w = rng.standard_normal((3, 3, 6, 10)).astype(np.float32)
+        y = fc.ops.conv2d(x, w, strides=strides, padding=pads, dilation=dilation)
+        dy = rng.standard_normal(y.shape).astype(np.float32)
+        extra = tuple(
+            n - ((m - 1) * strides - 2 * pads + 2 * dilation + 1)
+            for n, m in zip(size, y.shape[1:3], strict=True)
+        )
+        dx = fc.ops.conv2d_transpose(
+            dy, w, strides=strides, padding=pads, output_padding=extra, dilation=dilation
+        )
+        assert dx.shape == x.shape
+        # <conv(x), dy> = <x, conv_transpose(dy)>
+        np.testing.assert_allclose(
+            np.vdot(y.astype(float), dy), np.vdot(x.astype(float), dx), rtol=1e-4, atol=1e-3
+        )
+
+
+def test_python_arguments() -> None:
+    rng = np.random.default_rng(7)
+    x = rng.standard_normal((1, 6, 5, 4)).astype(np.float32)
+    w = rng.standard_normal((3, 3, 4, 8)).astype(np.float32)
+    bias, residual = rng.standard_normal(8), rng.standard_normal((1, 3, 3, 8))
+    y = fc.ops.conv2d(x, w, bias, 2, "same", activation="leaky_relu", alpha=0.1, residual=residual)
+    sums = reference.conv2d(x, w, strides=2, padding="same")
+    expected = finish(sums, [bias, residual], activation="leaky_relu", alpha=0.1)
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(
+        fc.ops.conv2d(x, w, residual=np.zeros((1, 6, 5, 8))), fc.ops.conv2d(x, w)
+    )
+
+
+def test_errors_say_what_was_expected_and_what_came() -> None:
+    x, w = np.zeros((1, 4, 4, 6), np.float32), np.zeros((3, 3, 6, 8), np.float32)
+    with pytest.raises(
+        ShapeError, match=r"expected a kernel of shape \(height, width, 6, filters\)"
+    ):
+        fc.ops.conv2d(x, w[:, :, :5])
+    with pytest.raises(ConfigError, match="groups must divide the 6 channels"):
+        fc.ops.conv2d(x, w, groups=4)
+    with pytest.raises(ShapeError, match=r"expected a bias of shape \(8,\), got shape \(7,\)"):
+        fc.ops.conv2d(x, w, np.zeros(7))
+    with pytest.raises(ShapeError, match="expected a residual of the result's shape"):
+        fc.ops.conv2d(x, w, residual=np.zeros((1, 4, 4, 7)))
+    with pytest.raises(ShapeError, match="the window covers 5 pixels of height"):
+        fc.ops.conv2d(x, w, padding="valid", dilation=(2, 1))
+    with pytest.raises(ConfigError, match="activation: expected one of 'linear', 'relu'"):
+        fc.ops.conv2d(x, w, activation="softmax")
+    with pytest.raises(ConfigError, match="unknown option 'alpha'"):
+        fc.ops.conv2d(x, w, activation="relu", alpha=0.1)
+    with pytest.raises(ShapeError, match=r"expected a kernel of shape .* 6\)"):
+        fc.ops.conv2d_transpose(x, w)
+    with pytest.raises(ShapeError, match="the padding leaves nothing"):
+        fc.ops.conv2d_transpose(x, np.zeros((1, 1, 8, 6)), padding=2)
