@@ -58,8 +58,11 @@ def test_models_write_the_documented_lines(tmp_path: Path) -> None:
             "0.1",
             "--compile-limit",
             "0",
+            "--peers",
+            ",".join(peers),
+            "--folder",
+            str(tmp_path),
         ]
-        + ["--peers", ",".join(peers), "--folder", str(tmp_path)]
     )
     path = newest(tmp_path)
     assert path is not None
