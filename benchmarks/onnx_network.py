@@ -14,19 +14,16 @@ OPSET = 17
 
 
 def onnx_bytes(tape: Tape) -> bytes:
-    """The model, from "input" (n, c, h, w) to "output"; fixed shapes."""
+    """The model, from "input" (n, c, h, w); fixed shapes."""
     nodes, weights = [], []
-    names = {tape.input: "input", tape.output: "output"}
-
-    def value(index: int) -> str:
-        return names.get(index, f"v{index}" if index >= 0 else f"inner{-index}")
-
-    for number, step in enumerate(translate(tape)):
-        inputs = [value(i) for i in step.inputs]
+    steps = translate(tape)
+    names = _value_names(tape, steps)
+    for number, step in enumerate(steps):
+        inputs = [names[i] for i in step.inputs]
         for i, array in enumerate(step.arrays):
             inputs.append(f"w{number}_{i}")
             weights.append(numpy_helper.from_array(np.ascontiguousarray(array), inputs[-1]))
-        nodes += _nodes(step, inputs, value(step.output), weights)
+        nodes += _nodes(step, inputs, names[step.output], weights)
     taken: set[str] = set()
     for node in nodes:
         while node.name in taken:
@@ -40,11 +37,27 @@ def onnx_bytes(tape: Tape) -> bytes:
         nodes,
         "network",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, (n, c, h, w))],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, out)],
+        [helper.make_tensor_value_info(names[tape.output], TensorProto.FLOAT, out)],
         weights,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
     return bytes(model.SerializeToString())
+
+
+def _value_names(tape: Tape, steps: list[Step]) -> dict[int, str]:
+    """A name for each value that starts with the layer that a runtime fuses its step into.
+
+    Profiles name fused nodes by their results.
+    """
+    names = {tape.input: "input"}
+    places = {step.output: place for place, step in enumerate(steps)}
+    for step in steps:
+        if step.kind in ("relu", "relu6", "leaky_relu", "add", "batch_norm"):
+            last = max(step.inputs, key=lambda value: places.get(value, -1))
+            names[step.output] = f"{names[last]}/{step.kind}"
+        else:
+            names[step.output] = step.name
+    return names
 
 
 def _nodes(step: Step, inputs: list[str], output: str, weights: list[Any]) -> list[Any]:

@@ -7,6 +7,7 @@ take the time of another.
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import tempfile
 import time
@@ -64,8 +65,8 @@ class Runtime(Protocol):
     def output(self) -> np.ndarray:
         """What it computed, pictures (n, h, w, c)."""
 
-    def profile(self) -> list[dict[str, Any]]:
-        """Compute once and tell each step: {"name", "kernel", "ns"} and more where known."""
+    def profile(self, calls: int) -> list[list[dict[str, Any]]]:
+        """The steps of so many calls: {"name", "kernel", "ns"} and more where known."""
 
 
 def channels_last(y: np.ndarray) -> np.ndarray:
@@ -91,15 +92,14 @@ class Fastcnn:
     def output(self) -> np.ndarray:
         return self.y[0]
 
-    def profile(self) -> list[dict[str, Any]]:
-        times = self.plan.profile([self.x])
-        return [
-            {
-                "name": step["name"], "kernel": step["kernel"], "ns": ns, "flops": step["flops"],
-                "bytes": step["bytes"], "shape": list(step["outputs"][0]),
-            }
-            for step, ns in zip(self.plan.steps, times, strict=True)
-        ]  # fmt: skip
+    def profile(self, calls: int) -> list[list[dict[str, Any]]]:
+        kept = ("name", "kernel", "flops", "bytes")
+        known = [
+            {"shape": list(step["outputs"][0]), **{key: step[key] for key in kept}}
+            for step in self.plan.steps
+        ]
+        runs = [self.plan.profile([self.x]) for _ in range(calls)]
+        return [[{**k, "ns": ns} for k, ns in zip(known, run, strict=True)] for run in runs]
 
 
 @contextmanager
@@ -140,7 +140,8 @@ class Torch:
             try:
                 variants["compile"] = self._compiled(last, x_last, job.compile_limit)
             except Exception as error:
-                failed = f" (compile: {type(error).__name__})"
+                late = "TimeoutError" in f"{error!r}{error.__cause__!r}"
+                failed = f" (compile: {'too slow' if late else type(error).__name__})"
         times = {name: self._quick_time(f, job.clock) for name, f in variants.items()}
         best = min(times, key=times.__getitem__)
         self.forward, self.note = variants[best], best + failed
@@ -150,6 +151,7 @@ class Torch:
         import torch._inductor.config as inductor
 
         inductor.freezing = True  # weights are constants: they are packed once
+        logging.disable(logging.CRITICAL)  # what went wrong is told in the note
         compiled = self.torch.compile(network)
         with _time_limit(limit), self.torch.inference_mode():
             compiled(x)
@@ -173,14 +175,8 @@ class Torch:
     def output(self) -> np.ndarray:
         return channels_last(self.y.numpy())
 
-    def profile(self) -> list[dict[str, Any]]:
-        with self.torch.inference_mode(), self.torch.profiler.profile() as profile:
-            self.forward()
-        return [
-            {"name": e.name, "kernel": "torch", "ns": int(e.self_cpu_time_total * 1000)}
-            for e in profile.events()
-            if e.self_cpu_time_total > 0
-        ]
+    def profile(self, calls: int) -> list[list[dict[str, Any]]]:
+        return []  # its operations have no layer's name
 
 
 class Float64:
@@ -203,7 +199,7 @@ class Float64:
     def output(self) -> np.ndarray:
         return channels_last(self.y)
 
-    def profile(self) -> list[dict[str, Any]]:
+    def profile(self, calls: int) -> list[list[dict[str, Any]]]:
         return []
 
 
@@ -223,7 +219,7 @@ class OnnxRuntime:
         self.binding = self.session.io_binding()
         value = ort.OrtValue.ortvalue_from_numpy(self.x)
         self.binding.bind_ortvalue_input("input", value)
-        self.binding.bind_output("output")
+        self.binding.bind_output(self.session.get_outputs()[0].name)
 
     def _session(self, profile_prefix: str = "") -> Any:
         import onnxruntime as ort
@@ -246,21 +242,24 @@ class OnnxRuntime:
     def output(self) -> np.ndarray:
         return channels_last(self.binding.get_outputs()[0].numpy())
 
-    def profile(self) -> list[dict[str, Any]]:
+    def profile(self, calls: int) -> list[list[dict[str, Any]]]:
         with tempfile.TemporaryDirectory() as folder:
             session = self._session(str(Path(folder) / "profile"))
-            for _ in range(2):
+            for _ in range(calls):
                 session.run(None, {"input": self.x})
             events = json.loads(Path(session.end_profiling()).read_text())
-        kernels = [e for e in events if e["name"].endswith("_kernel_time")]
-        return [
+        suffix = "_kernel_time"
+        steps = [
             {
-                "name": e["name"].removesuffix("_kernel_time"),
+                "name": name.removesuffix(suffix),
                 "kernel": e["args"]["op_name"],
-                "ns": e["dur"] * 1000,
+                "ns": 1000 * e["dur"],
             }
-            for e in kernels[len(kernels) // 2 :]
+            for e in events
+            if (name := e["name"]).endswith(suffix)
         ]
+        count = len(steps) // calls
+        return [steps[i : i + count] for i in range(0, len(steps), count)]
 
 
 class OpenVino:
@@ -298,15 +297,23 @@ class OpenVino:
     def output(self) -> np.ndarray:
         return channels_last(np.array(self.request.get_output_tensor().data))
 
-    def profile(self) -> list[dict[str, Any]]:
+    def profile(self, calls: int) -> list[list[dict[str, Any]]]:
         request = self._request(PERF_COUNT=True)
-        for _ in range(2):
+        runs = []
+        for _ in range(calls):
             request.infer()
-        return [
-            {"name": p.node_name, "kernel": f"{p.node_type} {p.exec_type}", "ns": int(ns)}
-            for p in request.get_profiling_info()
-            if (ns := p.real_time.total_seconds() * 1e9) > 0
-        ]
+            runs.append(
+                [
+                    {
+                        "name": p.node_name,
+                        "kernel": f"{p.node_type} {p.exec_type}",
+                        "ns": int(p.real_time.total_seconds() * 1e9),
+                    }
+                    for p in request.get_profiling_info()
+                    if p.status == p.Status.EXECUTED
+                ]
+            )
+        return runs
 
 
 RUNTIMES: dict[str, Callable[[Job], Runtime]] = {

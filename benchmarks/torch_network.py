@@ -1,4 +1,4 @@
-"""A network in torch as one who cares for speed writes it: batch norms folded into weights."""
+"""A network in torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from benchmarks.networks import Tape
 from benchmarks.translate import Step, translate
@@ -17,39 +16,16 @@ class TorchNetwork(nn.Module):
 
     def __init__(self, tape: Tape, fold: bool = True) -> None:
         super().__init__()
-        self.steps = translate(tape)
+        self.steps = translate(tape, fold)
         self.input, self.output = tape.input, tape.output
         for index, step in enumerate(self.steps):
             for i, array in enumerate(step.arrays):
                 self.register_buffer(f"w{index}_{i}", torch.from_numpy(np.array(array)))
         self.counts = [len(step.arrays) for step in self.steps]
-        if fold:
-            self._fold_batch_norms()
 
     def weights(self, index: int) -> list[torch.Tensor]:
         """The weights of a step."""
         return [getattr(self, f"w{index}_{i}") for i in range(self.counts[index])]
-
-    def _fold_batch_norms(self) -> None:
-        """Multiply batch norms into the convolutions that only they read."""
-        readers = [value for step in self.steps for value in step.inputs]
-        makers = {step.output: index for index, step in enumerate(self.steps)}
-        for index, step in enumerate(self.steps):
-            before = makers.get(step.inputs[0])
-            if step.kind != "batch_norm" or before is None:
-                continue
-            conv = self.steps[before]
-            if conv.kind != "conv" or readers.count(conv.output) > 1:
-                continue
-            w, *bias = (a.double() for a in self.weights(before))
-            gamma, beta, mean, var = (a.double() for a in self.weights(index))
-            fused = fuse_conv_bn_weights(
-                w, bias[0] if bias else None, mean, var, step.number, gamma, beta
-            )
-            for i, tensor in enumerate(fused):
-                self.register_buffer(f"w{before}_{i}", tensor.detach().float())
-            self.counts[before], self.counts[index] = 2, 0
-            step.kind = "identity"
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Compute the network."""
@@ -70,8 +46,6 @@ def _apply(step: Step, xs: list[torch.Tensor], w: list[torch.Tensor]) -> torch.T
     top, bottom, left, right = step.pads
     bias = w[1] if len(w) > 1 else None
     match step.kind:
-        case "identity":
-            return x
         case "conv":
             if (top, left) != (bottom, right):
                 x, top, left = F.pad(x, (left, right, top, bottom)), 0, 0

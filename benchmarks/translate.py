@@ -45,16 +45,18 @@ class Step:
     number: float = 0.0  # epsilon, slope, block size
 
 
-def translate(tape: Tape) -> list[Step]:
-    """The steps of a network; raises NotImplementedError for ops no benchmarked network has."""
+def translate(tape: Tape, fold: bool = True) -> list[Step]:
+    """The steps of a network; raises NotImplementedError for ops no benchmarked network has.
+
+    `fold` multiplies batch norms into the convolutions before them, as every runtime does that
+    prepares a network.
+    """
     steps: list[Step] = []
     folded = _foldable_borders(tape)
     for node in tape.nodes:
         if node.output in folded:
             continue
         made = _step(node, tape)
-        if made is None:  # a view that peers see as the same tensor
-            raise NotImplementedError(f"{node.op} {node.attrs}")
         if made.inputs[0] in folded:
             source, border = folded[made.inputs[0]]
             made.inputs = (source, *made.inputs[1:])
@@ -66,10 +68,29 @@ def translate(tape: Tape) -> list[Step]:
             inner = -1 - node.output  # the value before the activation gets a number of its own
             made.output = inner
             steps.append(Step(kind, f"{node.name}/{kind}", (inner,), node.output, number=slope))
-    return steps
+    return _fold_batch_norms(steps) if fold else steps
 
 
-def _step(node: Node, tape: Tape) -> Step | None:
+def _fold_batch_norms(steps: list[Step]) -> list[Step]:
+    readers = [value for step in steps for value in step.inputs]
+    makers = {step.output: step for step in steps}
+    kept = []
+    for step in steps:
+        conv = makers.get(step.inputs[0])
+        foldable = step.kind == "batch_norm" and conv is not None and conv.kind == "conv"
+        if not foldable or readers.count(conv.output) > 1:
+            kept.append(step)
+        else:
+            gamma, beta, mean, variance = (a.astype(np.float64) for a in step.arrays)
+            gain = gamma / np.sqrt(variance + step.number)
+            bias = conv.arrays[1] if len(conv.arrays) > 1 else 0.0
+            folded = conv.arrays[0] * gain[:, None, None, None], (bias - mean) * gain + beta
+            conv.arrays = [a.astype(np.float32) for a in folded]
+            conv.output = step.output
+    return kept
+
+
+def _step(node: Node, tape: Tape) -> Step:
     values = tuple(i for i in node.inputs if i not in tape.arrays)
     step = Step("", node.name or node.op, values, node.output)
     arrays = [tape.arrays[i] for i in node.inputs if i in tape.arrays]
@@ -114,7 +135,7 @@ def _step(node: Node, tape: Tape) -> Step | None:
     elif node.op == "add" and not arrays:
         step.kind = "add"
     else:
-        return None
+        raise NotImplementedError(f"{node.op} {node.attrs}")
     return step
 
 

@@ -120,11 +120,10 @@ class _Server:
         return {}
 
     def profile(self, calls: int) -> dict[str, Any]:
-        runs = [self.runtime.profile() for _ in range(calls)]
-        steps = min(runs, key=len)
-        for index, step in enumerate(steps):
-            step["ns"] = min(run[index]["ns"] for run in runs if len(run) == len(steps))
-        return {"steps": steps}
+        runs = self.runtime.profile(calls)
+        for column in zip(*runs, strict=True):
+            column[0]["ns"] = min(step["ns"] for step in column)
+        return {"steps": runs[0] if runs else []}
 
 
 def main() -> None:

@@ -93,7 +93,7 @@ def test_kernels_write_the_documented_lines(tmp_path: Path) -> None:
 
 def test_profile_shows_every_step(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
     runtime = RUNTIMES["fastcnn"](Job(tiny, 1, 1))
-    steps = runtime.profile()
+    (steps,) = runtime.profile(1)
     text = profiles._drawn(steps, {"peer": [{"name": steps[0]["name"], "ns": 5}]}, 1.0)
     assert len(text.splitlines()) == len(steps) + 3
 

@@ -3,6 +3,7 @@
 from fastcnn.ops import (
     activations as _activations,
 )
+from fastcnn.ops import boxes as _boxes
 from fastcnn.ops import (
     boxes as _boxes,
 )
@@ -12,12 +13,14 @@ from fastcnn.ops import (
 from fastcnn.ops import (
     depthwise as _depthwise,
 )
+from fastcnn.ops import distance as _distance
 from fastcnn.ops import (
     distance as _distance,
 )
 from fastcnn.ops import (
     global_pooling as _global_pooling,
 )
+from fastcnn.ops import gram as _gram
 from fastcnn.ops import (
     gram as _gram,
 )
@@ -55,6 +58,9 @@ from fastcnn.ops.pooling import *  # noqa: F403
 from fastcnn.symbolic import recordable as _recordable
 
 __all__ = [
+    *_gram.__all__,
+    *_distance.__all__,
+    *_boxes.__all__,
     *_activations.__all__,
     *_boxes.__all__,
     *_convolution.__all__,
