@@ -237,6 +237,8 @@ def test_conversions() -> None:
     cxcywh = fc.ops.box_convert(xywh, "xywh", "cxcywh")
     np.testing.assert_array_equal(cxcywh, [[3, 6, 4, 8], [1.5, 0.5, 3, 1]])
     np.testing.assert_array_equal(fc.ops.box_convert(cxcywh, "cxcywh", "xyxy"), xyxy)
+    odd = make_boxes(50, "all_sizes")
+    np.testing.assert_array_equal(fc.ops.box_convert(odd, "cxcywh", "cxcywh"), odd)
     np.testing.assert_array_equal(fc.ops.box_area(xyxy), [32, 3])
     np.testing.assert_array_equal(
         fc.ops.clip_boxes_to_image([[-1, -2, 9, 9]], (4, 6)), [[0, 0, 6, 4]]

@@ -76,7 +76,7 @@ struct NmsSegment {
   std::int64_t count, max_output;
   float iou_limit;
   float *sorted[5], *kept[5], *cells[5];  // x1, y1, x2, y2, area: by score; kept so far; kept so far, by cell
-  std::int32_t *cell, *cell_start, *cell_size, *cell_settled;
+  std::int32_t *cell, *cell_start, *cell_size;
 };
 
 // The remaining boxes of soft_nms, in increasing index order; `count` may only shrink.

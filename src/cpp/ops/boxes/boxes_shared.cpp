@@ -50,7 +50,7 @@ struct NmsMemory {
   std::int32_t *order, *rank, *rank_swap, *segment;
   std::uint8_t *keep, *keep_by_rank;
   float* scratch[15];
-  std::int32_t *cell, *cell_start, *cell_size, *cell_settled;
+  std::int32_t *cell, *cell_start, *cell_size;
 };
 
 NmsMemory take_nms(Carver& carver, std::int64_t n, bool classes) {
@@ -65,7 +65,7 @@ NmsMemory take_nms(Carver& carver, std::int64_t n, bool classes) {
     m.keep_by_rank = carver.take<std::uint8_t>(n);
   }
   for (float*& p : m.scratch) p = carver.take<float>(n);
-  for (std::int32_t** p : {&m.cell, &m.cell_start, &m.cell_size, &m.cell_settled}) *p = carver.take<std::int32_t>(n);
+  for (std::int32_t** p : {&m.cell, &m.cell_start, &m.cell_size}) *p = carver.take<std::int32_t>(n);
   return m;
 }
 
@@ -156,7 +156,7 @@ NmsSegment make_segment(const Box* boxes, const NmsParams& p, const NmsMemory& m
     s.cells[i] = m.scratch[10 + i] + begin;
   }
   s.cell = m.cell + begin, s.cell_start = m.cell_start + begin;
-  s.cell_size = m.cell_size + begin, s.cell_settled = m.cell_settled + begin;
+  s.cell_size = m.cell_size + begin;
   return s;
 }
 

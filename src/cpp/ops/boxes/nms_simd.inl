@@ -94,7 +94,7 @@ FC_INLINE Cells cells_in_reach(double x, double w, int c, double ratio) {
   return {__builtin_floor((x - reach) * scale), __builtin_floor((x + reach) * scale)};
 }
 
-// Suppressed by a kept box of the grid? `brute` tells that there are more cells than comparisons.
+// Whether a kept box suppresses this one. Where there are more cells than vectors of kept boxes, those are compared.
 FC_INLINE bool grid_suppresses(const NmsSegment& s, const Grid& g, const BoxVector& a, Box box, std::int64_t kept,
                                IouTest test) {
   const float w = box.x2 - box.x1, h = box.y2 - box.y1;
