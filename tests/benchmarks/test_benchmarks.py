@@ -46,24 +46,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_models_write_the_documented_lines(tmp_path: Path) -> None:
     peers = [p for p in ("onnxruntime", "torch") if installed(p) and installed("onnx")]
-    models.main(
-        [
-            "--models",
-            "mobilenetv2",
-            "--size",
-            "32",
-            "--threads",
-            "1",
-            "--seconds",
-            "0.1",
-            "--compile-limit",
-            "0",
-            "--peers",
-            ",".join(peers),
-            "--folder",
-            str(tmp_path),
-        ]
-    )
+    settings = "--models mobilenetv2 --size 32 --threads 1 --seconds 0.1 --compile-limit 0"
+    models.main([*settings.split(), "--peers", ",".join(peers), "--folder", str(tmp_path)])
     path = newest(tmp_path)
     assert path is not None
     run, *lines = load(path)
