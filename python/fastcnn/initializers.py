@@ -367,7 +367,12 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         return identifier()  # type: ignore[no-any-return]
     if callable(identifier):
         return identifier  # type: ignore[no-any-return]
-    return Constant(np.asarray(identifier, np.float32))
+    try:
+        return Constant(np.asarray(identifier, np.float32))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"expected the name of an initializer, a callable or numbers, got {identifier!r}"
+        ) from error
 
 
 def serialize(initializer: Any) -> Any:

@@ -21,6 +21,24 @@ def positive_int(layer: str, name: str, value: Any, at_least: int = 1) -> int:
     return int(value)
 
 
+def number(layer: str, name: str, value: Any) -> float:
+    """Return `value` as a float if it is a number."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(
+        value, (int, float, np.integer, np.floating)
+    ):
+        raise ConfigError(f"{layer}: {name}: expected a number, got {value!r}")
+    return float(value)
+
+
+def integers(layer: str, name: str, value: Any) -> tuple[int, ...]:
+    """Return a sequence of integers, negative ones too, as a tuple."""
+    if isinstance(value, (list, tuple, range)) and all(
+        isinstance(v, (int, np.integer)) and not isinstance(v, bool) for v in value
+    ):
+        return tuple(int(v) for v in value)
+    raise ConfigError(f"{layer}: {name}: expected a sequence of integers, got {value!r}")
+
+
 def pair(layer: str, name: str, value: Any, at_least: int = 1) -> tuple[int, int]:
     """Return (value, value) for an integer, and a pair of integers as it is.
 

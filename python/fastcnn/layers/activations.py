@@ -7,14 +7,15 @@ from typing import Any
 
 from fastcnn import initializers, ops
 from fastcnn.errors import ConfigError, ShapeError
+from fastcnn.layers._arguments import number
 from fastcnn.layers.input_spec import InputSpec
 from fastcnn.layers.layer import Layer
 
 
 def _not_negative(layer: str, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+    if not (given := number(layer, name, value)) >= 0:
         raise ConfigError(f"{layer}: {name}: expected a number >= 0, got {value!r}")
-    return float(value)
+    return given
 
 
 class ReLU(Layer):
@@ -127,7 +128,7 @@ class ELU(Layer):
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.alpha = float(alpha)
+        self.alpha = number("ELU", "alpha", alpha)
 
     def call(self, inputs: Any) -> Any:
         """Apply the layer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +24,17 @@ Shape = Sequence["int | None"]
 
 # Arguments of Keras that have a meaning while training only.
 _TRAINING_ONLY = re.compile(r".*_(regularizer|constraint)$")
+
+_MOST_WEIGHTS = 2**44  # numbers in one array: what the core takes for larger than any memory
+
+
+def _refuse_other_dtypes(who: str, dtype: Any) -> None:
+    try:
+        same = dtype is None or np.dtype(dtype) == np.float32
+    except TypeError:
+        same = False
+    if not same:
+        raise UnsupportedError(f"{who}: expected dtype float32, got {dtype!r}")
 
 
 class Layer:
@@ -99,8 +111,7 @@ class Layer:
         cls = type(self).__name__
         if name is not None and (not isinstance(name, str) or not name or "/" in name):
             raise ConfigError(f"{cls}: expected a name without '/', got {name!r}")
-        if dtype is not None and np.dtype(dtype) != np.float32:
-            raise UnsupportedError(f"{cls}: expected dtype float32, got {dtype!r}")
+        _refuse_other_dtypes(cls, dtype)
         self._input_shape = _given_input_shape(kwargs)
         if kwargs.pop("data_format", None) not in (None, "channels_last"):
             raise UnsupportedError(
@@ -257,8 +268,7 @@ class Layer:
             raise UnsupportedError(
                 f'layer "{self.name}": regularizer and constraint have a meaning only in training'
             )
-        if dtype is not None and np.dtype(dtype) != np.float32:
-            raise UnsupportedError(f'layer "{self.name}": expected dtype float32, got {dtype!r}')
+        _refuse_other_dtypes(f'layer "{self.name}"', dtype)
         sizes = tuple(shape or ())
         if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in sizes):
             raise ShapeError(
@@ -270,6 +280,10 @@ class Layer:
             n for n in ("variable", *(f"variable_{i}" for i in range(1, 1000))) if n not in taken
         )
         known = tuple(int(n) for n in sizes if n is not None)
+        if math.prod(known) > _MOST_WEIGHTS:
+            raise ShapeError(
+                f'layer "{self.name}": weight {name!r} of shape {known} is larger than any memory'
+            )
         value = serialization.preset_weight(known)
         if value is None:
             make = initializers.get("glorot_uniform" if initializer is None else initializer)

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastcnn import initializers, ops
 from fastcnn.errors import ShapeError, UnsupportedError
-from fastcnn.layers._arguments import positive_int
+from fastcnn.layers._arguments import number, positive_int
 from fastcnn.layers.input_spec import InputSpec
 from fastcnn.layers.layer import Layer
 
@@ -26,7 +26,7 @@ class _Normalization(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.axis = axis
-        self.epsilon = float(epsilon)
+        self.epsilon = number(type(self).__name__, "epsilon", epsilon)
         self.center = bool(center)
         self.scale = bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
@@ -36,13 +36,12 @@ class _Normalization(Layer):
 
     def _size(self, input_shape: Any) -> int:
         """Give the size of the last axis, and demand it of every input from now on."""
-        axis = self.axis[0] if isinstance(self.axis, (list, tuple)) else self.axis
-        several = isinstance(self.axis, (list, tuple)) and len(self.axis) != 1
-        if several or axis not in (-1, len(input_shape) - 1):
+        axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]
+        if len(axes) != 1 or axes[0] not in (-1, len(input_shape) - 1):
             raise UnsupportedError(
                 f'layer "{self.name}": expected axis=-1, the last, got axis={self.axis!r}'
             )
-        size = input_shape[-1]
+        size = input_shape[-1] if len(input_shape) else None
         if size is None:
             raise ShapeError(
                 f'layer "{self.name}": expected an input whose last size is known, got shape '
@@ -90,7 +89,7 @@ class BatchNormalization(_Normalization):
         super().__init__(
             axis, epsilon, center, scale, beta_initializer, gamma_initializer, **kwargs
         )
-        self.momentum = float(momentum)
+        self.momentum = number("BatchNormalization", "momentum", momentum)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.moving_mean: Any = None
@@ -262,9 +261,9 @@ class LocalResponseNormalization(Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.size = positive_int("LocalResponseNormalization", "size", size)
-        self.alpha = float(alpha)
-        self.beta = float(beta)
-        self.k = float(k)
+        self.alpha = number("LocalResponseNormalization", "alpha", alpha)
+        self.beta = number("LocalResponseNormalization", "beta", beta)
+        self.k = number("LocalResponseNormalization", "k", k)
         self.input_spec = InputSpec(ndim=4)
 
     def call(self, inputs: Any) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastcnn import ops
 from fastcnn.errors import ConfigError, ShapeError, UnsupportedError
-from fastcnn.layers._arguments import one_of, positive_int
+from fastcnn.layers._arguments import integers, one_of, positive_int
 from fastcnn.layers.input_spec import InputSpec
 from fastcnn.layers.layer import Layer
 from fastcnn.ops._dispatch import as_array
@@ -31,8 +31,8 @@ class Rescaling(Layer):
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scale = _number_or_array(scale)
-        self.offset = _number_or_array(offset)
+        self.scale = _number_or_array("Rescaling", "scale", scale)
+        self.offset = _number_or_array("Rescaling", "offset", offset)
 
     def call(self, inputs: Any) -> Any:
         """Apply the layer."""
@@ -40,8 +40,12 @@ class Rescaling(Layer):
         return ops.add(scaled, self.offset) if np.any(self.offset) else scaled
 
 
-def _number_or_array(value: Any) -> Any:
-    return float(value) if np.ndim(value) == 0 else np.array(value, dtype=np.float32)
+def _number_or_array(layer: str, name: str, value: Any) -> Any:
+    try:
+        array = np.array(value, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{layer}: {name}: expected a number or an array: {error}") from error
+    return float(value) if array.ndim == 0 else array
 
 
 class Normalization(Layer):
@@ -66,7 +70,8 @@ class Normalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        axes = () if axis is None else (axis,) if isinstance(axis, int) else axis
+        self.axis = integers("Normalization", "axis", axes)
         if (mean is None) != (variance is None):
             raise ConfigError("Normalization: expected both mean and variance, or neither")
         if np.shape(mean) != np.shape(variance):
@@ -74,8 +79,9 @@ class Normalization(Layer):
                 "Normalization: expected mean and variance of one shape, got "
                 f"{np.shape(mean)} and {np.shape(variance)}"
             )
-        self.input_mean = None if mean is None else np.array(mean, dtype=np.float32)
-        self.input_variance = None if mean is None else np.array(variance, dtype=np.float32)
+        given = mean is not None
+        self.input_mean = as_array(mean).copy() if given else None
+        self.input_variance = as_array(variance).copy() if given else None
         self.invert = bool(invert)
         self.mean: Any = None
         self.variance: Any = None

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastcnn import ops
 from fastcnn.errors import ConfigError, ShapeError
-from fastcnn.layers._arguments import margins, one_of, pair, positive_int
+from fastcnn.layers._arguments import integers, margins, one_of, pair, positive_int
 from fastcnn.layers.input_spec import InputSpec
 from fastcnn.layers.layer import Layer
 
@@ -44,7 +44,7 @@ class Reshape(Layer):
         super().__init__(**kwargs)
         self.target_shape = tuple(
             n if n == -1 else positive_int("Reshape", "target_shape", n, at_least=0)
-            for n in target_shape
+            for n in integers("Reshape", "target_shape", target_shape)
         )
         if self.target_shape.count(-1) > 1:
             raise ConfigError(f"Reshape: expected at most one -1, got {self.target_shape}")
@@ -89,7 +89,7 @@ class Permute(Layer):
 
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dims = tuple(dims)
+        self.dims = integers("Permute", "dims", dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ConfigError(
                 f"Permute: expected each of 1 to {len(self.dims)} once in dims, got {self.dims}"

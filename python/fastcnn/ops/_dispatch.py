@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fastcnn import _C, config
-from fastcnn.errors import DTypeError
+from fastcnn.errors import ConfigError, DTypeError
 
 _SUPPORTED = ("float32", "float64", "int64", "int32", "uint8", "bool")
 
@@ -36,20 +36,28 @@ def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:
     Raises
     ------
     DTypeError
-        If `x` does not hold real numbers (complex, text, objects).
+        If `x` does not hold real numbers (complex, text, objects), or cannot become an array.
     """
     if type(x) is np.ndarray and dtype is not None and x.dtype == dtype and x.flags.c_contiguous:
         return x  # what most calls are
     if not isinstance(x, np.ndarray):
-        if hasattr(x, "__dlpack__") and not hasattr(x, "__array_interface__"):
-            x = np.from_dlpack(x)
-        else:
-            x = np.asarray(x)
+        x = _imported(x)
     if x.dtype.kind not in "fiub":
         raise DTypeError(f"expected an array of real numbers, got dtype {x.dtype}, shape {x.shape}")
-    if dtype is None and x.dtype.name not in _SUPPORTED:
-        dtype = "float32"
+    if dtype is None:  # by name: bytes in the machine's order
+        dtype = x.dtype.name if x.dtype.name in _SUPPORTED else "float32"
     return np.require(x, dtype=dtype, requirements="C")
+
+
+def _imported(x: Any) -> np.ndarray:
+    """An array of what is none; every failure is reported in the same words."""
+    try:
+        if hasattr(x, "__dlpack__") and not hasattr(x, "__array_interface__"):
+            return np.from_dlpack(x)
+        return np.asarray(x)
+    except (ValueError, TypeError, BufferError, RuntimeError, OverflowError) as error:
+        kind = type(x).__name__
+        raise DTypeError(f"expected an array of real numbers, got a {kind}: {error}") from error
 
 
 class _PlanCache:
@@ -90,7 +98,26 @@ active = _Active()
 
 
 def _freeze(value: Any) -> Any:
-    return tuple(_freeze(v) for v in value) if isinstance(value, (list, tuple)) else value
+    """A key that tells apart what is equal but not the same: 1, 1.0 and True; 0.0 and -0.0."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_freeze, value))
+    return (float, value.hex()) if isinstance(value, float) else (type(value), value)
+
+
+def _plain(op: str, name: str, value: Any) -> Any:
+    """An attribute as the core takes it: NumPy's numbers and arrays as Python's."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(op, name, v) for v in value)
+    if isinstance(value, (float, str)):
+        return value
+    if isinstance(value, int) and -(2**63) <= value < 2**63:
+        return value
+    raise ConfigError(
+        f"{op}: {name}: expected a bool, a number of at most 64 bits, a string or a sequence of "
+        f"numbers, got {value!r}"
+    )
 
 
 def _compile(
@@ -143,7 +170,7 @@ def apply_op(
     The result, or a tuple of results if the op has several: arrays for arrays, else what the
     symbolic operands make of it.
     """
-    attrs = {k: v for k, v in attrs.items() if v is not None}
+    attrs = {k: _plain(op, k, v) for k, v in attrs.items() if v is not None}
     per_input = (
         [dtypes] * len(inputs) if dtypes is None or isinstance(dtypes, str) else list(dtypes)
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastcnn.errors import ConfigError, DTypeError, ShapeError, UnsupportedError
 from fastcnn.ops._dispatch import apply_op, as_array
+from fastcnn.ops._shape import as_ints, as_number
 
 __all__ = [
     "batched_nms",
@@ -84,7 +85,9 @@ def distance_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
     -------
     array, float32, shape (n, m)
     """
-    return apply_op("box_iou", [boxes1, boxes2], kind="diou", eps=float(eps))
+    return apply_op(
+        "box_iou", [boxes1, boxes2], kind="diou", eps=as_number("distance_box_iou", "eps", eps)
+    )
 
 
 def complete_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
@@ -101,7 +104,15 @@ def complete_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
     -------
     array, float32, shape (n, m)
     """
-    return apply_op("box_iou", [boxes1, boxes2], kind="ciou", eps=float(eps))
+    return apply_op(
+        "box_iou", [boxes1, boxes2], kind="ciou", eps=as_number("complete_box_iou", "eps", eps)
+    )
+
+
+def _or_none(op: str, score_threshold: Any) -> float | None:
+    if score_threshold is None:
+        return None
+    return as_number(op, "score_threshold", score_threshold)
 
 
 def _cut(op: str, results: Any) -> Any:
@@ -162,8 +173,10 @@ def nms(
     results = apply_op(
         "nms",
         [boxes, scores],
-        iou_threshold=float(iou_threshold),
-        score_threshold=None if score_threshold is None else float(score_threshold),
+        iou_threshold=as_number("nms", "iou_threshold", iou_threshold),
+        score_threshold=None
+        if score_threshold is None
+        else as_number("nms", "score_threshold", score_threshold),
         max_output=max_output,
     )
     return _cut("nms", results)[0]
@@ -209,8 +222,10 @@ def batched_nms(
         "nms",
         [boxes, scores, idxs],
         ["float32", "float32", "int64"],
-        iou_threshold=float(iou_threshold),
-        score_threshold=None if score_threshold is None else float(score_threshold),
+        iou_threshold=as_number("batched_nms", "iou_threshold", iou_threshold),
+        score_threshold=None
+        if score_threshold is None
+        else as_number("batched_nms", "score_threshold", score_threshold),
         max_output=max_output,
     )
     return _cut("batched_nms", results)[0]
@@ -258,9 +273,9 @@ def soft_nms(
     results = apply_op(
         "soft_nms",
         [boxes, scores],
-        iou_threshold=float(iou_threshold),
-        sigma=float(sigma),
-        score_threshold=float(score_threshold),
+        iou_threshold=as_number("soft_nms", "iou_threshold", iou_threshold),
+        sigma=as_number("soft_nms", "sigma", sigma),
+        score_threshold=as_number("soft_nms", "score_threshold", score_threshold),
         method=method,
         max_output=max_output,
     )
@@ -346,7 +361,10 @@ def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> np.ndarray:
     array, float32, shape (..., 4)
     """
     b = _boxes("clip_boxes_to_image", boxes)
-    h, w = size
+    sizes = as_ints("clip_boxes_to_image", "size", size)
+    if len(sizes) != 2:
+        raise ConfigError(f"clip_boxes_to_image: size: expected (height, width), got {size!r}")
+    h, w = sizes
     clipped: np.ndarray = np.clip(b, 0, np.array([w, h, w, h], dtype=np.float32))
     return clipped
 
@@ -365,5 +383,8 @@ def remove_small_boxes(boxes: Any, min_size: float) -> np.ndarray:
         Their indices.
     """
     b = _boxes("remove_small_boxes", boxes)
+    if b.ndim != 2:
+        raise ShapeError(f"remove_small_boxes: boxes must have shape (n, 4), got {b.shape}")
+    min_size = as_number("remove_small_boxes", "min_size", min_size)
     large = (b[:, 2] - b[:, 0] >= min_size) & (b[:, 3] - b[:, 1] >= min_size)
     return np.flatnonzero(large).astype(np.int64)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from fastcnn.errors import ShapeError
 from fastcnn.ops import math
+from fastcnn.ops._shape import shape_of
 
 __all__ = ["global_avg_pool2d", "global_max_pool2d"]
 
 
 def _require_pictures(function: str, x: Any) -> None:
-    shape = tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+    shape = shape_of(x)
     if len(shape) != 4:
         raise ShapeError(f"{function}: x must have 4 dimensions, got shape {shape}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn.ops._dispatch import apply_op
+from fastcnn.ops._shape import as_number
 
 __all__ = ["gram_matrix"]
 
@@ -36,4 +37,4 @@ def gram_matrix(x: Any, scale: float = 1.0) -> Any:
     array([[[ 4.,  6.],
             [ 6., 10.]]], dtype=float32)
     """
-    return apply_op("gram_matrix", [x], scale=float(scale))
+    return apply_op("gram_matrix", [x], scale=as_number("gram_matrix", "scale", scale))

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastcnn.errors import ConfigError
 from fastcnn.ops._dispatch import apply_op
-from fastcnn.ops._shape import shape_of
+from fastcnn.ops._shape import as_ints, shape_of
 from fastcnn.ops._window import SizeLike
 from fastcnn.ops.manipulation import slice
 
@@ -109,11 +109,12 @@ def crop_images(
     if len(shape) != 4:
         raise ConfigError(f"crop_images: expected pictures (n, h, w, c), got shape {shape}")
     n, h, w, c = shape
+    top, left = as_ints("crop_images", "top and left", (top_cropping, left_cropping))
     size = (
-        h - top_cropping if target_height is None else target_height,
-        w - left_cropping if target_width is None else target_width,
+        h - top if target_height is None else target_height,
+        w - left if target_width is None else target_width,
     )
-    return slice(x, (0, top_cropping, left_cropping, 0), (n, *size, c))
+    return slice(x, (0, top, left, 0), (n, *size, c))
 
 
 def space_to_depth(x: Any, block_size: int = 2, *, mode: str = "DCR") -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.ops._dispatch import apply_op
-from fastcnn.ops._shape import as_ints, normalize_axis, shape_of
+from fastcnn.ops._shape import as_ints, as_list, normalize_axis, shape_of
 
 __all__ = [
     "broadcast_to",
@@ -201,9 +201,7 @@ def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
     >>> fc.ops.concatenate([np.zeros((2, 3)), np.zeros((2, 4))]).shape
     (2, 7)
     """
-    xs = list(xs)
-    if not xs:
-        raise ConfigError("concatenate: expected at least one array")
+    xs = as_list("concatenate", "xs", xs)
     return apply_op("concat", xs, dtypes=None, axis=axis)
 
 
@@ -233,9 +231,7 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Any:
     >>> fc.ops.stack([np.zeros(3), np.ones(3)], axis=1).shape
     (3, 2)
     """
-    xs = list(xs)
-    if not xs:
-        raise ConfigError("stack: expected at least one array")
+    xs = as_list("stack", "xs", xs)
     axis = normalize_axis("stack", axis, len(shape_of(xs[0])) + 1)
     return concatenate([expand_dims(x, axis) for x in xs], axis)
 

@@ -25,17 +25,19 @@ Attr make_attr(const std::string& op, const std::string& name, const py::handle&
   if (py::isinstance<py::str>(value)) return value.cast<std::string>();
   if (py::isinstance<py::float_>(value)) return value.cast<double>();
   // Integers of NumPy are no Python ints but know how to index.
-  if (!is_sequence(value) && PyIndex_Check(value.ptr())) return value.cast<std::int64_t>();
-  if (is_sequence(value)) {
-    bool whole = py::len(value) > 0;
-    for (const py::handle item : value) whole = whole && PyIndex_Check(item.ptr()) && !py::isinstance<py::bool_>(item);
-    if (whole) return value.cast<std::vector<std::int64_t>>();
-    try {
+  try {  // integers beyond 64 bits do not convert
+    if (!is_sequence(value) && PyIndex_Check(value.ptr())) return value.cast<std::int64_t>();
+    if (is_sequence(value)) {
+      bool whole = py::len(value) > 0;
+      for (const py::handle item : value)
+        whole = whole && PyIndex_Check(item.ptr()) && !py::isinstance<py::bool_>(item);
+      if (whole) return value.cast<std::vector<std::int64_t>>();
       return value.cast<std::vector<double>>();
-    } catch (const py::cast_error&) {
     }
+  } catch (const py::cast_error&) {
   }
-  fail(ErrorKind::Config, op, ": ", name, ": expected a bool, a number, a string or a sequence of numbers, got ",
+  fail(ErrorKind::Config, op, ": ", name,
+       ": expected a bool, a number of 64 bits, a string or a sequence of numbers, got ",
        py::repr(value).cast<std::string>());
 }
 

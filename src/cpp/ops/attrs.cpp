@@ -40,7 +40,9 @@ const Attr* AttrReader::find(const char* name) {
 }
 
 void AttrReader::wrong(const char* name, const char* expected) const {
-  fail(ErrorKind::Config, op_, ": ", name, ": expected ", expected, ", got ", show(attrs_.at(name)));
+  const auto it = attrs_.find(name);  // an option without a default may be missing
+  fail(ErrorKind::Config, op_, ": ", name, ": expected ", expected, ", got ",
+       it == attrs_.end() ? "nothing" : show(it->second));
 }
 
 std::int64_t AttrReader::integer(const char* name, std::int64_t fallback) {

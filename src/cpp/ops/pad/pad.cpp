@@ -49,7 +49,7 @@ Params parse_pad(AttrReader& attrs, std::span<const TensorType> inputs) {
     const std::int64_t n = x.shape[i], most = max_i64(pads[2 * i], pads[2 * i + 1]);
     p.before[i] = pads[2 * i], p.after[i] = pads[2 * i + 1];
     require(p.before[i] >= 0 && p.after[i] >= 0 && most < (std::int64_t{1} << 31), ErrorKind::Config,
-            "pad: pads of axis ", i, ": expected numbers >= 0, got ", p.before[i], " and ", p.after[i]);
+            "pad: pads of axis ", i, ": expected numbers from 0 to 2^31 - 1, got ", p.before[i], " and ", p.after[i]);
     const bool enough = most == 0 || p.mode == PadMode::Constant || (p.mode == PadMode::Edge && n > 0) ||
                         (p.mode == PadMode::Reflect && most < n) || (p.mode == PadMode::Symmetric && most <= n);
     require(enough, ErrorKind::Shape, "pad: axis ", i, " of x of shape ", x.shape, " is too short to be mirrored by ",

@@ -21,7 +21,7 @@ Params parse_slice(AttrReader& attrs, std::span<const TensorType> inputs) {
     p.begin[i] = begin[i], p.size[i] = size[i], p.step[i] = step[i];
     constexpr std::int64_t kLimit = std::int64_t{1} << 31;
     require(step[i] != 0 && step[i] > -kLimit && step[i] < kLimit, ErrorKind::Config, "slice: step of axis ", i,
-            ": expected a number other than 0, got ", step[i]);
+            ": expected a number other than 0 below 2^31, got ", step[i]);
     // The last element is begin + (size - 1) * step; with |step| < 2^31 and size <= n nothing overflows.
     const bool inside = size[i] == 0
                             ? begin[i] >= 0 && begin[i] <= x[i]
