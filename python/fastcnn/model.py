@@ -163,7 +163,7 @@ class Model(Layer):
             self(_map_shapes(KerasTensor, input_shape))
 
     def _ensure_built(self, args: Any, kwargs: Any) -> None:
-        if type(self).build is Model.build:
+        if not self.built and type(self).build is Model.build:
             self.built = True  # its layers are built as they are called
         super()._ensure_built(args, kwargs)
 

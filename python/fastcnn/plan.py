@@ -83,11 +83,18 @@ class PlanCache:
                 self._plans.move_to_end(key)
                 return found, arrays
             made = self._compile(args, kwargs, precision)
+            self._drop_outdated()
             # Building a layer while it is traced counts as a change of what it is.
             self._plans[(given, precision, _C.max_isa(), _changes)] = made
             while len(self._plans) > self._capacity:
                 self._plans.popitem(last=False)
             return made, arrays
+
+    def _drop_outdated(self) -> None:
+        # Nobody asks for them again, and each holds an arena and the weights as they were.
+        for key, compiled in list(self._plans.items()):
+            if key[-1] != _changes or compiled.plan.is_stale():
+                del self._plans[key]
 
     def _compile(self, args: Any, kwargs: Any, precision: str) -> Compiled:
         trace = Trace()

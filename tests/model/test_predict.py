@@ -82,6 +82,23 @@ def test_plans_are_kept_bounded_and_renewed(model):
     assert not np.allclose(model(X), before)
 
 
+def test_a_plan_for_another_shape_leaves_the_others_alone(model):
+    model(X[:1])
+    first = model._plans.latest()
+    model(X[:2])
+    model(X[:1])
+    assert model._plans.latest() is first
+
+
+def test_plans_of_what_a_model_was_are_dropped(model):
+    for n in (1, 2, 3):
+        model(X[:n])
+    assert len(model._plans._plans) >= 3
+    model.set_weights([2 * w for w in model.get_weights()])
+    model(X[:1])
+    assert len(model._plans._plans) == 1
+
+
 def test_precision_is_part_of_the_plan(model):
     seen = []
     for level in ("highest", "medium"):

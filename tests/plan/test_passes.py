@@ -39,6 +39,14 @@ def test_batch_norm_before_a_convolution_becomes_scale_shift_with_the_activation
     assert ops_of(assert_same_as_described(net, net.conv(y, 4))) == ["scale_shift", "conv2d"]
 
 
+def test_a_batch_norm_after_another_is_not_taken_for_that_of_a_convolution() -> None:
+    net = Net()
+    conv = net.conv(net.batch_norm(net.input(1, 5, 5, 4)), 4)
+    norm = net.batch_norm(net.batch_norm(net.input(1, 5, 5, 4)))
+    plan = assert_same_as_described(net, conv, norm)
+    assert ops_of(plan) == ["scale_shift", "conv2d", "scale_shift", "scale_shift"]
+
+
 def test_residual_block_becomes_its_convolutions() -> None:
     net = Net()
     x = net.input(2, 6, 6, 8)

@@ -46,6 +46,17 @@ def test_a_contiguous_concatenation_is_written_in_place() -> None:
     assert plan.arena_bytes == 2 * a.nbytes  # the operands have no memory of their own
 
 
+def test_concatenations_within_a_concatenation_are_written_in_place() -> None:
+    net = Net()
+    parts = [net.add("activation", net.input(1, 16), activation="relu") for _ in range(4)]
+    left, right = net.add("concat", *parts[:2], axis=1), net.add("concat", *parts[2:], axis=1)
+    y = net.add("concat", left, right, axis=1)
+    plan = net.compile(net.add("mul", y, y))
+    inputs = random_inputs(plan)
+    (result,) = plan.run(inputs)
+    np.testing.assert_array_equal(result, np.maximum(np.concatenate(inputs, axis=1), 0) ** 2)
+
+
 def test_the_second_run_allocates_nothing() -> None:
     class Mallinfo2(ctypes.Structure):
         _fields_ = [
@@ -158,6 +169,13 @@ def test_graphs_are_checked() -> None:
         graph.input((1, -4))
     with pytest.raises(ShapeError, match="larger than any memory"):
         graph.input((2**31, 2**31, 2**31))
+    with pytest.raises(ShapeError, match="larger than any memory"):
+        graph.input((0, 2**40, 2**40))
+    with pytest.raises(ConfigError, match="pool_size: expected a bool, a number"):
+        graph.add("max_pool2d", [x], {"pool_size": 2**70})
+    with pytest.raises(ConfigError, match="groups must divide"):
+        empty = graph.input((1, 4, 4, 0)), graph.input((1, 1, 8, 0))
+        graph.add("conv2d_transpose", empty, {"groups": 2**61 + 1})
     with pytest.raises(ShapeError, match="at most 8 dimensions"):
         graph.input((1,) * 9)
     graph.set_outputs(graph.add("max_pool2d", [x], {}))
@@ -169,6 +187,8 @@ def test_a_forced_kernel_that_declines_says_why() -> None:
     net = Net()
     y = net.add("max_pool2d", net.input(1, 4, 4, 3))
     assert ops_of(net.compile(y, kernel="max_pool2d_f32_ref")) == ["max_pool2d"]
+    with pytest.raises(ConfigError, match="no op has a kernel 'max_pool2d_ref'"):
+        net.compile(y, kernel="max_pool2d_ref")
     if _C.max_isa() == "ref":
         with pytest.raises(UnsupportedError, match="needs a higher instruction set"):
             net.compile(y, kernel="max_pool2d_f32_avx2")

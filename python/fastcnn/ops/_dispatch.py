@@ -44,7 +44,7 @@ def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:
         x = _imported(x)
     if x.dtype.kind not in "fiub":
         raise DTypeError(f"expected an array of real numbers, got dtype {x.dtype}, shape {x.shape}")
-    if dtype is None:  # by name: bytes in the machine's order
+    if dtype is None:  # by name, which makes bytes of the other order this machine's
         dtype = x.dtype.name if x.dtype.name in _SUPPORTED else "float32"
     return np.require(x, dtype=dtype, requirements="C")
 

@@ -24,8 +24,8 @@ Attr make_attr(const std::string& op, const std::string& name, const py::handle&
   if (py::isinstance<py::bool_>(value)) return value.cast<bool>();
   if (py::isinstance<py::str>(value)) return value.cast<std::string>();
   if (py::isinstance<py::float_>(value)) return value.cast<double>();
-  // Integers of NumPy are no Python ints but know how to index.
-  try {  // integers beyond 64 bits do not convert
+  try {
+    // Integers of NumPy are no Python ints but know how to index.
     if (!is_sequence(value) && PyIndex_Check(value.ptr())) return value.cast<std::int64_t>();
     if (is_sequence(value)) {
       bool whole = py::len(value) > 0;
@@ -34,7 +34,7 @@ Attr make_attr(const std::string& op, const std::string& name, const py::handle&
       if (whole) return value.cast<std::vector<std::int64_t>>();
       return value.cast<std::vector<double>>();
     }
-  } catch (const py::cast_error&) {
+  } catch (const py::cast_error&) {  // also an integer beyond 64 bits
   }
   fail(ErrorKind::Config, op, ": ", name,
        ": expected a bool, a number of 64 bits, a string or a sequence of numbers, got ",
@@ -62,8 +62,7 @@ Tensor view_array(const py::array& array, const char* what) {
 py::dtype new_dtype(const TensorType& type) { return py::dtype(dtype_name(type.dtype)); }
 
 py::array new_array(const TensorType& type) {
-  return py::array(new_dtype(type),
-                   std::vector<py::ssize_t>(type.shape.dims, type.shape.dims + type.shape.rank));
+  return py::array(new_dtype(type), std::vector<py::ssize_t>(type.shape.dims, type.shape.dims + type.shape.rank));
 }
 
 Shape make_shape(const std::vector<std::int64_t>& dims) {

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -38,8 +40,13 @@ thread_local bool t_inside_task = false;
 
 class Pool {
  public:
-  explicit Pool(int threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  explicit Pool(int threads) : wanted_(threads) {
+    workers_.reserve(static_cast<std::size_t>(threads - 1));
+    try {
+      while (size() < threads) workers_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // The system gives no more threads: those that are there compute, with the same results.
+    }
   }
 
   ~Pool() {
@@ -50,6 +57,7 @@ class Pool {
   }
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
+  int wanted() const { return wanted_; }  // what it was made for; size() is less where threads are scarce
 
   void run(std::int64_t tasks, TaskFn fn, const void* body) {
     // A worker that woke late for the previous job may still hold its place in the queue: it must have
@@ -118,6 +126,7 @@ class Pool {
   TaskFn fn_ = nullptr;
   const void* body_ = nullptr;
   std::int64_t tasks_ = 0;
+  const int wanted_;
   std::vector<std::thread> workers_;
 };
 
@@ -199,7 +208,7 @@ void run_tasks(std::int64_t tasks, TaskFn fn, const void* body) {
   State& s = state();
   if (tasks > 1 && !t_inside_task && s.wanted > 1) {
     if (const std::unique_lock<std::mutex> lock(s.busy, std::try_to_lock); lock.owns_lock()) {
-      if (!s.pool || s.pool->size() != s.wanted) s.pool = std::make_unique<Pool>(s.wanted);
+      if (!s.pool || s.pool->wanted() != s.wanted) s.pool = std::make_unique<Pool>(s.wanted);
       s.pool->run(tasks, fn, body);
       return;
     }

@@ -5,17 +5,17 @@
 namespace fastcnn {
 namespace {
 
-// Sizes come from users: a product that overflows would become a small allocation and a large write. A size of 0 does
-// not excuse the others: any part of the product must be sound.
+// Sizes come from users: a product that overflows would become a small allocation and a large write. An empty axis
+// does not excuse the others: kernels multiply some of them without it.
 void check_size(const char* op, const TensorType& type) {
   std::int64_t bytes = item_size(type.dtype);
   for (int i = 0; i < type.shape.rank; ++i) {
     const std::int64_t d = type.shape[i];
     require(d >= 0, ErrorKind::Shape, op, ": negative size in shape ", type.shape);
-    if (d == 0) continue;
-    require(bytes <= (std::int64_t{1} << 46) / d, ErrorKind::Shape, op, ": a tensor of shape ", type.shape,
+    const std::int64_t count = max_i64(1, d);
+    require(bytes <= (std::int64_t{1} << 46) / count, ErrorKind::Shape, op, ": a tensor of shape ", type.shape,
             " is larger than any memory");
-    bytes *= d;
+    bytes *= count;
   }
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "plan/stages.h"
 
 namespace fastcnn {
@@ -50,6 +52,9 @@ void choose(const Graph& graph, Node& node, const CompileOptions& options) {
 }  // namespace
 
 void choose_kernels(Graph& graph, const CompileOptions& options) {
+  const auto has = [&](const Op* op) { return has_row(*op, options.kernel); };
+  const bool known = options.kernel.empty() || std::any_of(all_ops().begin(), all_ops().end(), has);
+  require(known, ErrorKind::Config, "compile: no op has a kernel '", options.kernel, "'");
   for (Node& node : graph.take_nodes()) {
     if (!node.op->is_view) choose(graph, node, options);
     if (node.kernel != nullptr && node.kernel->pack != nullptr) {

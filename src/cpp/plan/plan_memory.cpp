@@ -118,7 +118,7 @@ class Planner {
         const int old = home(id).storage;
         storage(out).first = std::min(storage(out).first, storage(id).first);
         for (Home& h : home_)
-          if (h.storage == old) h = {home(out).storage, offset};
+          if (h.storage == old) h = {home(out).storage, offset + h.offset};
       }
       offset += bytes(id);
     }

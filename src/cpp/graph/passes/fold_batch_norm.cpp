@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "graph/passes.h"
+#include "ops/batch_norm/batch_norm.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -70,8 +71,12 @@ void fold_batch_norm(Graph& graph) {
     }
     const std::vector<ValueId> affine = graph.add(batch_norm_scale_shift_op, node.params, statistics, node.name);
     if (fold_into_product(graph, uses, node, affine[0], affine[1])) continue;
-    const ValueId y = graph.add(scale_shift_op, Attrs{}, {node.inputs[0], affine[0], affine[1]}, node.name)[0];
-    graph.replace(node.outputs[0], y);
+    // Keeps the name of the result: what reads it is looked at next, and asks the graph who made it.
+    graph.append({.op = &scale_shift_op,
+                  .params = Params(ScaleShiftParams{}),
+                  .inputs = {node.inputs[0], affine[0], affine[1]},
+                  .outputs = node.outputs,
+                  .name = node.name});
   }
   graph.finish_rewrite();
 }

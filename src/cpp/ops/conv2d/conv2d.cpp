@@ -20,9 +20,10 @@ Params parse(AttrReader& attrs, std::span<const TensorType> inputs) {
   p.groups = attrs.integer("groups", 1);
   p.channels = x[3];
   p.filters = w[3];
-  require(p.groups >= 1 && p.channels % p.groups == 0 && p.filters % p.groups == 0, ErrorKind::Config, op,
-          ": groups must divide the ", p.channels, " channels of x and the ", p.filters, " filters of the kernel, got ",
-          p.groups);
+  require(p.groups >= 1 && p.groups <= max_i64(1, max_i64(p.channels, p.filters)) && p.channels % p.groups == 0 &&
+              p.filters % p.groups == 0,
+          ErrorKind::Config, op, ": groups must divide the ", p.channels, " channels of x and the ", p.filters,
+          " filters of the kernel, got ", p.groups);
   require(w[0] >= 1 && w[1] >= 1 && w[2] == p.group_channels(), ErrorKind::Shape, op,
           ": expected a kernel of shape (height, width, ", p.group_channels(), ", filters) for x of shape ", x,
           " and groups = ", p.groups, ", got shape ", w);

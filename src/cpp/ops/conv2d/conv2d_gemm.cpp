@@ -11,6 +11,7 @@
 #include "ops/conv2d/conv2d.h"
 #include "ops/epilogue_operands.h"
 
+#if FC_X86
 namespace fastcnn {
 namespace {
 
@@ -56,3 +57,5 @@ void avx512::conv2d(const KernelArgs& args) { run(gemm::avx512::engine, args); }
 void avx512::conv2d_pack(const KernelArgs& args) { pack(gemm::avx512::engine, args); }
 
 }  // namespace fastcnn
+
+#endif  // FC_X86

@@ -33,8 +33,8 @@ Params parse(AttrReader& attrs, std::span<const TensorType> inputs) {
   Conv2dTransposeParams p;
   p.groups = attrs.integer("groups", 1);
   p.channels = x[3];
-  require(p.groups >= 1 && p.channels % p.groups == 0, ErrorKind::Config, op, ": groups must divide the ", p.channels,
-          " channels of x, got ", p.groups);
+  require(p.groups >= 1 && p.groups <= max_i64(1, p.channels) && p.channels % p.groups == 0, ErrorKind::Config, op,
+          ": groups must divide the ", p.channels, " channels of x, got ", p.groups);
   require(w[0] >= 1 && w[1] >= 1 && w[3] == p.channels, ErrorKind::Shape, op,
           ": expected a kernel of shape (height, width, filters / groups, ", p.channels, ") for x of shape ", x,
           ", got shape ", w);

@@ -4,9 +4,8 @@
 //            are every s-th of the result ("sub-pixel convolution").
 // Layout     NHWC in and out, read and written in place (ops/picture_rows.h); packed weights: phase by phase, in each
 //            group by group, panels of filters (gemm/README.md).
-// Why        no multiplication by the zeros between the pixels (1 - 1/s^2 of all), no scattered addition and so the
-// same
-//            bits for any number of threads.
+// Why        no multiplication by the zeros between the pixels (1 - 1/s^2 of all), no scattered addition and
+//            so the same bits for any number of threads.
 // Needs      weights packed by conv2d_transpose_pack_n64 (AVX-512) or _n16 (AVX2); a row of zeros as workspace.
 // Accuracy   one chain of fused multiply-adds an output, from the bias on.
 // Source     W. Shi et al., Is the deconvolution layer the same as a convolutional layer?, 2016.
@@ -17,6 +16,7 @@
 #include "ops/conv2d_transpose/conv2d_transpose.h"
 #include "ops/epilogue_operands.h"
 
+#if FC_X86
 namespace fastcnn {
 namespace {
 
@@ -108,3 +108,5 @@ void avx512::conv2d_transpose(const KernelArgs& args) { run(gemm::avx512::engine
 void avx512::conv2d_transpose_pack(const KernelArgs& args) { pack(gemm::avx512::engine, args); }
 
 }  // namespace fastcnn
+
+#endif  // FC_X86

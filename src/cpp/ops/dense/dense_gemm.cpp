@@ -9,6 +9,7 @@
 #include "ops/dense/dense.h"
 #include "ops/epilogue_operands.h"
 
+#if FC_X86
 namespace fastcnn {
 namespace {
 
@@ -47,3 +48,5 @@ void avx512::dense(const KernelArgs& args) { run(gemm::avx512::engine, args); }
 void avx512::dense_pack(const KernelArgs& args) { pack(gemm::avx512::engine, args); }
 
 }  // namespace fastcnn
+
+#endif  // FC_X86

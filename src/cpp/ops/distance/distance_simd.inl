@@ -4,9 +4,8 @@
 // Tile       kRows = 6 queries x kVectors (4 on AVX-512, 2 on AVX2) registers of the panel: 24 (12) accumulators, 4 (2)
 //            of the panel, 1 broadcast, 1 difference: 30 (16).
 // Why        a panel costs one transposition for 128 queries and stays in L2 (kDepth columns at a time) while they
-// pass;
-//            no sum across lanes is needed, for any number of columns. Up to kFewQueries queries against rows of a
-//            vector or more would pay more for the panel than for the sums: they read the gallery's rows as they lie,
+//            pass; no sum across lanes is needed, for any number of columns. Up to kFewQueries queries against rows of
+//            a vector or more would pay more for the panel than for the sums: they read the gallery's rows as they lie,
 //            8 at a time, each byte once: bound by memory.
 // Needs      nearest: fewer than 2^31 rows.
 // Accuracy   the contract's. Euclidean distances from kExpandFrom columns come from |a|^2 + |b|^2 - 2ab, half the work

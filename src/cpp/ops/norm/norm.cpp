@@ -24,7 +24,7 @@ Params parse_groups(AttrReader& attrs, std::span<const TensorType> inputs, bool 
   read_affine(attrs, inputs, p);
   const Shape& x = inputs[0].shape;
   require(x.rank >= 2, ErrorKind::Shape, attrs.op(), ": x must be (samples, ..., channels), got shape ", x);
-  p.groups = each_channel ? x.back() : attrs.integer("groups", 32);
+  p.groups = each_channel ? max_i64(1, x.back()) : attrs.integer("groups", 32);
   if (p.groups == -1) p.groups = x.back();  // Keras: one channel a group
   require(each_channel || (p.groups >= 1 && x.back() % p.groups == 0), ErrorKind::Config, attrs.op(),
           ": groups: expected a divisor of the ", x.back(), " channels, got ", p.groups);
