@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import sys
 from contextvars import ContextVar
 from types import TracebackType
@@ -93,6 +91,8 @@ def get_num_threads() -> int:
 
 
 def _version_of(package: str) -> str | None:
+    import importlib.metadata  # slow to import, and needed here only
+
     names = {"PIL": "Pillow", "skimage": "scikit-image"}
     try:
         return importlib.metadata.version(names.get(package, package))
@@ -102,6 +102,8 @@ def _version_of(package: str) -> str | None:
 
 def config() -> dict[str, Any]:
     """What `show_config` prints, as a dictionary."""
+    import platform
+
     build = _C.build_info()
     return {
         "fastcnn": build["version"],

@@ -8,7 +8,7 @@ weights on every machine.
 from __future__ import annotations
 
 import math
-import secrets
+import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ class _Random:
     """The seed of the process, and how many random weights were made from it."""
 
     lock = threading.Lock()
-    seed = secrets.randbits(63)
+    seed = int.from_bytes(os.urandom(8), "little")
     count = 0
 
 

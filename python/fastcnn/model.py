@@ -106,13 +106,13 @@ class Model(Layer):
 
     @property
     def input_shape(self) -> Any:
-        """The shape of the input, or the structure of shapes."""
-        return _tree.map_structure(lambda x: x.shape, self.input)
+        """The shape of the input; of several, the structure of shapes."""
+        return _shapes(self.input)
 
     @property
     def output_shape(self) -> Any:
-        """The shape of the output, or the structure of shapes."""
-        return _tree.map_structure(lambda x: x.shape, self.output)
+        """The shape of the output; of several, the structure of shapes."""
+        return _shapes(self.output)
 
     def _functional(self) -> FunctionalGraph:
         if self._graph is None:
@@ -387,6 +387,13 @@ def keyed_layers(layers: list[Layer]) -> dict[str, Layer]:
             key += "_"
         keyed[key] = layer
     return keyed
+
+
+def _shapes(tensors: Any) -> Any:
+    flat = _tree.flatten(tensors)
+    if len(flat) == 1:
+        return flat[0].shape  # as in Keras, also when it is the only one of a list
+    return _tree.map_structure(lambda x: x.shape, tensors)
 
 
 def _room(types: Any, batch: int, count: int, name: str) -> list[NDArray[Any]]:

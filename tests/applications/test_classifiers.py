@@ -70,6 +70,16 @@ def test_without_top_any_size(name: str) -> None:
         assert features.shape[0] == 2 and features.shape[3] == model.output_shape[3]
 
 
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_smallest_pictures(name: str) -> None:
+    make = getattr(fc.applications, name)
+    least = make.application.min_size
+    model = make(include_top=False, input_shape=(least, least, 3))
+    assert all(size >= 1 for size in model.output_shape[1:])
+    with pytest.raises(ShapeError, match=f"at least {least} x {least}"):
+        make(include_top=False, input_shape=(least - 1, least, 3))
+
+
 @pytest.mark.parametrize("name", SMALL)
 def test_pooling_is_that_of_the_features(name: str) -> None:
     x = np.random.default_rng(0).standard_normal((1, 64, 64, 3)).astype(np.float32)

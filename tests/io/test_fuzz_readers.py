@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from fastcnn.errors import FastcnnError
 from fastcnn.io import load_image, load_safetensors, load_torch, load_weights_file

@@ -27,6 +27,7 @@ def test_residual_block():
     np.testing.assert_allclose(model.call(X), expected, rtol=1e-5, atol=1e-5)
     assert [layer.name for layer in model.layers[1:3]] == ["first", "second"]
     assert model.count_params() == 2 * (3 * 3 * 3 * 3 + 3)
+    assert fc.Model([x], [y]).input_shape == fc.Model(x, y).output_shape == (None, 8, 8, 3)
 
 
 def test_a_shared_layer_is_one_layer():

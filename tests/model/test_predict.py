@@ -122,6 +122,13 @@ def test_the_plan_tells_what_is_run(model):
         model.plan((1, 5, 5, 2))
 
 
+def test_the_plan_shown_is_the_plan_run(model):
+    model(X)
+    run = model._plans.latest()
+    model.plan(X.shape)
+    assert model._plans.latest() is run
+
+
 def test_shared_layers_share_packed_weights():
     shared = layers.Conv2D(16, 3, padding="same")
     x = fc.Input((8, 8, 16))

@@ -15,8 +15,7 @@ from tests.harness import (
     run_kernel,
     same_bits_at_any_thread_count,
 )
-from tests.reference import elementwise
-from tests.reference import normalization as reference
+from tests.reference import elementwise, normalization as reference
 
 EPS = 2 * UNIT_ROUNDOFF
 

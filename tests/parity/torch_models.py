@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -278,9 +279,9 @@ class MobileNetV2(nn.Sequential):
         self.add_module("predictions", nn.Linear(last, 1000))
 
 
-def mobilenet_v2() -> nn.Module:
-    """MobileNetV2 of width 1."""
-    return MobileNetV2()
+def mobilenet_v2(**options: Any) -> nn.Module:
+    """MobileNetV2, of width 1 unless told otherwise."""
+    return MobileNetV2(**options)
 
 
 class LiteBlock(nn.Module):

@@ -1,8 +1,7 @@
 """The memory plan on random graphs: views and shared memory never mix values up."""
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.plan.builder import Net
 

@@ -83,7 +83,7 @@ def _layer_of(name: str) -> str:
 
 
 @application(
-    "squeezenet", top=_top, top_layers=("conv10",), mode="torch", min_size=17, layer_of=_layer_of
+    "squeezenet", top=_top, top_layers=("conv10",), mode="torch", min_size=25, layer_of=_layer_of
 )
 def SqueezeNet(x: Tensor) -> Tensor:  # noqa: N802 - in Keras' way
     """Make SqueezeNet 1.1: 1.2 million weights."""

@@ -29,7 +29,7 @@ def _top(x: Tensor, classes: int, activation: Any) -> Tensor:
     return layers.Dense(classes, activation=activation, name="predictions")(x)
 
 
-@application("zfnet", top=_top, top_layers=("fc6", "fc7", "predictions"))
+@application("zfnet", top=_top, top_layers=("fc6", "fc7", "predictions"), min_size=53)
 def ZFNet(x: Tensor) -> Tensor:  # noqa: N802 - in Keras' way
     """Make ZFNet: 62 million weights, of which 59 million are in the top."""
     x = layers.Conv2D(96, 7, strides=2, padding=1, activation="relu", name="conv1")(x)

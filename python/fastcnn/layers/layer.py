@@ -152,7 +152,12 @@ class Layer:
             raise ConfigError(
                 f"{type(self).__name__}: call super().__init__() in __init__ before anything else"
             )
-        kwargs = self._settle_training(kwargs)
+        if not (len(args) == 1 and type(args[0]) is np.ndarray and not kwargs):
+            return self._call_any(args, self._settle_training(kwargs))
+        compiled, arrays = self._compile(args, kwargs)  # what most calls are
+        return _tree.pack(compiled.structure, compiled.plan.run(arrays))
+
+    def _call_any(self, args: Any, kwargs: Any) -> Any:
         leaves = _tree.flatten((args, kwargs))
         if any(isinstance(x, KerasTensor) for x in leaves):
             return self._call_symbolic(args, kwargs)

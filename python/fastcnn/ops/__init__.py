@@ -2,41 +2,17 @@
 
 from fastcnn.ops import (
     activations as _activations,
-)
-from fastcnn.ops import (
     boxes as _boxes,
-)
-from fastcnn.ops import (
     convolution as _convolution,
-)
-from fastcnn.ops import (
     depthwise as _depthwise,
-)
-from fastcnn.ops import (
     distance as _distance,
-)
-from fastcnn.ops import (
     global_pooling as _global_pooling,
-)
-from fastcnn.ops import (
     gram as _gram,
-)
-from fastcnn.ops import (
     image as _image,
-)
-from fastcnn.ops import (
     linear as _linear,
-)
-from fastcnn.ops import (
     manipulation as _manipulation,
-)
-from fastcnn.ops import (
     math as _math,
-)
-from fastcnn.ops import (
     normalization as _normalization,
-)
-from fastcnn.ops import (
     pooling as _pooling,
 )
 from fastcnn.ops.activations import *  # noqa: F403

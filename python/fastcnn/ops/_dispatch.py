@@ -38,6 +38,8 @@ def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:
     DTypeError
         If `x` does not hold real numbers (complex, text, objects).
     """
+    if type(x) is np.ndarray and dtype is not None and x.dtype == dtype and x.flags.c_contiguous:
+        return x  # what most calls are
     if not isinstance(x, np.ndarray):
         if hasattr(x, "__dlpack__") and not hasattr(x, "__array_interface__"):
             x = np.from_dlpack(x)

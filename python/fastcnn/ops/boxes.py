@@ -286,7 +286,8 @@ def box_area(boxes: Any) -> np.ndarray:
     array, float32, shape (...)
     """
     b = _boxes("box_area", boxes)
-    return np.maximum(b[..., 2] - b[..., 0], 0) * np.maximum(b[..., 3] - b[..., 1], 0)
+    area: np.ndarray = np.maximum(b[..., 2] - b[..., 0], 0) * np.maximum(b[..., 3] - b[..., 1], 0)
+    return area
 
 
 _FORMATS = ("xyxy", "xywh", "cxcywh")
@@ -327,7 +328,8 @@ def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> np.ndarray:
         low, high = low, high - low
     elif out_fmt == "cxcywh":
         low, high = (low + high) / 2, high - low
-    return np.concatenate([low, high], axis=-1)
+    converted: np.ndarray = np.concatenate([low, high], axis=-1)
+    return converted
 
 
 def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> np.ndarray:
@@ -345,7 +347,8 @@ def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> np.ndarray:
     """
     b = _boxes("clip_boxes_to_image", boxes)
     h, w = size
-    return np.clip(b, 0, np.array([w, h, w, h], dtype=np.float32))
+    clipped: np.ndarray = np.clip(b, 0, np.array([w, h, w, h], dtype=np.float32))
+    return clipped
 
 
 def remove_small_boxes(boxes: Any, min_size: float) -> np.ndarray:

@@ -178,10 +178,54 @@ def depth_to_space(x: Any, block_size: int = 2, *, mode: str = "DCR") -> Any:
 
 
 def pixel_shuffle(x: Any, upscale_factor: int) -> Any:
-    """`depth_to_space` in torch's order of channels."""
+    """`depth_to_space` in torch's order of channels: (n, h, w, c r r) to (n, h r, w r, c).
+
+    Parameters
+    ----------
+    x : array, any dtype, of rank 4
+    upscale_factor : int
+        r, at least 1.
+
+    Returns
+    -------
+    array of the same dtype
+
+    Raises
+    ------
+    ShapeError
+        If the sizes are no multiples of what r asks for.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.pixel_shuffle(np.zeros((1, 2, 2, 8)), 2).shape
+    (1, 4, 4, 2)
+    """
     return depth_to_space(x, upscale_factor, mode="CRD")
 
 
 def pixel_unshuffle(x: Any, downscale_factor: int) -> Any:
-    """`space_to_depth` in torch's order of channels."""
+    """`space_to_depth` in torch's order of channels: (n, h r, w r, c) to (n, h, w, c r r).
+
+    Parameters
+    ----------
+    x : array, any dtype, of rank 4
+    downscale_factor : int
+        r, at least 1.
+
+    Returns
+    -------
+    array of the same dtype
+
+    Raises
+    ------
+    ShapeError
+        If the sizes are no multiples of what r asks for.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.pixel_unshuffle(np.zeros((1, 4, 4, 2)), 2).shape
+    (1, 2, 2, 8)
+    """
     return space_to_depth(x, downscale_factor, mode="CRD")

@@ -56,6 +56,19 @@ def reshape(x: Any, newshape: Any) -> Any:
 def flatten(x: Any) -> Any:
     """All axes after the first joined into one.
 
+    Parameters
+    ----------
+    x : array, any dtype, shape (n, ...)
+
+    Returns
+    -------
+    array of the same dtype, shape (n, m)
+
+    Raises
+    ------
+    ShapeError
+        If `x` has no axes.
+
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
@@ -70,6 +83,21 @@ def flatten(x: Any) -> Any:
 
 def expand_dims(x: Any, axis: Any) -> Any:
     """A new axis of one element before `axis` (of the result).
+
+    Parameters
+    ----------
+    x : array, any dtype
+    axis : int or sequence of int
+        Where the new axes are in the result; negative numbers count from its end.
+
+    Returns
+    -------
+    array of the same dtype
+
+    Raises
+    ------
+    ConfigError
+        If an axis is out of range or named twice.
 
     Examples
     --------
@@ -89,6 +117,21 @@ def expand_dims(x: Any, axis: Any) -> Any:
 
 def squeeze(x: Any, axis: Any = None) -> Any:
     """Without the axes of one element, or without those named.
+
+    Parameters
+    ----------
+    x : array, any dtype
+    axis : int or sequence of int, optional
+        The axes to drop, each of one element; all such axes by default.
+
+    Returns
+    -------
+    array of the same dtype
+
+    Raises
+    ------
+    ShapeError
+        If an axis that is named has more than one element.
 
     Examples
     --------
@@ -166,6 +209,23 @@ def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
 
 def stack(xs: Sequence[Any], axis: int = 0) -> Any:
     """Arrays of one shape along a new axis.
+
+    Parameters
+    ----------
+    xs : sequence of arrays of one shape
+    axis : int
+        Where the new axis is in the result.
+
+    Returns
+    -------
+    array
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+    ConfigError
+        If there are no arrays or the axis is out of range.
 
     Examples
     --------
@@ -270,6 +330,21 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 def flip(x: Any, axis: Any = None) -> Any:
     """Axes in reverse: all, or those named.
 
+    Parameters
+    ----------
+    x : array, any dtype
+    axis : int or sequence of int, optional
+        The axes to reverse; all by default.
+
+    Returns
+    -------
+    array of the same dtype and shape
+
+    Raises
+    ------
+    ConfigError
+        If an axis is out of range.
+
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
@@ -339,6 +414,21 @@ def _pad_widths(pad_width: Any, rank: int) -> list[tuple[int, int]]:
 
 def broadcast_to(x: Any, shape: Any) -> Any:
     """The array repeated along axes of one element, and along new first axes.
+
+    Parameters
+    ----------
+    x : array, any dtype
+    shape : sequence of int
+        Each axis of `x`, counted from the last, has this size or 1.
+
+    Returns
+    -------
+    array of the same dtype, of that shape
+
+    Raises
+    ------
+    ShapeError
+        If `x` does not broadcast to `shape`.
 
     Examples
     --------

@@ -9,7 +9,8 @@ namespace fastcnn {
 // Drops nodes whose results nobody reads.
 void remove_dead_nodes(Graph& graph);
 
-// conv -> batch_norm becomes a conv with scaled weights and a bias; a batch_norm elsewhere becomes scale_shift.
+// With constant statistics, product -> batch_norm becomes a product with scaled weights and a bias, and a batch_norm
+// elsewhere becomes scale_shift.
 void fold_batch_norm(Graph& graph);
 
 // A border of zeros before a convolution, or before a maximum of non-negative values, becomes the window's padding.

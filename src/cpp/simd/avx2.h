@@ -86,6 +86,22 @@ FC_INLINE F32 split_power(F32 a, F32* exponent) {
   return {_mm256_castsi256_ps(_mm256_add_epi32(fraction, _mm256_set1_epi32(0x3f3504f3)))};
 }
 
+// rows[i][j] and rows[j][i] change places.
+FC_INLINE void transpose(F32 (&rows)[F32::width]) {
+  __m256 t[8];
+  for (int i = 0; i < 8; i += 4) {  // 2 x 2 in each 128 bits, then 4 x 4
+    const __m256 a = _mm256_unpacklo_ps(rows[i].v, rows[i + 1].v), b = _mm256_unpackhi_ps(rows[i].v, rows[i + 1].v);
+    const __m256 c = _mm256_unpacklo_ps(rows[i + 2].v, rows[i + 3].v);
+    const __m256 d = _mm256_unpackhi_ps(rows[i + 2].v, rows[i + 3].v);
+    t[i] = _mm256_shuffle_ps(a, c, 0x44), t[i + 1] = _mm256_shuffle_ps(a, c, 0xee);
+    t[i + 2] = _mm256_shuffle_ps(b, d, 0x44), t[i + 3] = _mm256_shuffle_ps(b, d, 0xee);
+  }
+  for (int i = 0; i < 4; ++i) {
+    rows[i].v = _mm256_permute2f128_ps(t[i], t[i + 4], 0x20);
+    rows[i + 4].v = _mm256_permute2f128_ps(t[i], t[i + 4], 0x31);
+  }
+}
+
 // Horizontal results: a fixed tree, the same on every call.
 FC_INLINE float reduce_add(F32 a) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));

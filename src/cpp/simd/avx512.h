@@ -73,6 +73,26 @@ FC_INLINE F32 split_power(F32 a, F32* exponent) {
   return {_mm512_castsi512_ps(_mm512_add_epi32(fraction, _mm512_set1_epi32(0x3f3504f3)))};
 }
 
+// rows[i][j] and rows[j][i] change places.
+FC_INLINE void transpose(F32 (&rows)[F32::width]) {
+  __m512 t[16];
+  for (int i = 0; i < 16; i += 4) {  // 2 x 2 in each 128 bits, then 4 x 4
+    const __m512 a = _mm512_unpacklo_ps(rows[i].v, rows[i + 1].v), b = _mm512_unpackhi_ps(rows[i].v, rows[i + 1].v);
+    const __m512 c = _mm512_unpacklo_ps(rows[i + 2].v, rows[i + 3].v);
+    const __m512 d = _mm512_unpackhi_ps(rows[i + 2].v, rows[i + 3].v);
+    t[i] = _mm512_shuffle_ps(a, c, 0x44), t[i + 1] = _mm512_shuffle_ps(a, c, 0xee);
+    t[i + 2] = _mm512_shuffle_ps(b, d, 0x44), t[i + 3] = _mm512_shuffle_ps(b, d, 0xee);
+  }
+  // t[4 r + i] holds, in its four quarters q, the columns 4 q + i of rows 4 r ...: transpose the quarters.
+  for (int i = 0; i < 4; ++i) {
+    const __m512 a = _mm512_shuffle_f32x4(t[i], t[i + 4], 0x88), b = _mm512_shuffle_f32x4(t[i], t[i + 4], 0xdd);
+    const __m512 c = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0x88);
+    const __m512 d = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0xdd);
+    rows[i].v = _mm512_shuffle_f32x4(a, c, 0x88), rows[i + 8].v = _mm512_shuffle_f32x4(a, c, 0xdd);
+    rows[i + 4].v = _mm512_shuffle_f32x4(b, d, 0x88), rows[i + 12].v = _mm512_shuffle_f32x4(b, d, 0xdd);
+  }
+}
+
 // Horizontal results: a fixed tree, the same on every call.
 FC_INLINE float reduce_add(F32 a) {
   const __m256 h = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "graph/passes.h"
 #include "ops/rooms.h"
 
@@ -59,15 +61,15 @@ bool fold_into_product(Graph& graph, const std::vector<int>& uses, const Node& n
 void fold_batch_norm(Graph& graph) {
   const std::vector<int> uses = graph.count_uses();
   for (Node& node : graph.take_nodes()) {
-    if (node.op != &batch_norm_op) {
-      graph.append(std::move(node));
+    const std::vector<ValueId> statistics(node.inputs.begin() + (node.inputs.empty() ? 0 : 1), node.inputs.end());
+    const bool constant =
+        std::all_of(statistics.begin(), statistics.end(), [&](ValueId id) { return graph.is_constant(id); });
+    if (node.op != &batch_norm_op || !constant) {
+      graph.append(std::move(node));  // the kernel itself subtracts the mean first, which loses no digits
       continue;
     }
-    const std::vector<ValueId> statistics(node.inputs.begin() + 1, node.inputs.end());
     const std::vector<ValueId> affine = graph.add(batch_norm_scale_shift_op, node.params, statistics, node.name);
-    bool constant = true;
-    for (const ValueId id : statistics) constant = constant && graph.is_constant(id);
-    if (constant && fold_into_product(graph, uses, node, affine[0], affine[1])) continue;
+    if (fold_into_product(graph, uses, node, affine[0], affine[1])) continue;
     const ValueId y = graph.add(scale_shift_op, Attrs{}, {node.inputs[0], affine[0], affine[1]}, node.name)[0];
     graph.replace(node.outputs[0], y);
   }

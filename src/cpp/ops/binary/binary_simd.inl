@@ -1,7 +1,7 @@
 // Computes   add, sub, mul, div, maximum, minimum with an activation, and prelu (the contract: binary.h).
 // Layout     operands of any shapes as the merged loop nest of binary.h. The innermost axis is a run: both operands
-//            advance, or one of them stands still. Runs shorter than 64 over which one operand repeats (a bias of few
-//            channels) are first lengthened: that operand is written out a few times into a buffer.
+//            advance, or one of them stands still. Runs shorter than 256 over which one operand repeats (a bias) are
+//            first lengthened: that operand is written out a few times into a buffer.
 // Tile       four registers a step.
 // Why        one operation for two loads and a store: bound by memory, so all that matters is long runs.
 // Needs      nothing: the tail is a masked load.
@@ -59,7 +59,16 @@ void any_run(const float* a, std::int64_t step_a, const float* b, std::int64_t s
   run<F, relu, false, false>(a, b, y, n);
 }
 
-constexpr std::int64_t kShortRun = 64, kBuffer = 512, kPiece = 4096;
+// Fills `out` with the n values that x's `period` values give when repeated.
+FC_INLINE void repeat(const float* x, std::int64_t period, float* out, std::int64_t n) {
+  const auto copy = [](const float* from, float* to, std::int64_t count) {
+    each_register(count, [&](std::int64_t i, auto lanes) { store(to + i, load(from + i, lanes), lanes); });
+  };
+  copy(x, out, period);
+  for (std::int64_t done = period; done < n; done *= 2) copy(out, out + done, min_i64(done, n - done));
+}
+
+constexpr std::int64_t kShortRun = 256, kBuffer = 2048, kPiece = 4096;
 
 template <class F>
 FC_INLINE void binary(const KernelArgs& args, const Epilogue& e) {
@@ -111,7 +120,7 @@ FC_INLINE void binary(const KernelArgs& args, const Epilogue& e) {
         (repeat_a ? b : a) += first;
         if (buffered != repeated) {
           buffered = repeated;
-          for (std::int64_t i = 0; i < piece; ++i) buffer[i] = i < period ? repeated[i] : buffer[i - period];
+          repeat(repeated, period, buffer, piece);
         }
         repeated = buffer;
       } else {

@@ -1,13 +1,13 @@
 // Computes   depthwise convolution with bias, residual and activation (the contract: depthwise_conv2d.h).
 // Layout     NHWC in and out, filters (kh, kw, C): a vector holds neighbouring channels of one pixel or tap.
-// Tile       tiled: `rows` x `cols` output pixels of one vector of channels, 2 x 7 or 2 x 4 with 32 registers and 2 x 4
-//            with 16. Per input row the tile loads its pixels once (7 + 2 registers for 3x3, stride 1), and one
-//            register holds the tap: 14 + 9 + 1 = 24 of 32. Pixels off the picture are zero registers.
-//            taps: 1 x 7 or 1 x 4 pixels (a border pixel alone, over the taps that fall inside) for any window.
+// Tile       tiled: 2 rows x `cols` output pixels of one vector of channels; 7 columns where pixels, accumulators and
+//            a tap fit 32 registers (3x3, stride 1: 9 + 14 + 1 = 24), else 4 (with 16 registers some spill). Each input
+//            row's pixels are loaded once a tile; pixels off the picture are zero registers.
+//            taps: 1 x 8 or 1 x 4 pixels (a border pixel alone, over the taps that fall inside) for any window.
 // Why        a tap used once a pixel would cost one load an FMA; sharing pixels among the taps and among two rows of
-//            outputs leaves 0.4, so FMAs and then L2 bound it. Eight and more accumulators cover the FMA's latency.
-//            7 divides the widths of the networks that live on this op (7, 14, 28, 56, 112). Pixels are the outer
-//            loop and channels the inner: memory is walked forwards.
+//            outputs leaves 0.4, and eight and more accumulators cover the FMA's latency. A task is at most 128
+//            channels: tiles go down a strip of columns, so that the rows two tiles share are still in L1.
+//            7 divides the widths of the networks that live on this op (7, 14, 28, 56, 112).
 // Needs      nothing: channel tails are masked. Several filters a channel: x repeated to the result's channels.
 // Accuracy   one FMA chain of kh kw terms from the bias, taps in the contract's order.
 #include "ops/depthwise_conv2d/depthwise_conv2d.h"

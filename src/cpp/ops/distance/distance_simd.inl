@@ -67,14 +67,19 @@ FC_INLINE float sum_row(const float* a, const float* b, std::int64_t d) {
 
 // panel[k][r] = b[r][k]; rows beyond n are zero.
 FC_INLINE void fill_panel(const float* b, std::int64_t pitch, std::int64_t n, std::int64_t depth, float* panel) {
-  constexpr int kStep = 8;  // a cache line of the panel's rows at a time: reads and writes stay in L1
-  for (std::int64_t k = 0; k < depth; k += kStep) {
-    const std::int64_t end = min_i64(depth, k + kStep);
-    for (std::int64_t r = 0; r < n; ++r)
-      for (std::int64_t i = k; i < end; ++i) panel[i * kPanel + r] = b[r * pitch + i];
-    for (std::int64_t r = n; r < kPanel; ++r)
-      for (std::int64_t i = k; i < end; ++i) panel[i * kPanel + r] = 0;
-  }
+  constexpr int kWidth = F32::width;
+  for (std::int64_t r = 0; r < kPanel; r += kWidth)
+    for (std::int64_t k = 0; k < depth; k += kWidth) {
+      F32 square[kWidth];
+      const std::int64_t left = depth - k;
+      if (r + kWidth <= n && left >= kWidth)
+        for (int i = 0; i < kWidth; ++i) square[i] = load(b + (r + i) * pitch + k);
+      else
+        for (int i = 0; i < kWidth; ++i) square[i] = r + i < n ? load(b + (r + i) * pitch + k, left) : zero();
+      transpose(square);
+      for (int i = 0; i < kWidth; ++i)
+        if (i < left) store(panel + (k + i) * kPanel + r, square[i]);
+    }
 }
 
 template <class Step, int rows>
@@ -227,16 +232,21 @@ void cdist_with(const KernelArgs& args) {
   const std::int64_t queries = args.out[0].shape()[0], rows = args.out[0].shape()[1];
   float* out = args.out[0].as<float>();
   const bool few = are_few(args);
-  constexpr std::int64_t kTaskRows = 256;
+  constexpr std::int64_t kTaskRows = 512;
   const std::int64_t stretches = ceil_div(rows, kTaskRows);
   parallel_for(ceil_div(queries, kQueryBlock) * stretches, [&](std::int64_t task) {
     const std::int64_t q = task / stretches * kQueryBlock, begin = task % stretches * kTaskRows;
     for_each_panel<metric, expand>(args, few, q, min_i64(kQueryBlock, queries - q), begin,
                                    min_i64(rows, begin + kTaskRows), [&](const Block& block, std::int64_t first) {
-                                     for (std::int64_t i = 0; i < block.queries; ++i)
+                                     for (std::int64_t i = 0; i < block.queries; ++i) {
+                                       float* to = out + (q + i) * rows + first;
+                                       // The next panel's part of this row: it is long written to when it is needed.
+                                       for (std::int64_t j = kPanel; j < 2 * kPanel && first + j < rows; j += 16)
+                                         __builtin_prefetch(to + j, 1, 2);
                                        for (int v = 0; v * F32::width < block.rows; ++v)
-                                         store(out + (q + i) * rows + first + v * F32::width,
-                                               finish<metric, expand>(block, i, v), block.rows - v * F32::width);
+                                         store(to + v * F32::width, finish<metric, expand>(block, i, v),
+                                               block.rows - v * F32::width);
+                                     }
                                    });
   });
 }

@@ -55,46 +55,60 @@ FC_INLINE float fold_run(const float* x, std::int64_t n, const F& f) {
   return Fold::across(total);
 }
 
-// Columns [c, c + registers * width), or the `lanes` left of them, over `rows` rows; row(i) is where row i starts.
-// f(register's column, x, values) gives `count` values; fold k of column c goes to out[k * pitch + c].
+// Columns [c, c + registers * width), or the `lanes` left of them, over at most kBlock rows; row(i) is where row i
+// starts. f(register's column, x, values) gives `count` values; fold k of column c goes to, or is folded into, out[k *
+// pitch + c]. Fewer than four registers of columns leave room for several rows at once: four chains hide the latency of
+// one.
 template <class Fold, int count, int registers, bool tail, class Row, class F>
-FC_INLINE void fold_block(const Row& row, std::int64_t rows, std::int64_t c, std::int64_t lanes, const F& f, float* out,
-                          std::int64_t pitch) {
-  F32 total[count][registers];
-  for (int k = 0; k < count; ++k)
-    for (int r = 0; r < registers; ++r) total[k][r] = Fold::start();
-  for (std::int64_t i = 0; i < rows;) {
-    F32 acc[count][registers];
+FC_INLINE void fold_block(const Row& row, std::int64_t begin, std::int64_t end, std::int64_t c, std::int64_t lanes,
+                          const F& f, float* out, std::int64_t pitch, bool is_first) {
+  constexpr int kPhases = 4 / registers;
+  F32 acc[kPhases][count][registers];
+  for (int p = 0; p < kPhases; ++p)
     for (int k = 0; k < count; ++k)
-      for (int r = 0; r < registers; ++r) acc[k][r] = Fold::start();
-    for (const std::int64_t end = min_i64(rows, i + kBlock); i < end; ++i) {
-      const float* x = row(i) + c;
-      for (int r = 0; r < registers; ++r) {
-        F32 values[count];
-        f(c + r * F32::width, tail ? load(x, lanes) : load(x + r * F32::width), values);
-        for (int k = 0; k < count; ++k) acc[k][r] = Fold::step(acc[k][r], values[k]);
-      }
+      for (int r = 0; r < registers; ++r) acc[p][k][r] = Fold::start();
+  const auto add_row = [&](std::int64_t i, int p) {
+    const float* x = row(i) + c;
+    for (int r = 0; r < registers; ++r) {
+      F32 values[count];
+      f(c + r * F32::width, tail ? load(x, lanes) : load(x + r * F32::width), values);
+      for (int k = 0; k < count; ++k) acc[p][k][r] = Fold::step(acc[p][k][r], values[k]);
     }
-    for (int k = 0; k < count; ++k)
-      for (int r = 0; r < registers; ++r) total[k][r] = Fold::step(total[k][r], acc[k][r]);
-  }
+  };
+  std::int64_t i = begin;
+  for (; i + kPhases <= end; i += kPhases)
+    for (int p = 0; p < kPhases; ++p) add_row(i + p, p);
+  if (kPhases > 1)
+    for (; i < end; ++i) add_row(i, 0);
   for (int k = 0; k < count; ++k)
     for (int r = 0; r < registers; ++r) {
+      F32 sum = acc[0][k][r];
+      for (int p = 1; p < kPhases; ++p) sum = Fold::step(sum, acc[p][k][r]);
       float* y = out + k * pitch + c + r * F32::width;
-      tail ? store(y, total[k][r], lanes) : store(y, total[k][r]);
+      if (!is_first) sum = Fold::step(tail ? load(y, lanes) : load(y), sum);
+      tail ? store(y, sum, lanes) : store(y, sum);
     }
 }
 
-// Columns [begin, end) likewise.
+// Columns [begin, end) of any number of rows. Blocks of rows are the outer loop, so that neighbouring columns of a row
+// are read while its line and its page are at hand.
 template <class Fold, int count, class Row, class F>
 FC_INLINE void fold_columns(const Row& row, std::int64_t rows, std::int64_t begin, std::int64_t end, const F& f,
                             float* out, std::int64_t pitch) {
-  constexpr int kRegisters = 4;
-  std::int64_t c = begin;
-  for (; c + kRegisters * F32::width <= end; c += kRegisters * F32::width)
-    fold_block<Fold, count, kRegisters, false>(row, rows, c, 0, f, out, pitch);
-  for (; c + F32::width <= end; c += F32::width) fold_block<Fold, count, 1, false>(row, rows, c, 0, f, out, pitch);
-  if (c < end) fold_block<Fold, count, 1, true>(row, rows, c, end - c, f, out, pitch);
+  std::int64_t i = 0;
+  do {
+    const std::int64_t stop = min_i64(rows, i + kBlock);
+    const bool is_first = i == 0;
+    std::int64_t c = begin;
+    for (; c + 4 * F32::width <= end; c += 4 * F32::width)
+      fold_block<Fold, count, 4, false>(row, i, stop, c, 0, f, out, pitch, is_first);
+    for (; c + 2 * F32::width <= end; c += 2 * F32::width)
+      fold_block<Fold, count, 2, false>(row, i, stop, c, 0, f, out, pitch, is_first);
+    for (; c + F32::width <= end; c += F32::width)
+      fold_block<Fold, count, 1, false>(row, i, stop, c, 0, f, out, pitch, is_first);
+    if (c < end) fold_block<Fold, count, 1, true>(row, i, stop, c, end - c, f, out, pitch, is_first);
+    i = stop;
+  } while (i < rows);
 }
 
 }  // namespace

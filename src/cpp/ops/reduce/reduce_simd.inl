@@ -2,7 +2,7 @@
 // Layout     the operand as alternating kept and reduced axes. Innermost axis reduced: a register walks along a run and
 //            is folded across its lanes at the end. Innermost axis kept (global pooling of NHWC pictures): a register
 //            holds neighbouring results and walks down the rows.
-// Tile       four accumulators of a run, or four registers of columns, with as many totals of finished blocks.
+// Tile       four accumulators: of a run; of columns; where there are fewer columns, of several rows.
 // Why        one operation for one load: bound by memory; four chains hide the latency of the addition.
 // Needs      argmax: reduced axes that are neighbours, fewer than 2^24 of rows. Workspace for chunks of long
 // reductions. Accuracy   extrema are exact; sums have the error of at most 64 additions (fold.inl).
@@ -65,7 +65,7 @@ FC_INLINE void reduce_rows(const KernelArgs& args, const ReduceNest& nest, const
   float* partial = cut.chunks == 1 ? y : static_cast<float*>(args.workspace);
   const std::int64_t inner = loops.inner;
   // A task is a chunk of rows of one cell and so many columns that it is worth handing to a thread.
-  constexpr std::int64_t kTask = 16384, kLine = 4 * F32::width;
+  constexpr std::int64_t kTask = 65536, kLine = 256;
   const std::int64_t width = round_up(max_i64(kLine, kTask / max_i64(1, min_i64(loops.count, cut.per_chunk))), kLine);
   const std::int64_t groups = ceil_div(inner, width), tasks_per_cell = cut.chunks * groups;
   const std::int64_t row_step = nest.rank > 1 ? nest.step[1] : 0;

@@ -60,10 +60,6 @@ const char* not_four_bytes(const Problem& problem) {
 
 constexpr KernelInfo kKernels[] = {
 #if FC_X86
-    {.name = "transpose_b32_avx512",
-     .isa = Isa::Avx512,
-     .run = run_transpose<avx512::transpose4>,
-     .declines = not_four_bytes},
     {.name = "transpose_b32_avx2",
      .isa = Isa::Avx2,
      .run = run_transpose<avx2::transpose4>,

@@ -16,10 +16,6 @@ namespace avx2 {
 void transpose4(const unsigned char* from, std::int64_t from_pitch, unsigned char* to, std::int64_t to_pitch,
                 std::int64_t rows, std::int64_t cols);
 }
-namespace avx512 {
-void transpose4(const unsigned char* from, std::int64_t from_pitch, unsigned char* to, std::int64_t to_pitch,
-                std::int64_t rows, std::int64_t cols);
-}
 #endif
 
 }  // namespace fastcnn
