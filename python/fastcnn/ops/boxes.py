@@ -331,7 +331,7 @@ def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> np.ndarray:
         if fmt not in _FORMATS:
             raise ConfigError(f"box_convert: {name}: expected one of {_FORMATS}, got {fmt!r}")
     if in_fmt == out_fmt:
-        return b.copy()
+        return np.array(b)
     a, c = b[..., :2], b[..., 2:]
     if in_fmt == "xywh":
         low, high = a, a + c
