@@ -12,12 +12,16 @@ from fastcnn import _C
 from fastcnn.errors import ConfigError
 
 _PRECISIONS = ("highest", "high", "medium")
-_precision: ContextVar[str] = ContextVar("fastcnn_float32_precision", default="highest")
+_process_precision = "highest"
+# What a ``with`` block sets, for the code inside it alone: this thread, this task.
+_local_precision: ContextVar[str | None] = ContextVar("fastcnn_float32_precision", default=None)
 _OPTIONAL = ("PIL", "safetensors", "h5py", "typer", "rich", "matplotlib", "skimage", "onnx")
 
 
 class set_float32_precision:  # noqa: N801 - torch's name for the function
     """Set how far float32 results may be from exact: a function and a context manager.
+
+    Called, it sets the level of the process; in a ``with``, that of the block.
 
     Parameters
     ----------
@@ -40,9 +44,16 @@ class set_float32_precision:  # noqa: N801 - torch's name for the function
     """
 
     def __init__(self, precision: str) -> None:
-        self._token = _precision.set(check_precision(precision))
+        global _process_precision
+        self._precision = check_precision(precision)
+        self._before = _process_precision
+        _process_precision = precision
 
     def __enter__(self) -> set_float32_precision:
+        # Only the block was meant: the process goes back to what it had.
+        global _process_precision
+        _process_precision = self._before
+        self._token = _local_precision.set(self._precision)
         return self
 
     def __exit__(
@@ -51,7 +62,7 @@ class set_float32_precision:  # noqa: N801 - torch's name for the function
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        _precision.reset(self._token)
+        _local_precision.reset(self._token)
 
 
 def check_precision(precision: str) -> str:
@@ -63,7 +74,7 @@ def check_precision(precision: str) -> str:
 
 def get_float32_precision() -> str:
     """The precision level in force here: "highest", "high" or "medium"."""
-    return _precision.get()
+    return _local_precision.get() or _process_precision
 
 
 def set_num_threads(n: int) -> None:

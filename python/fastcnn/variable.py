@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import _C
-from fastcnn.errors import ShapeError
+from fastcnn.errors import DTypeError, ShapeError
 
 
 class Variable(_C.Variable):
@@ -71,4 +71,7 @@ class Variable(_C.Variable):
 
 
 def _as_float32(value: Any) -> NDArray[np.float32]:
+    # A complex number loses a part without a word when it is cast; objects may hold anything.
+    if np.asarray(value).dtype.kind not in "fiub":
+        raise DTypeError(f"expected real numbers, got dtype {np.asarray(value).dtype}")
     return np.require(value, dtype=np.float32, requirements="C")

@@ -353,6 +353,8 @@ class Layer:
         ShapeError
             There are more or fewer than the layer has, or one has another shape. Nothing has been
             replaced then.
+        DTypeError
+            One does not hold real numbers.
         """
         own = self.weights
         if len(weights) != len(own):

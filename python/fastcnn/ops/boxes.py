@@ -328,7 +328,7 @@ def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> np.ndarray:
     """
     b = _boxes("box_convert", boxes)
     for name, fmt in (("in_fmt", in_fmt), ("out_fmt", out_fmt)):
-        if fmt not in _FORMATS:
+        if not isinstance(fmt, str) or fmt not in _FORMATS:
             raise ConfigError(f"box_convert: {name}: expected one of {_FORMATS}, got {fmt!r}")
     if in_fmt == out_fmt:
         return np.array(b)  # as it was, to the bit

@@ -65,6 +65,7 @@ std::vector<Tensor> check_operands(const char* what, const std::vector<py::array
 void refuse_overlap(const std::vector<Tensor>& inputs, const std::vector<Tensor>& outputs) {
   const auto begin = [](const Tensor& t) { return reinterpret_cast<std::uintptr_t>(t.data); };
   const auto overlap = [&](const Tensor& a, const Tensor& b) {
+    if (a.type.bytes() == 0 || b.type.bytes() == 0) return false;
     return begin(a) < begin(b) + static_cast<std::uintptr_t>(b.type.bytes()) &&
            begin(b) < begin(a) + static_cast<std::uintptr_t>(a.type.bytes());
   };

@@ -9,12 +9,14 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <exception>
 #include <fstream>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -78,6 +80,7 @@ class Pool {
       if (spins > 4096) std::this_thread::yield();
     }
     open_.store(false, std::memory_order_seq_cst);
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
@@ -86,7 +89,12 @@ class Pool {
     for (;;) {
       const std::int64_t i = next_.fetch_add(1, std::memory_order_relaxed);
       if (i >= tasks_) break;
-      fn_(body_, i);
+      try {
+        fn_(body_, i);
+      } catch (...) {  // no memory for a task's scratch: the caller gets to know
+        const std::lock_guard<std::mutex> lock(error_mutex_);
+        if (!error_) error_ = std::current_exception();
+      }
       done_.fetch_add(1, std::memory_order_release);
     }
     t_inside_task = false;
@@ -123,6 +131,8 @@ class Pool {
   std::atomic<int> sleepers_{0};
   std::atomic<bool> open_{false};
   std::atomic<bool> stop_{false};
+  std::mutex error_mutex_;
+  std::exception_ptr error_;  // the first of a job; read when all its tasks are done
   TaskFn fn_ = nullptr;
   const void* body_ = nullptr;
   std::int64_t tasks_ = 0;

@@ -9,7 +9,8 @@ namespace fastcnn {
 using TaskFn = void (*)(const void* body, std::int64_t index);
 
 // Calls fn(body, i) for every i in [0, tasks) on the pool and returns when all are done. From inside a
-// task, or while another Python thread has the pool, it runs in the calling thread. Tasks must not throw.
+// task, or while another Python thread has the pool, it runs in the calling thread. If tasks throw, the first
+// exception is thrown here when all have ended.
 void run_tasks(std::int64_t tasks, TaskFn fn, const void* body);
 
 int num_threads();

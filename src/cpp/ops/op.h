@@ -31,6 +31,9 @@ struct KernelInfo {
   // An op that rewrites operand `pack_input` into the layout this kernel reads, its parameters being this
   // node's: a plain node of the graph, folded away once where the operand is constant.
   const struct Op* pack = nullptr;
+  // The node's parameters without what packing does not read, so that nodes that differ in that alone (the size of the
+  // picture, the batch) share one packed operand.
+  Params (*pack_params)(const Params&) = nullptr;
   int pack_input = 1;
 };
 

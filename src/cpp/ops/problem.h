@@ -18,7 +18,11 @@ class Params {
   template <class T>
   explicit Params(const T& value) {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= kMaxBytes && alignof(T) <= 8);
-    __builtin_memcpy(bytes_, &value, sizeof(T));
+    T copy = value;
+#if defined(__GNUC__) && !defined(__clang__)
+    __builtin_clear_padding(&copy);
+#endif
+    __builtin_memcpy(bytes_, &copy, sizeof(T));
   }
   template <class T>
   FC_INLINE const T& as() const {

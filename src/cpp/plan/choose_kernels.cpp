@@ -59,7 +59,8 @@ void choose_kernels(Graph& graph, const CompileOptions& options) {
     if (!node.op->is_view) choose(graph, node, options);
     if (node.kernel != nullptr && node.kernel->pack != nullptr) {
       ValueId& operand = node.inputs[static_cast<std::size_t>(node.kernel->pack_input)];
-      operand = graph.add(*node.kernel->pack, node.params, {operand}, node.name)[0];
+      const Params params = node.kernel->pack_params != nullptr ? node.kernel->pack_params(node.params) : node.params;
+      operand = graph.add(*node.kernel->pack, params, {operand}, node.name)[0];
       choose(graph, graph.nodes().back(), options);
     }
     graph.append(std::move(node));

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "graph/passes.h"
 #include "plan/stages.h"
 
@@ -57,7 +59,9 @@ void Plan::take_steps(const Graph& graph) {
     Step step{.node = node, .types = types_of(graph, node.inputs)};
     for (const ValueId id : node.outputs) step.types.push_back(graph.value(id).type);
     const Problem problem = step.problem();
-    if (node.kernel != nullptr && node.kernel->workspace != nullptr)
+    step.empty = std::all_of(problem.outputs, problem.outputs + problem.num_outputs,
+                             [](const TensorType& t) { return t.shape.size() == 0; });
+    if (node.kernel != nullptr && node.kernel->workspace != nullptr && !step.empty)
       step.workspace_bytes = node.kernel->workspace(problem);
     if (node.op->flops != nullptr) step.flops = node.op->flops(problem);
     step.bytes = count_bytes(step);

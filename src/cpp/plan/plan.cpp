@@ -71,7 +71,7 @@ void Plan::run(std::span<const Tensor> inputs, std::span<const Tensor> outputs, 
       operands[i].data = address(step.locations[i], *execution, inputs, outputs);
     char* workspace = static_cast<char*>(execution->arena.data()) + step.workspace_offset;
     const Problem problem = step.problem();
-    step.node.kernel->run({problem, operands, operands + step.node.inputs.size(), workspace});
+    if (!step.empty) step.node.kernel->run({problem, operands, operands + step.node.inputs.size(), workspace});
     operands += step.locations.size();
     if (nanoseconds != nullptr)
       *nanoseconds++ = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();

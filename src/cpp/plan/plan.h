@@ -42,6 +42,7 @@ struct Step {
   std::vector<Location> locations;
   std::int64_t workspace_offset = 0, workspace_bytes = 0;
   std::int64_t flops = 0, bytes = 0;
+  bool empty = false;  // no result has elements: nothing to compute
   Problem problem() const;
 };
 

@@ -52,6 +52,14 @@ Epilogue& epilogue(Params& params) { return const_cast<Epilogue&>(params.as<Conv
 // ---- packing: the kernel -> panels of filters, group by group --------------------------------
 
 #if FC_X86
+Params pack_params(const Params& params) {
+  const auto& p = params.as<Conv2dParams>();
+  Conv2dParams packed;
+  packed.window.h.size = p.window.h.size, packed.window.w.size = p.window.w.size;
+  packed.groups = p.groups, packed.channels = p.channels, packed.filters = p.filters;
+  return Params(packed);
+}
+
 std::vector<TensorType> infer_pack(const gemm::Blocking& blocking, const Params& params) {
   const auto& p = params.as<Conv2dParams>();
   Shape s;
@@ -87,12 +95,14 @@ constexpr KernelInfo kKernels[] = {
      .isa = Isa::Avx512,
      .run = avx512::conv2d,
      .workspace = conv2d_workspace,
-     .pack = &conv2d_pack_n64_op},
+     .pack = &conv2d_pack_n64_op,
+     .pack_params = pack_params},
     {.name = "conv2d_f32_avx2",
      .isa = Isa::Avx2,
      .run = avx2::conv2d,
      .workspace = conv2d_workspace,
-     .pack = &conv2d_pack_n16_op},
+     .pack = &conv2d_pack_n16_op,
+     .pack_params = pack_params},
 #endif
     {.name = "conv2d_f32_ref", .run = ref::conv2d},
 };

@@ -81,6 +81,15 @@ Epilogue& epilogue(Params& params) { return const_cast<Epilogue&>(params.as<Dens
 // ---- packing: w -> panels of columns, matrix by matrix ---------------------------------------
 
 #if FC_X86
+Params pack_params(const Params& params) {
+  DenseParams packed = params.as<DenseParams>();
+  if (packed.w_batch_stride == 0) packed.batch = 1;
+  packed.rows = packed.x_row_stride = packed.x_step = packed.x_batch_stride = 0;
+  packed.y = Shape();
+  packed.epilogue = Epilogue();
+  return Params(packed);
+}
+
 std::vector<TensorType> infer_pack(const gemm::Blocking& blocking, const Params& params) {
   const auto& p = params.as<DenseParams>();
   Shape s;
@@ -111,15 +120,31 @@ const Op dense_pack_n16_op{.name = "dense_pack_n16", .parse = nullptr, .infer = 
 namespace {
 constexpr KernelInfo kDenseKernels[] = {
 #if FC_X86
-    {.name = "dense_f32_avx512", .isa = Isa::Avx512, .run = avx512::dense, .pack = &dense_pack_n64_op},
-    {.name = "dense_f32_avx2", .isa = Isa::Avx2, .run = avx2::dense, .pack = &dense_pack_n16_op},
+    {.name = "dense_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::dense,
+     .pack = &dense_pack_n64_op,
+     .pack_params = pack_params},
+    {.name = "dense_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::dense,
+     .pack = &dense_pack_n16_op,
+     .pack_params = pack_params},
 #endif
     {.name = "dense_f32_ref", .run = ref::dense},
 };
 constexpr KernelInfo kMatmulKernels[] = {
 #if FC_X86
-    {.name = "matmul_f32_avx512", .isa = Isa::Avx512, .run = avx512::dense, .pack = &dense_pack_n64_op},
-    {.name = "matmul_f32_avx2", .isa = Isa::Avx2, .run = avx2::dense, .pack = &dense_pack_n16_op},
+    {.name = "matmul_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::dense,
+     .pack = &dense_pack_n64_op,
+     .pack_params = pack_params},
+    {.name = "matmul_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::dense,
+     .pack = &dense_pack_n16_op,
+     .pack_params = pack_params},
 #endif
     {.name = "matmul_f32_ref", .run = ref::dense},
 };
