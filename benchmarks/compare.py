@@ -26,7 +26,6 @@ from benchmarks.runtimes import Job
 from benchmarks.timing import Summary, take_turns
 from benchmarks.worker import Worker
 
-
 PROCESSES = 4  # of each commit, for each network
 
 
