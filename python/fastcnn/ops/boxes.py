@@ -49,8 +49,8 @@ def box_iou(boxes1: Any, boxes2: Any) -> Any:
     Examples
     --------
     >>> import fastcnn as fc
-    >>> fc.ops.box_iou([[0, 0, 2, 2]], [[1, 0, 3, 2], [5, 5, 6, 6]])
-    array([[0.33333334, 0.        ]], dtype=float32)
+    >>> fc.ops.box_iou([[0, 0, 2, 2]], [[0, 0, 2, 4], [5, 5, 6, 6]])
+    array([[0.5, 0. ]], dtype=float32)
     """
     return apply_op("box_iou", [boxes1, boxes2], kind="iou")
 
@@ -67,6 +67,12 @@ def generalized_box_iou(boxes1: Any, boxes2: Any) -> Any:
     -------
     array, float32, shape (n, m)
         In [-1, 1].
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.ops.generalized_box_iou([[0, 0, 1, 1]], [[3, 0, 4, 1]])
+    array([[-0.5]], dtype=float32)
     """
     return apply_op("box_iou", [boxes1, boxes2], kind="giou")
 
@@ -84,6 +90,12 @@ def distance_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
     Returns
     -------
     array, float32, shape (n, m)
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.ops.distance_box_iou([[0, 0, 2, 2]], [[2, 0, 4, 2]]).round(3)
+    array([[-0.2]], dtype=float32)
     """
     return apply_op(
         "box_iou", [boxes1, boxes2], kind="diou", eps=as_number("distance_box_iou", "eps", eps)
@@ -103,6 +115,12 @@ def complete_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
     Returns
     -------
     array, float32, shape (n, m)
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.ops.complete_box_iou([[0, 0, 2, 2]], [[0, 0, 2, 2]]).round(3)
+    array([[1.]], dtype=float32)
     """
     return apply_op(
         "box_iou", [boxes1, boxes2], kind="ciou", eps=as_number("complete_box_iou", "eps", eps)
@@ -213,6 +231,12 @@ def batched_nms(
         As in `nms`.
     DTypeError
         If `idxs` does not hold integers.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.ops.batched_nms([[0, 0, 2, 2], [0, 0, 2, 2]], [0.9, 0.8], [0, 1])
+    array([0, 1])
     """
     if not hasattr(idxs, "__fastcnn_apply__"):
         idxs = as_array(idxs, None)
@@ -269,6 +293,12 @@ def soft_nms(
     ------
     ShapeError, ConfigError
         As in `nms`.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.ops.soft_nms([[0, 0, 2, 2], [4, 4, 6, 6]], [0.5, 0.9])[0]
+    array([1, 0])
     """
     results = apply_op(
         "soft_nms",
@@ -299,6 +329,12 @@ def box_area(boxes: Any) -> np.ndarray:
     Returns
     -------
     array, float32, shape (...)
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.ops.box_area([[0, 0, 2, 3], [1, 1, 0, 0]])
+    array([6., 0.], dtype=float32)
     """
     b = _boxes("box_area", boxes)
     area: np.ndarray = np.maximum(b[..., 2] - b[..., 0], 0) * np.maximum(b[..., 3] - b[..., 1], 0)
@@ -325,6 +361,12 @@ def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> np.ndarray:
     ------
     ConfigError
         If a format is none of these.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.ops.box_convert([0, 0, 2, 4], "xyxy", "cxcywh")
+    array([1., 2., 2., 4.], dtype=float32)
     """
     b = _boxes("box_convert", boxes)
     for name, fmt in (("in_fmt", in_fmt), ("out_fmt", out_fmt)):
@@ -359,6 +401,12 @@ def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> np.ndarray:
     Returns
     -------
     array, float32, shape (..., 4)
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.ops.clip_boxes_to_image([[-1, 2, 9, 5]], (4, 8))
+    array([[0., 2., 8., 4.]], dtype=float32)
     """
     b = _boxes("clip_boxes_to_image", boxes)
     sizes = as_ints("clip_boxes_to_image", "size", size)
@@ -381,6 +429,12 @@ def remove_small_boxes(boxes: Any, min_size: float) -> np.ndarray:
     -------
     array, int64, shape (k,)
         Their indices.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.ops.remove_small_boxes([[0, 0, 1, 9], [0, 0, 5, 9]], 2)
+    array([1])
     """
     b = _boxes("remove_small_boxes", boxes)
     if b.ndim != 2:
