@@ -1,8 +1,9 @@
 // Functions written once over the vector type. Include after simd/avx2.h or simd/avx512.h.
 //
-// Accuracy in units in the last place, against double sampled over all floats whose result is normal: exp, log, expm1 1; tanh,
-// log1p 1.5; softplus 2; sigmoid 2.5; silu 3; mish 5; gelu 9; gelu_tanh 3 (1 + |x|^3), its argument being rounded.
-// Below the normal range results are rounded to the denormals there, to within 100 of the smallest. NaN stays NaN.
+// Accuracy in units in the last place, against double sampled over all floats whose result is normal: exp, log, expm1
+// 1; tanh, log1p 1.5; softplus 2; sigmoid 2.5; silu 3; mish 5; gelu 9; gelu_tanh 3 (1 + |x|^3), its argument being
+// rounded. Below the normal range results are rounded to the denormals there, to within 100 of the smallest. NaN stays
+// NaN.
 #pragma once
 
 #include "core/epilogue.h"
