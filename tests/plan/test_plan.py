@@ -94,18 +94,39 @@ def test_the_second_run_allocates_nothing() -> None:
     assert after.uordblks - before.uordblks < 500 * 32  # Python's own small change, not per run
 
 
-def test_plans_of_other_shapes_share_packed_weights() -> None:
+def packed_bytes(
+    op: str, weights: _C.Variable, *shapes: tuple[int, ...], **attrs: object
+) -> list[int]:
+    """Bytes of folded constants after planning the op for each shape in turn, in one cache."""
     cache = _C.ConstantCache()
-    net = Net()
-    w, b = _C.Variable(np.ones((3, 3, 16, 64), np.float32)), _C.Variable(np.ones(64, np.float32))
-    plans, sizes = [], []
-    for size in (8, 12):
+    sizes, plans = [], []
+    for shape in shapes:
         net = Net()
-        x = net.input(1, size, size, 16)
-        y = net.add("conv2d", x, net.graph.variable(w), net.graph.variable(b), padding="same")
-        plans.append(net.compile(y, cache=cache))
+        y = net.add(op, net.input(*shape), net.graph.variable(weights), **attrs)
+        plans.append(net.compile(y, cache=cache))  # kept: the cache holds what plans use
         sizes.append(cache.bytes)
+    return sizes
+
+
+def test_plans_of_other_sizes_share_packed_weights() -> None:
+    w = _C.Variable(np.ones((3, 3, 16, 64), np.float32))
+    sizes = packed_bytes("conv2d", w, (1, 8, 8, 16), (2, 9, 12, 16), strides=2, padding="same")
     assert sizes[0] == sizes[1]
+
+
+def test_plans_of_other_batches_share_packed_weights() -> None:
+    w = _C.Variable(np.ones((48, 64), np.float32))
+    sizes = packed_bytes("dense", w, (1, 48), (8, 48), (3, 5, 48))
+    assert sizes[0] == sizes[1] == sizes[2]
+
+
+def test_constants_that_read_a_constant_twice_do_not_grow_their_names() -> None:
+    net = Net()
+    v = net.variable(3)
+    for _ in range(60):  # a name that held its operands' names would have 2^60 characters
+        v = net.add("maximum", v, v)
+    plan = net.compile(net.add("add", net.input(3), v))
+    assert ops_of(plan) == ["add"]
 
 
 def test_assigning_a_variable_makes_its_plans_stale() -> None:
