@@ -47,7 +47,7 @@ std::int64_t flops(const Problem& problem) {
   return 2 * problem.outputs[0].shape.size() * problem.as<Conv2dParams>().depth();
 }
 
-Epilogue& epilogue(Params& params) { return const_cast<Epilogue&>(params.as<Conv2dParams>().epilogue); }
+Epilogue& epilogue(Params& params) { return params.edit<Conv2dParams>().epilogue; }
 
 // ---- packing: the kernel -> panels of filters, group by group --------------------------------
 

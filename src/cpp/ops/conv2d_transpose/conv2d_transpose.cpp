@@ -70,7 +70,7 @@ std::int64_t flops(const Problem& problem) {
   return 2 * problem.inputs[0].shape.size() * p.window.h.size * p.window.w.size * p.group_filters();
 }
 
-Epilogue& epilogue(Params& params) { return const_cast<Epilogue&>(params.as<Conv2dTransposeParams>().epilogue); }
+Epilogue& epilogue(Params& params) { return params.edit<Conv2dTransposeParams>().epilogue; }
 
 // ---- packing: the kernel -> panels of filters, phase by phase, group by group ----------------
 

@@ -76,7 +76,7 @@ std::int64_t flops(const Problem& problem) {
   return 2 * p.batch * p.rows * p.depth * p.columns;
 }
 
-Epilogue& epilogue(Params& params) { return const_cast<Epilogue&>(params.as<DenseParams>().epilogue); }
+Epilogue& epilogue(Params& params) { return params.edit<DenseParams>().epilogue; }
 
 // ---- packing: w -> panels of columns, matrix by matrix ---------------------------------------
 

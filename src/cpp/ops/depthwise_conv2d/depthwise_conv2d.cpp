@@ -40,9 +40,7 @@ std::int64_t depthwise_flops(const Problem& problem) {
   return 2 * p.window.h.size * p.window.w.size * problem.outputs[0].shape.size();
 }
 
-Epilogue& depthwise_epilogue(Params& params) {
-  return const_cast<DepthwiseParams&>(params.as<DepthwiseParams>()).epilogue;
-}
+Epilogue& depthwise_epilogue(Params& params) { return params.edit<DepthwiseParams>().epilogue; }
 
 // ---- the kernel table -----------------------------------------------------------------------
 
