@@ -13,7 +13,7 @@
 
 #include <cstring>
 
-#include "core/scratch.h"
+#include "core/thread_pool.h"
 #include "gemm/gemm.h"
 #include "ops/conv2d/conv2d.h"
 #include "ops/epilogue_operands.h"
@@ -198,8 +198,9 @@ void winograd::convolve(const Transforms& transforms, const KernelArgs& args) {
   std::memset(zeros, 0, static_cast<std::size_t>(grid.zeros() * kFloat));
   const Worker worker(transforms, args, grid);
   if (!grid.staged) {
-    parallel_for(grid.blocks, [&](std::int64_t block) {
-      auto* v = static_cast<float*>(thread_scratch(grid.positions * (grid.v_stride() + grid.m_stride()) * kFloat));
+    const std::int64_t bytes = grid.positions * (grid.v_stride() + grid.m_stride()) * kFloat;
+    parallel_for(grid.blocks, bytes, [&](std::int64_t block, void* scratch) {
+      auto* v = static_cast<float*>(scratch);
       worker.convolve(grid.first_tile(block), grid.first_tile(block + 1), v, v + grid.positions * grid.v_stride());
     });
     return;
