@@ -34,6 +34,7 @@ struct Location {
   Place place = Place::Arena;
   int index = 0;            // of the graph input, graph output or constant
   std::int64_t offset = 0;  // bytes from its start
+  std::int64_t pitch = 0;   // Tensor::pitch
 };
 
 struct Step {

@@ -13,7 +13,8 @@ void choose_kernels(Graph& graph, const CompileOptions& options);
 void fold_constants(Graph& graph, ConstantCache& cache);
 
 // Where every value lives: views share their source's memory, element-wise results overwrite their operand, operands of
-// a concatenation are produced in place where that is contiguous, values that never live together share the arena.
+// a concatenation are produced in place where that is contiguous or their kernels take a pitch, values that never live
+// together share the arena.
 struct MemoryPlan {
   std::vector<Location> values;  // by ValueId
   std::vector<Copy> copies;

@@ -96,13 +96,15 @@ constexpr KernelInfo kKernels[] = {
      .run = avx512::conv2d,
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_n64_op,
-     .pack_params = pack_params},
+     .pack_params = pack_params,
+     .pitched_result = true},
     {.name = "conv2d_f32_avx2",
      .isa = Isa::Avx2,
      .run = avx2::conv2d,
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_n16_op,
-     .pack_params = pack_params},
+     .pack_params = pack_params,
+     .pitched_result = true},
 #endif
     {.name = "conv2d_f32_ref", .run = ref::conv2d},
 };
