@@ -202,7 +202,10 @@ def test_users_that_read_different_pixels_share_what_both_read() -> None:
     net = Net()
     y = net.conv(net.input(1, 24, 24, 3), 4)
     plan = assert_same_bits(
-        net, net.conv(y, 2, 1, strides=4), net.conv(y, 2, 1, strides=6), net.conv(y, 2, 1, strides=2)
+        net,
+        net.conv(y, 2, 1, strides=4),
+        net.conv(y, 2, 1, strides=6),
+        net.conv(y, 2, 1, strides=2),
     )
     assert [out for _, out in strides_of(plan)] == [(12, 12), (6, 6), (4, 4), (12, 12)]
 

@@ -11,23 +11,11 @@ std::string content_key(const Value& v) {
   return cat("v", v.variable->id(), "@", v.variable->version());
 }
 
-// 128 bits of a text (two FNV-1a hashes): a key that held its operands' keys whole would double with every node that
-// reads a value twice.
-std::string digest(const std::string& text) {
-  std::uint64_t a = 0xcbf29ce484222325u, b = 0x84222325cbf29ce4u;
-  for (const char c : text) {
-    a = (a ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    b = (b ^ static_cast<unsigned char>(c)) * 0x9e3779b97f4a7c15u;
-    b ^= b >> 29;
-  }
-  return cat("f", a, ".", b);
-}
-
 std::string content_key(const Graph& graph, const Node& node, std::size_t output) {
   std::string key = cat(node.op->name, '/', node.kernel != nullptr ? node.kernel->name : "view", '/', output, '(');
   key.append(reinterpret_cast<const char*>(node.params.bytes()), Params::kMaxBytes);
   for (const ValueId id : node.inputs) key += cat(content_key(graph.value(id)), ',');
-  return digest(key);
+  return digest(key);  // the operands' keys whole would double with every node that reads a value twice
 }
 
 Tensor tensor_of(const Value& v) { return v.source == Source::Constant ? v.constant->tensor() : v.variable->tensor(); }
@@ -55,6 +43,16 @@ std::vector<std::shared_ptr<Constant>> evaluate(const Graph& graph, const Node& 
 }
 
 }  // namespace
+
+std::string digest(const std::string& text) {  // two FNV-1a hashes
+  std::uint64_t a = 0xcbf29ce484222325u, b = 0x84222325cbf29ce4u;
+  for (const char c : text) {
+    a = (a ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    b = (b ^ static_cast<unsigned char>(c)) * 0x9e3779b97f4a7c15u;
+    b ^= b >> 29;
+  }
+  return cat("f", a, ".", b);
+}
 
 void fold_constants(Graph& graph, ConstantCache& cache) {
   for (Node& node : graph.take_nodes()) {
