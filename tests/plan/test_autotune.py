@@ -41,10 +41,9 @@ def test_rows_that_may_compute_a_step_are_measured_once() -> None:
         chosen = kernels_of(model)
     measured = timings.timings
     assert len(measured) == 2
-    for times, kernel in zip(measured.values(), sorted(chosen), strict=True):
-        assert kernel in times
+    for times in measured.values():
         assert all(name.startswith("conv2d") and "ref" not in name for name in times)
-        assert times[kernel] <= 1.02 * min(times.values())
+        assert any(times.get(kernel, np.inf) <= 1.02 * min(times.values()) for kernel in chosen)
     with fc.set_autotune(timings):
         assert kernels_of(small_model()) == chosen
     assert timings.timings == measured
