@@ -94,6 +94,9 @@ def compile(
 def ops() -> list[str]: ...
 def kernels(op: str = "") -> list[KernelRow]: ...
 def cpu_isa() -> str: ...
+def measure_fma_gflops() -> float:
+    """GFLOP/s of multiply-adds in registers, all threads together, of 100 microseconds."""
+
 def cpu_model() -> str:
     """The processor's name and signature."""
 

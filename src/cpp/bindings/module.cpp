@@ -10,6 +10,7 @@
 
 #include "bindings/convert.h"
 #include "core/thread_pool.h"
+#include "plan/fma_peak.h"
 #include "plan/plan.h"
 
 namespace py = pybind11;
@@ -251,6 +252,7 @@ PYBIND11_MODULE(_C, m) {
   });
   m.def("kernels", &list_kernels, py::arg("op") = "");
   m.def("cpu_isa", [] { return isa_name(cpu_isa()); });
+  m.def("measure_fma_gflops", [] { return measure_fma_gflops(max_isa()); }, py::call_guard<py::gil_scoped_release>());
   m.def("cpu_model", &cpu_model);
   m.def("max_isa", [] { return isa_name(max_isa()); });
   m.def("num_threads", &num_threads);
