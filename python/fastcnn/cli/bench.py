@@ -181,7 +181,7 @@ def _profile(plan: Plan, x: np.ndarray, seconds: float) -> tuple[float, list[Ste
     best = np.array(plan.profile([x]))
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:  # side by side: machines change their pace
-        peak = max(peak, *(_C.measure_fma_gflops() for _ in range(10)))
+        peak = max(peak, *(_C.measure_fma_gflops() for _ in range(3)))
         best = np.minimum(best, plan.profile([x]))
     total = max(1, int(best.sum()))
     steps = [

@@ -6,7 +6,7 @@
 namespace fastcnn {
 
 // GFLOP/s of multiply-adds in the widest registers up to `isa`, all threads of the pool together, from a run of about
-// 100 microseconds; 0 where no kernel uses registers.
+// a millisecond; 0 where no kernel uses registers.
 double measure_fma_gflops(Isa isa);
 
 }  // namespace fastcnn
