@@ -19,4 +19,8 @@ void fold_padding(Graph& graph);
 // act(product + residual) becomes the product's epilogue.
 void fuse_epilogues(Graph& graph);
 
+// Where all users of a picture read only every s-th pixel (1 x 1 convolutions of stride s), its producer computes only
+// these: the stride moves up to the first window that reads neighbours, through sums and activations.
+void move_strides_up(Graph& graph);
+
 }  // namespace fastcnn

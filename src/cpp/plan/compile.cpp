@@ -28,6 +28,7 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
     fuse_epilogues(graph);
     fold_padding(graph);
     remove_dead_nodes(graph);
+    move_strides_up(graph);
   }
   choose_kernels(graph, options);
   ConstantCache own;

@@ -89,7 +89,9 @@ class Worker {
         zeros_(static_cast<const float*>(args.workspace)),
         y_(args.out[0].as<float>()),
         xs_(args.in[0].shape()),
+        x_pixel_(args.in[0].pixel_pitch()),
         ys_(args.out[0].shape()),
+        y_pixel_(args.out[0].pixel_pitch()),
         operands_(params_.epilogue, args, 2) {}
 
   // V of tiles [first, last), the first of them at `v`.
@@ -98,12 +100,12 @@ class Worker {
     for (std::int64_t t = first; t < last; ++t, v += grid_.channels) {
       const Place tile = place(t);
       const std::int64_t top = tile.i - params_.window.h.before, left = tile.j - params_.window.w.before;
-      const float* picture = x_ + tile.picture * xs_[1] * xs_[2] * xs_[3];
+      const float* picture = x_ + tile.picture * xs_[1] * xs_[2] * x_pixel_;
       for (std::int64_t i = 0, p = 0; i < grid_.n; ++i)
         for (std::int64_t j = 0; j < grid_.n; ++j, ++p) {
           const std::int64_t row = top + i, column = left + j;
           const bool inside = row >= 0 && row < xs_[1] && column >= 0 && column < xs_[2];
-          pixels[p] = inside ? picture + (row * xs_[2] + column) * xs_[3] : zeros_;
+          pixels[p] = inside ? picture + (row * xs_[2] + column) * x_pixel_ : zeros_;
         }
       transforms_.input({pixels, grid_.channels, v, grid_.v_stride()});
     }
@@ -137,14 +139,14 @@ class Worker {
                         std::int64_t m_row) const {
     winograd::OutputTile out{.stride = grid_.m_stride(),
                              .filters = end - begin,
-                             .row = ys_[2] * ys_[3],
-                             .pixel = ys_[3],
+                             .row = ys_[2] * y_pixel_,
+                             .pixel = y_pixel_,
                              .bias = operands_.bias != nullptr ? operands_.bias + begin : nullptr,
                              .activation = params_.epilogue.activation,
                              .alpha = params_.epilogue.alpha};
     for (std::int64_t t = first; t < last; ++t, m += m_row) {
       const Place tile = place(t);
-      const std::int64_t at = ((tile.picture * ys_[1] + tile.i) * ys_[2] + tile.j) * ys_[3] + begin;
+      const std::int64_t at = ((tile.picture * ys_[1] + tile.i) * ys_[2] + tile.j) * y_pixel_ + begin;
       out.m = m;
       out.rows = static_cast<int>(min_i64(grid_.m, ys_[1] - tile.i));
       out.columns = static_cast<int>(min_i64(grid_.m, ys_[2] - tile.j));
@@ -186,7 +188,10 @@ class Worker {
   const Conv2dParams& params_;
   const float *x_, *u_, *zeros_;
   float* y_;
-  const Shape &xs_, &ys_;
+  const Shape& xs_;
+  const std::int64_t x_pixel_;
+  const Shape& ys_;
+  const std::int64_t y_pixel_;
   const EpilogueOperands operands_;
 };
 
