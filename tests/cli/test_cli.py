@@ -203,7 +203,7 @@ def test_bench_draws_a_table(run: Run, network: Path, tmp_path: Path) -> None:
         code, out, err = run("bench", network, "--seconds", "0", "--profile", "--autotune", times)
         assert code == 0 and err == ""
         assert "small 1x16x12x3" in out and "edges" in out and "FMA peak" in out
-    assert fc.TimingCache.load(times).timings.keys() or _C.max_isa() == "ref"
+    assert fc.TimingCache.load(times).timings or _C.max_isa() in ("ref", "avx2")
     assert fc.get_autotune() is None
 
 

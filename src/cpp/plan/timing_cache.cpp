@@ -40,82 +40,102 @@ std::string describe(const Graph& graph, const Node& node, const std::vector<boo
   return cat(text, ", ", digest(params));
 }
 
-// Memory for values of a type, filled with numbers of moderate size.
-struct Dummy {
-  Buffer buffer;
-  Tensor tensor;
+// Operands that all rows of a problem are run on: their packed forms may be large, and content does not matter.
+class Memory {
+ public:
+  void reserve(std::size_t slot, const TensorType& type) {
+    if (slots_.size() <= slot) slots_.resize(slot + 1);
+    slots_[slot].bytes = std::max(slots_[slot].bytes, type.bytes());
+    slots_[slot].floats &= type.dtype == DType::F32;
+  }
 
-  explicit Dummy(const TensorType& type) : buffer(type.bytes()), tensor{buffer.data(), type} {
-    std::memset(buffer.data(), 0, static_cast<std::size_t>(type.bytes()));
-    if (type.dtype != DType::F32) return;
+  // Numbers of moderate size.
+  void fill() {
     std::uint32_t state = 1;
-    for (std::int64_t i = 0; i < type.shape.size(); ++i) {
-      state = state * 1664525u + 1013904223u;
-      tensor.as<float>()[i] = static_cast<float>(static_cast<std::int32_t>(state)) * 0x1p-31f;
+    for (Slot& slot : slots_) {
+      slot.buffer = Buffer(slot.bytes);
+      std::memset(slot.buffer.data(), 0, static_cast<std::size_t>(slot.bytes));
+      if (!slot.floats) continue;
+      auto* x = static_cast<float*>(slot.buffer.data());
+      for (std::int64_t i = 0; i < slot.bytes / static_cast<std::int64_t>(sizeof(float)); ++i) {
+        state = state * 1664525u + 1013904223u;
+        x[i] = static_cast<float>(static_cast<std::int32_t>(state)) * 0x1p-31f;
+      }
     }
   }
-};
 
-// One kernel with operands of its own.
-class Run {
- public:
-  Run(const KernelInfo& kernel, const Params& params, const std::vector<TensorType>& in,
-      const std::vector<TensorType>& out)
-      : kernel_(kernel), in_types_(in), out_types_(out) {
-    for (const TensorType& type : in) add(type, in_);
-    for (const TensorType& type : out) add(type, out_);
-    problem_ = {params, in_types_.data(), out_types_.data(), static_cast<int>(in.size()), static_cast<int>(out.size())};
-    workspace_ = Buffer(kernel.workspace != nullptr ? kernel.workspace(problem_) : 0);
+  std::vector<Tensor> tensors(std::size_t first_slot, const std::vector<TensorType>& types) const {
+    std::vector<Tensor> all;
+    for (const TensorType& type : types) all.push_back({slots_[first_slot++].buffer.data(), type});
+    return all;
   }
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
-
-  void operator()() const { kernel_.run({problem_, in_.data(), out_.data(), workspace_.data()}); }
 
  private:
-  void add(const TensorType& type, std::vector<Tensor>& tensors) {
-    memory_.push_back(std::make_unique<Dummy>(type));
-    tensors.push_back(memory_.back()->tensor);
-  }
+  struct Slot {
+    Buffer buffer;
+    std::int64_t bytes = 0;
+    bool floats = true;
+  };
+  std::vector<Slot> slots_;
+};
 
-  const KernelInfo& kernel_;
-  std::vector<TensorType> in_types_, out_types_;
-  std::vector<std::unique_ptr<Dummy>> memory_;
-  std::vector<Tensor> in_, out_;
-  Problem problem_;
-  Buffer workspace_;
+// One kernel and where its operands are.
+struct Run {
+  const KernelInfo& kernel;
+  Params params;
+  std::vector<TensorType> in, out;
+  std::size_t in_slot, out_slot;
+  Buffer workspace;
+
+  Problem problem() const {
+    return {params, in.data(), out.data(), static_cast<int>(in.size()), static_cast<int>(out.size())};
+  }
+  void reserve(Memory& memory) {
+    for (std::size_t i = 0; i < in.size(); ++i) memory.reserve(in_slot + i, in[i]);
+    for (std::size_t i = 0; i < out.size(); ++i) memory.reserve(out_slot + i, out[i]);
+    workspace = Buffer(kernel.workspace != nullptr ? kernel.workspace(problem()) : 0);
+  }
+  std::int64_t measure(const Memory& memory) const {
+    const std::vector<Tensor> from = memory.tensors(in_slot, in), to = memory.tensors(out_slot, out);
+    const Problem mine = problem();
+    const std::int64_t start = now();
+    kernel.run({mine, from.data(), to.data(), workspace.data()});
+    return now() - start;
+  }
 };
 
 // A row computing a node's problem, packing included where that is done at every run.
 class Candidate {
  public:
-  Candidate(const Graph& graph, const Node& node, const std::vector<bool>& constant, const KernelInfo& row)
+  Candidate(const Graph& graph, const Node& node, const std::vector<bool>& constant, const KernelInfo& row,
+            Memory& memory)
       : row_(row) {
     std::vector<TensorType> in = types_of(graph, node.inputs);
+    const std::vector<TensorType> out = types_of(graph, node.outputs);
+    const std::size_t raw_slot = in.size() + out.size();
     if (row.pack != nullptr) {
       const auto operand = static_cast<std::size_t>(row.pack_input);
       const Params params = row.pack_params != nullptr ? row.pack_params(node.params) : node.params;
       const std::vector<TensorType> raw = {in[operand]}, packed = row.pack->infer(params, raw);
       in[operand] = packed[0];
-      if (!constant[operand]) pack_ = std::make_unique<Run>(row.pack->kernels[0], params, raw, packed);
+      if (!constant[operand]) runs_.push_back({row.pack->kernels[0], params, raw, packed, raw_slot, operand, {}});
     }
-    run_ = std::make_unique<Run>(row, node.params, in, types_of(graph, node.outputs));
+    runs_.push_back({row, node.params, in, out, 0, in.size(), {}});
+    for (Run& run : runs_) run.reserve(memory);
   }
 
   const KernelInfo& row() const { return row_; }
   std::int64_t best() const { return best_; }
-  std::int64_t measure() {
-    const std::int64_t start = now();
-    if (pack_ != nullptr) (*pack_)();
-    (*run_)();
-    const std::int64_t spent = now() - start;
-    best_ = std::min(best_, spent);
+  std::int64_t measure(const Memory& memory) {
+    std::int64_t spent = 0;
+    for (const Run& run : runs_) spent += run.measure(memory);
+    best_ = std::min(best_, std::max<std::int64_t>(1, spent));
     return spent;
   }
 
  private:
   const KernelInfo& row_;
-  std::unique_ptr<Run> pack_, run_;
+  std::vector<Run> runs_;  // packing, if it counts, and the kernel
   std::int64_t best_ = std::numeric_limits<std::int64_t>::max();
 };
 
@@ -123,19 +143,21 @@ class Candidate {
 // network.
 void measure(const Graph& graph, const Node& node, const std::vector<bool>& constant,
              const std::vector<const KernelInfo*>& rows, std::map<std::string, std::int64_t>& times) {
-  std::vector<std::unique_ptr<Candidate>> candidates;
-  for (const KernelInfo* row : rows) candidates.push_back(std::make_unique<Candidate>(graph, node, constant, *row));
-  for (const auto& candidate : candidates) candidate->measure();  // touches its memory
+  Memory memory;
+  std::vector<Candidate> candidates;
+  for (const KernelInfo* row : rows) candidates.emplace_back(graph, node, constant, *row, memory);
+  memory.fill();
+  for (Candidate& candidate : candidates) candidate.measure(memory);  // touches its workspace
   std::int64_t fastest = std::numeric_limits<std::int64_t>::max(), spent = 0;
-  for (const auto& candidate : candidates) fastest = std::min(fastest, candidate->best());
+  for (const Candidate& candidate : candidates) fastest = std::min(fastest, candidate.best());
   const Buffer swept(kSweptBytes);
   for (int round = 0; round < kMostRounds && (round < kLeastRounds || spent < kBudget); ++round)
-    for (const auto& candidate : candidates) {
-      if (candidate->best() / kHopeless > fastest) continue;
+    for (Candidate& candidate : candidates) {
+      if (candidate.best() / kHopeless > fastest) continue;
       std::memset(swept.data(), round, kSweptBytes);
-      spent += candidate->measure();
+      spent += candidate.measure(memory);
     }
-  for (const auto& candidate : candidates) times[candidate->row().name] = candidate->best();
+  for (const Candidate& candidate : candidates) times[candidate.row().name] = candidate.best();
 }
 
 }  // namespace
