@@ -30,7 +30,7 @@ inline constexpr std::int64_t kPanelBytes = 512 * 1024;
 inline constexpr std::int64_t kResidentBytes = kPanelBytes;
 
 // Sums of at most this many terms are over before the lines of C that they call in have come.
-inline constexpr std::int64_t kShortSum = 160;
+inline constexpr std::int64_t kShortSum = 96;
 
 // A task should be worth handing to a thread (multiply-adds), and there should be enough of them for a large machine.
 inline constexpr std::int64_t kTaskWork = std::int64_t{1} << 20;

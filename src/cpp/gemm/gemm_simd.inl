@@ -97,21 +97,24 @@ FC_INLINE void multiply_add(const Tile& t, Accumulators<rows, vectors>& acc) {
   const float* b = t.b;
   const float* prefetch = t.prefetch;
   // Rows of C to call in at each look.
-  const auto looks = static_cast<std::int32_t>(t.taps * ((t.depth + kStride - 1) / kStride));
-  const int share = looks >= rows ? 1 : rows / (looks > 0 ? looks : 1) + 1;
+  const std::int64_t looks = t.taps * (t.depth < kStride ? 1 : t.depth / kStride);
+  const int share = looks >= rows ? 1 : rows / static_cast<int>(looks > 0 ? looks : 1) + 1;
   int row = 0;
   for (std::int64_t tap = 0; tap < t.taps; ++tap) {
     Rows<rows> a(t.a + tap * rows);
-    for (std::int64_t left = t.depth; left > 0; left -= kStride) {
+    for (std::int64_t left = t.depth; left > 0;) {
       // C and the residual are touched when the sums are done: their lines are called in now, some rows at a time,
       // since all at once they would take every fill buffer from A and B.
-      for (int end = row + share < rows ? row + share : rows; row < end; ++row) {
-        const std::int64_t at = t.at[row] + t.ahead;
-        for (int n = 0; n < vectors * kWidth; n += kLine) __builtin_prefetch(t.c + at + n, 1);
-        if (t.residual != nullptr)
-          for (int n = 0; n < vectors * kWidth; n += kLine) __builtin_prefetch(t.residual + at + n);
-      }
-      for (std::int64_t k = left < kStride ? left : kStride; k > 0; --k) {
+      if (row < rows)
+        for (const int end = row + share < rows ? row + share : rows; row < end; ++row) {
+          const std::int64_t at = t.at[row] + t.ahead;
+          for (int n = 0; n < vectors * kWidth; n += kLine) __builtin_prefetch(t.c + at + n, 1);
+          if (t.residual != nullptr)
+            for (int n = 0; n < vectors * kWidth; n += kLine) __builtin_prefetch(t.residual + at + n);
+        }
+      std::int64_t k = left < 2 * kStride ? left : kStride;
+      left -= k;
+      for (; k > 0; --k) {
 #pragma GCC unroll 4
         for (int held = 0; held < vectors; held += kHeld) {
           F32 bv[kHeld];
