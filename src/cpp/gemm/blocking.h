@@ -29,7 +29,7 @@ inline constexpr std::int64_t kPanelBytes = 512 * 1024;
 // kPanelBytes, since sums are not cut there.
 inline constexpr std::int64_t kResidentBytes = kPanelBytes;
 
-// Sums of at most this many terms are over before the lines of C that they call in have come.
+// Sums of at most this many terms are over before the lines of C that they call in would have come.
 inline constexpr std::int64_t kShortSum = 96;
 
 // A task should be worth handing to a thread (multiply-adds), and there should be enough of them for a large machine.

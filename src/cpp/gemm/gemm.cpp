@@ -175,10 +175,7 @@ class Worker {
     const float* share = next + left * floats;
     // A short sum is over before its own lines of C have come: it calls in those of the next tile.
     tile_.ahead = 0;
-    if (tile_.taps * tile_.depth <= kShortSum && count_ > 1)
-      tile_.ahead = grid_.resident && column_ + width_ < p_.columns
-                        ? width_
-                        : count_ * (set_.at[1] - set_.at[0]) - (grid_.resident ? column_ : 0);
+    if (tile_.taps * tile_.depth <= kShortSum && count_ > 1) tile_.ahead = count_ * (set_.at[1] - set_.at[0]);
     if (next != b_ && left < vectors_ && share + floats <= packed_end_)
       tile_.prefetch = share;
     else

@@ -39,7 +39,7 @@ FC_INLINE void each(const Body& body) {
 
 // k steps between two looks at what else there is to do.
 constexpr std::int64_t kStride = 8;
-// How far ahead, in floats, tiles of one or two rows call in B.
+// How far ahead, in floats, tiles of few rows call in B.
 constexpr std::int64_t kAhead = 2048;
 
 // Hides from the compiler where a number comes from, so that it forms addresses from it where they are used.
@@ -128,8 +128,8 @@ FC_INLINE void multiply_add(const Tile& t, Accumulators<rows, vectors>& acc) {
             for (int v = 0; v < kHeld; ++v) acc.v[r][held + v] = fma(av, bv[v], acc.v[r][held + v]);
           }
         }
-        // One or two rows use each line of B once or twice and outrun the hardware's prefetcher.
-        if constexpr (rows <= 2)
+        // Few rows use each line of B a few times and outrun the hardware's prefetcher.
+        if constexpr (rows <= 4)
           for (int v = 0; v < vectors * kWidth; v += kLine)
             _mm_prefetch(reinterpret_cast<const char*>(b + kAhead + v), _MM_HINT_T0);
         else
