@@ -44,6 +44,12 @@ class ConstantCache:
     def __init__(self) -> None: ...
     bytes: int
 
+class TimingCache:
+    """Nanoseconds by problem, then by kernel."""
+
+    def __init__(self, timings: dict[str, dict[str, int]] = ...) -> None: ...
+    timings: dict[str, dict[str, int]]
+
 class Graph:
     def __init__(self) -> None: ...
     def input(self, shape: Sequence[int], dtype: str = "float32") -> int: ...
@@ -78,12 +84,22 @@ def compile(
     kernel: str = "",
     optimize: bool = True,
     cache: ConstantCache | None = None,
+    timings: TimingCache | None = None,
 ) -> Plan:
-    """Compile a graph; `kernel` forces that row wherever its op occurs (tests, benchmarks)."""
+    """Compile a graph; `kernel` forces that row wherever its op occurs (tests, benchmarks).
+
+    With `timings` the rows of heavy ops are chosen by what is measured, here or before.
+    """
 
 def ops() -> list[str]: ...
 def kernels(op: str = "") -> list[KernelRow]: ...
 def cpu_isa() -> str: ...
+def measure_fma_gflops() -> float:
+    """GFLOP/s of multiply-adds in registers, all threads together, of a millisecond."""
+
+def cpu_model() -> str:
+    """The processor's name and signature."""
+
 def max_isa() -> str: ...
 def num_threads() -> int: ...
 def set_num_threads(n: int) -> None: ...

@@ -10,6 +10,7 @@
 
 #include "bindings/convert.h"
 #include "core/thread_pool.h"
+#include "plan/fma_peak.h"
 #include "plan/plan.h"
 
 namespace py = pybind11;
@@ -40,8 +41,8 @@ std::shared_ptr<const Constant> make_constant(const py::array& array) {
 }
 
 std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::string& precision, const std::string& kernel,
-                                          bool optimize, ConstantCache* cache) {
-  const CompileOptions options{max_isa(), parse_precision(precision), kernel, optimize};
+                                          bool optimize, ConstantCache* cache, TimingCache* timings) {
+  const CompileOptions options{max_isa(), parse_precision(precision), kernel, optimize, timings};
   const py::gil_scoped_release unlocked;
   return compile(graph, options, cache);
 }
@@ -193,6 +194,10 @@ PYBIND11_MODULE(_C, m) {
       .def(py::init<>())
       .def_property_readonly("bytes", &ConstantCache::bytes);
 
+  py::class_<TimingCache, std::shared_ptr<TimingCache>>(m, "TimingCache", "Nanoseconds by problem, then by kernel.")
+      .def(py::init<TimingCache::Timings>(), py::arg("timings") = TimingCache::Timings())
+      .def_property_readonly("timings", &TimingCache::timings);
+
   py::class_<Graph>(m, "Graph", "Ops joined by values.")
       .def(py::init<>())
       .def(
@@ -239,7 +244,7 @@ PYBIND11_MODULE(_C, m) {
       .def_property_readonly("constant_bytes", &Plan::constant_bytes);
 
   m.def("compile", &compile_graph, py::arg("graph"), py::arg("precision") = "highest", py::arg("kernel") = "",
-        py::arg("optimize") = true, py::arg("cache") = py::none());
+        py::arg("optimize") = true, py::arg("cache") = py::none(), py::arg("timings") = py::none());
   m.def("ops", [] {
     std::vector<std::string> names;
     for (const Op* op : all_ops()) names.emplace_back(op->name);
@@ -247,6 +252,8 @@ PYBIND11_MODULE(_C, m) {
   });
   m.def("kernels", &list_kernels, py::arg("op") = "");
   m.def("cpu_isa", [] { return isa_name(cpu_isa()); });
+  m.def("measure_fma_gflops", [] { return measure_fma_gflops(max_isa()); }, py::call_guard<py::gil_scoped_release>());
+  m.def("cpu_model", &cpu_model);
   m.def("max_isa", [] { return isa_name(max_isa()); });
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, py::arg("n"), py::call_guard<py::gil_scoped_release>());

@@ -27,6 +27,7 @@ struct KernelInfo {
   Precision precision = Precision::Highest;
   void (*run)(const KernelArgs&) = nullptr;
   const char* (*declines)(const Problem&) = nullptr;    // nullptr result: takes it; else the reason
+  const char* (*yields)(const Problem&) = nullptr;      // why a row below is faster here; nullptr: none is known to be
   std::int64_t (*workspace)(const Problem&) = nullptr;  // bytes of arena it needs
   // An op that rewrites operand `pack_input` into the layout this kernel reads, its parameters being this
   // node's: a plain node of the graph, folded away once where the operand is constant.
@@ -35,6 +36,9 @@ struct KernelInfo {
   // picture, the batch) share one packed operand.
   Params (*pack_params)(const Params&) = nullptr;
   int pack_input = 1;
+  // Whether it takes a Tensor::pitch: that of its picture (operand 0), and, where it has no residual, that of its
+  // result. So a part of a concatenation of channels is computed in its place.
+  bool pitched_picture = false, pitched_result = false;
 };
 
 struct Op {

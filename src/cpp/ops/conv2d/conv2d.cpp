@@ -1,6 +1,7 @@
 #include "ops/conv2d/conv2d.h"
 
 #include "gemm/gemm.h"
+#include "ops/conv2d/conv2d_winograd.h"
 #include "ops/epilogue_attrs.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
@@ -75,6 +76,33 @@ std::vector<TensorType> infer_pack_avx2(const Params& params, std::span<const Te
 
 constexpr KernelInfo kPackAvx512[] = {{.name = "conv2d_pack_n64_f32", .run = avx512::conv2d_pack}};
 constexpr KernelInfo kPackAvx2[] = {{.name = "conv2d_pack_n16_f32", .run = avx2::conv2d_pack}};
+
+// The functions of a row that is one of Winograd's tile sizes on one instruction set.
+template <const winograd::Transforms& transforms>
+struct Winograd {
+  static void run(const KernelArgs& args) { winograd::convolve(transforms, args); }
+  static const char* yields(const Problem& problem) { return winograd::yields(transforms, problem); }
+  static std::int64_t workspace(const Problem& problem) { return winograd::workspace(transforms, problem); }
+  static void pack(const KernelArgs& args) { winograd::pack(transforms, args); }
+  static std::vector<TensorType> infer_pack(const Params& params, std::span<const TensorType>) {
+    Shape s;
+    s.push_back(winograd::packed_size(transforms, params.as<Conv2dParams>()));
+    return {f32(s)};
+  }
+};
+using Winograd4Avx512 = Winograd<winograd::avx512::f4>;
+using Winograd2Avx512 = Winograd<winograd::avx512::f2>;
+using Winograd4Avx2 = Winograd<winograd::avx2::f4>;
+using Winograd2Avx2 = Winograd<winograd::avx2::f2>;
+
+constexpr KernelInfo kPackWinograd4Avx512[] = {
+    {.name = "conv2d_pack_winograd4_n64_f32", .isa = Isa::Avx512, .run = Winograd4Avx512::pack}};
+constexpr KernelInfo kPackWinograd2Avx512[] = {
+    {.name = "conv2d_pack_winograd2_n64_f32", .isa = Isa::Avx512, .run = Winograd2Avx512::pack}};
+constexpr KernelInfo kPackWinograd4Avx2[] = {
+    {.name = "conv2d_pack_winograd4_n16_f32", .isa = Isa::Avx2, .run = Winograd4Avx2::pack}};
+constexpr KernelInfo kPackWinograd2Avx2[] = {
+    {.name = "conv2d_pack_winograd2_n16_f32", .isa = Isa::Avx2, .run = Winograd2Avx2::pack}};
 #endif
 
 }  // namespace
@@ -84,6 +112,22 @@ const Op conv2d_pack_n64_op{
     .name = "conv2d_pack_n64", .parse = nullptr, .infer = infer_pack_avx512, .kernels = kPackAvx512};
 const Op conv2d_pack_n16_op{
     .name = "conv2d_pack_n16", .parse = nullptr, .infer = infer_pack_avx2, .kernels = kPackAvx2};
+const Op conv2d_pack_winograd4_n64_op{.name = "conv2d_pack_winograd4_n64",
+                                      .parse = nullptr,
+                                      .infer = Winograd4Avx512::infer_pack,
+                                      .kernels = kPackWinograd4Avx512};
+const Op conv2d_pack_winograd2_n64_op{.name = "conv2d_pack_winograd2_n64",
+                                      .parse = nullptr,
+                                      .infer = Winograd2Avx512::infer_pack,
+                                      .kernels = kPackWinograd2Avx512};
+const Op conv2d_pack_winograd4_n16_op{.name = "conv2d_pack_winograd4_n16",
+                                      .parse = nullptr,
+                                      .infer = Winograd4Avx2::infer_pack,
+                                      .kernels = kPackWinograd4Avx2};
+const Op conv2d_pack_winograd2_n16_op{.name = "conv2d_pack_winograd2_n16",
+                                      .parse = nullptr,
+                                      .infer = Winograd2Avx2::infer_pack,
+                                      .kernels = kPackWinograd2Avx2};
 #endif
 
 // ---- the kernel table: best first, ref last -------------------------------------------------
@@ -91,18 +135,60 @@ const Op conv2d_pack_n16_op{
 namespace {
 constexpr KernelInfo kKernels[] = {
 #if FC_X86
+    {.name = "conv2d_f32_winograd4_avx512",
+     .isa = Isa::Avx512,
+     .run = Winograd4Avx512::run,
+     .declines = winograd::declines,
+     .yields = Winograd4Avx512::yields,
+     .workspace = Winograd4Avx512::workspace,
+     .pack = &conv2d_pack_winograd4_n64_op,
+     .pack_params = pack_params,
+     .pitched_picture = true,
+     .pitched_result = true},
+    {.name = "conv2d_f32_winograd2_avx512",
+     .isa = Isa::Avx512,
+     .run = Winograd2Avx512::run,
+     .declines = winograd::declines,
+     .yields = Winograd2Avx512::yields,
+     .workspace = Winograd2Avx512::workspace,
+     .pack = &conv2d_pack_winograd2_n64_op,
+     .pack_params = pack_params,
+     .pitched_picture = true,
+     .pitched_result = true},
     {.name = "conv2d_f32_avx512",
      .isa = Isa::Avx512,
      .run = avx512::conv2d,
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_n64_op,
-     .pack_params = pack_params},
+     .pack_params = pack_params,
+     .pitched_result = true},
+    {.name = "conv2d_f32_winograd4_avx2",
+     .isa = Isa::Avx2,
+     .run = Winograd4Avx2::run,
+     .declines = winograd::declines,
+     .yields = Winograd4Avx2::yields,
+     .workspace = Winograd4Avx2::workspace,
+     .pack = &conv2d_pack_winograd4_n16_op,
+     .pack_params = pack_params,
+     .pitched_picture = true,
+     .pitched_result = true},
+    {.name = "conv2d_f32_winograd2_avx2",
+     .isa = Isa::Avx2,
+     .run = Winograd2Avx2::run,
+     .declines = winograd::declines,
+     .yields = Winograd2Avx2::yields,
+     .workspace = Winograd2Avx2::workspace,
+     .pack = &conv2d_pack_winograd2_n16_op,
+     .pack_params = pack_params,
+     .pitched_picture = true,
+     .pitched_result = true},
     {.name = "conv2d_f32_avx2",
      .isa = Isa::Avx2,
      .run = avx2::conv2d,
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_n16_op,
-     .pack_params = pack_params},
+     .pack_params = pack_params,
+     .pitched_result = true},
 #endif
     {.name = "conv2d_f32_ref", .run = ref::conv2d},
 };

@@ -20,8 +20,9 @@ void run(const gemm::Engine& engine, const KernelArgs& args) {
   const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
   auto* zeros = static_cast<float*>(args.workspace);
   std::memset(zeros, 0, static_cast<std::size_t>(conv2d_workspace(args.problem)));
+  const std::int64_t pixel = args.out[0].pixel_pitch();
   const PictureRows windows(p.window, {args.in[0].as<float>(), x[1], x[2], x[3], p.groups},
-                            {y[1], y[2], y[1] * y[2] * y[3], y[2] * y[3], y[3]}, zeros);
+                            {y[1], y[2], y[1] * y[2] * pixel, y[2] * pixel, pixel}, zeros);
   gemm::Product product;
   product.rows = y[0] * y[1] * y[2];
   product.columns = p.group_filters();

@@ -112,12 +112,14 @@ constexpr KernelInfo kKernels[] = {
      .isa = Isa::Avx512,
      .run = avx512::conv2d_transpose,
      .workspace = conv2d_transpose_workspace,
-     .pack = &conv2d_transpose_pack_n64_op},
+     .pack = &conv2d_transpose_pack_n64_op,
+     .pitched_result = true},
     {.name = "conv2d_transpose_f32_avx2",
      .isa = Isa::Avx2,
      .run = avx2::conv2d_transpose,
      .workspace = conv2d_transpose_workspace,
-     .pack = &conv2d_transpose_pack_n16_op},
+     .pack = &conv2d_transpose_pack_n16_op,
+     .pitched_result = true},
 #endif
     {.name = "conv2d_transpose_f32_ref", .run = ref::conv2d_transpose},
 };

@@ -58,7 +58,7 @@ void run(const gemm::Engine& engine, const KernelArgs& args) {
   const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
   auto* zeros = static_cast<float*>(args.workspace);
   std::memset(zeros, 0, static_cast<std::size_t>(conv2d_transpose_workspace(args.problem)));
-  const std::int64_t pixel = y[3], row = y[2] * pixel, picture = y[1] * row;
+  const std::int64_t pixel = args.out[0].pixel_pitch(), row = y[2] * pixel, picture = y[1] * row;
   each_phase(engine.blocking, p, [&](const PhaseAxis& h, const PhaseAxis& w, std::int64_t offset) {
     const std::int64_t start = h.first * row + w.first * pixel;
     gemm::Product product;
