@@ -28,6 +28,15 @@ CONV = [
     Case("conv2d", ((1, 23, 22, 3), (7, 7, 3, 64)), {"strides": 2, "pads": (3, 3, 3, 3)}),
     Case("conv2d", ((2, 11, 12, 3), (3, 3, 3, 32)), {"strides": 2, "padding": "same"}),
     Case("conv2d", ((1, 8, 8, 1), (5, 5, 1, 6)), {"padding": "valid"}),
+    # Few columns and many rows: tall tiles, alone in a row of the picture, across its edges, across
+    # two rows, with a rest; windows that are copied and windows that are not.
+    *(Case("conv2d", ((1, 6, 14, 9), (1, 1, 9, n))) for n in (7, 8, 16, 24)),
+    Case("conv2d", ((2, 29, 28, 5), (1, 1, 5, 20)), {"strides": 2}),
+    Case("conv2d", ((1, 6, 33, 3), (3, 3, 3, 20)), {"padding": "same"}),
+    Case("conv2d", ((2, 7, 57, 3), (3, 3, 3, 8)), {"padding": "same", "strides": 2}),
+    Case("conv2d", ((1, 5, 44, 24), (3, 3, 24, 17)), {"padding": "same"}),
+    Case("conv2d", ((1, 5, 44, 24), (3, 3, 8, 48)), {"padding": "same", "groups": 3}),
+    Case("conv2d", ((1, 9, 30, 3), (2, 2, 3, 9)), {"strides": 5, "pads": (2, 2, 2, 2)}),
     # The common one, in pictures of one tile's width and others.
     *(
         Case("conv2d", ((n, s, s, c), (3, 3, c, f)), {"padding": "same"})

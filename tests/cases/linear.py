@@ -27,6 +27,8 @@ MATMUL = [
         (True, False, (3, 20, 9), (20, 33)),
         (False, False, (9, 20), (3, 20, 33)),
         (True, False, (5000, 9), (5000, 70)),
+        (True, False, (20, 45), (20, 8)),
+        (False, False, (2, 45, 20), (2, 20, 30)),
         (False, False, (0, 9, 20), (0, 20, 33)),
         (False, False, (4, 0), (0, 3)),
     )

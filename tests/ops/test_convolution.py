@@ -93,9 +93,10 @@ EPILOGUES = [
 
 
 @pytest.mark.parametrize("epilogue", EPILOGUES, ids=lambda e: ",".join(map(str, e.values())))
+@pytest.mark.parametrize("filters", [37, 13])
 @pytest.mark.parametrize("op", ["conv2d", "conv2d_transpose"])
-def test_epilogue(op: str, epilogue: dict[str, Any]) -> None:
-    shapes = ((2, 4, 5, 6), (2, 2, 6, 37) if op == "conv2d" else (2, 2, 37, 6))
+def test_epilogue(op: str, filters: int, epilogue: dict[str, Any]) -> None:
+    shapes = ((2, 4, 29, 6), (2, 2, 6, filters) if op == "conv2d" else (2, 2, filters, 6))
     attrs: dict[str, Any] = {"groups": 1, "strides": 2, "padding": "same"}
     rng = np.random.default_rng(3)
     x, w = (rng.standard_normal(s).astype(np.float32) for s in shapes)
@@ -103,7 +104,7 @@ def test_epilogue(op: str, epilogue: dict[str, Any]) -> None:
     magnitudes = SUMS[op](np.abs(x), np.abs(w), **attrs)
     extra = []
     if epilogue.get("has_bias"):
-        extra.append(rng.standard_normal(37).astype(np.float32))
+        extra.append(rng.standard_normal(filters).astype(np.float32))
     if epilogue.get("has_residual"):
         extra.append(rng.standard_normal(sums.shape).astype(np.float32))
     magnitudes = magnitudes + sum(np.abs(e) for e in extra)

@@ -6,15 +6,20 @@
 
 namespace fastcnn::gemm {
 
-// The largest micro-tile of an instruction set: `rows` x (`vectors` * `width`) floats of the result.
+// The largest micro-tile of an instruction set: `rows` x (`vectors` * `width`) floats of the result. Where all columns
+// fit `tall_vectors` vectors, such a tile leaves registers unused and is over too soon: there tiles have `tall_rows`
+// rows.
 struct Blocking {
   int rows, vectors, width;
+  int tall_rows, tall_vectors;
 };
 
-inline constexpr Blocking kAvx512Blocking{.rows = 7, .vectors = 4, .width = 16};
-inline constexpr Blocking kAvx2Blocking{.rows = 6, .vectors = 2, .width = 8};
-inline constexpr int kMaxTileRows = 7;
+inline constexpr Blocking kAvx512Blocking{.rows = 7, .vectors = 4, .width = 16, .tall_rows = 14, .tall_vectors = 2};
+inline constexpr Blocking kAvx2Blocking{.rows = 6, .vectors = 2, .width = 8, .tall_rows = 12, .tall_vectors = 1};
+inline constexpr int kMaxRows = 7;       // of a tile whose rows lie anywhere
+inline constexpr int kMaxTileRows = 14;  // of any tile
 inline constexpr int kMaxTileVectors = 4;
+inline constexpr int kMaxTallVectors = 2;
 
 // A panel of packed B is swept once per micro-tile of rows, so what is swept must stay in L2 beside the rows of A.
 // Longer sums are cut, and the partial result waits in C.
@@ -23,6 +28,9 @@ inline constexpr std::int64_t kPanelBytes = 512 * 1024;
 // All of B stays in L2 when it is no larger than this: then a task takes its rows through all panels. Not more than
 // kPanelBytes, since sums are not cut there.
 inline constexpr std::int64_t kResidentBytes = kPanelBytes;
+
+// Sums of at most this many terms are over before the lines of C that they call in would have come.
+inline constexpr std::int64_t kShortSum = 96;
 
 // A task should be worth handing to a thread (multiply-adds), and there should be enough of them for a large machine.
 inline constexpr std::int64_t kTaskWork = std::int64_t{1} << 20;
