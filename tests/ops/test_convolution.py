@@ -33,7 +33,8 @@ def check_sums(kernel: str, case: Case) -> None:
     x, w = case.inputs()
     (y,) = run_kernel(kernel, case, [x, w])
     magnitudes = SUMS[case.op](np.abs(x), np.abs(w), **case.attrs)
-    assert_within(y, SUMS[case.op](x, w, **case.attrs), dot_bound(magnitudes, terms(case)))
+    limit = dot_bound(magnitudes, terms(case), kernel)
+    assert_within(y, SUMS[case.op](x, w, **case.attrs), limit)
 
 
 @pytest.mark.parametrize(("kernel", "case"), each_kernel(cases.CONV))
@@ -73,7 +74,7 @@ def test_epilogue(op: str, epilogue: dict[str, Any]) -> None:
     for kernel in kernel_rows(op):
         (y,) = run_kernel(kernel, case, [x, w, *extra])
         # No activation is steeper than hard_swish's 1.5, and they err by ulps.
-        assert_within(y, expected, 2 * dot_bound(magnitudes, 30) + 1e-6)
+        assert_within(y, expected, 2 * dot_bound(magnitudes, 30, kernel) + 1e-6)
 
 
 @pytest.mark.parametrize("kernel", kernel_rows("conv2d"))
@@ -89,7 +90,10 @@ def test_what_is_not_finite_reaches_the_outputs_that_depend_on_it(
     (y,) = run_kernel(kernel, case, [x, w])
     touched = np.zeros((9, 9), bool)
     touched[3:6, 3:6] = True
-    reached = np.isnan(y) if np.isnan(value) else y >= (1 if activation == "tanh" else 6)
+    if np.isnan(value):
+        reached = np.isnan(y)
+    else:  # a factor in several parts makes NaN of infinity (docs/precision.md)
+        reached = (y >= (1 if activation == "tanh" else 6)) | (np.isnan(y) & ("bf16x" in kernel))
     assert (reached.all(axis=-1)[0] == touched).all()
     assert (reached.any(axis=-1)[0] == touched).all()
 

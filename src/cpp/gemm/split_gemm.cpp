@@ -1,0 +1,276 @@
+// The loops around the kernels of split.h: a task splits its rows of A part by part of the sum, and takes each part
+// through its panels of B.
+#include "gemm/split_gemm.h"
+
+#include <cstring>
+
+#include "core/scratch.h"
+#include "core/thread_pool.h"
+
+namespace fastcnn::gemm {
+namespace {
+
+constexpr int kSourceRows = 4;  // rows that are asked for at a time; at most kMaxTileRows
+constexpr int kStripRows = kSplitTiles * kSplitRows;
+constexpr std::int64_t kTileFloats = kSplitTileBytes / sizeof(float);
+
+std::int64_t steps_of(std::int64_t depth) { return ceil_div(depth, kSplitDepth); }
+
+// The columns of B in panels of two tiles; the last may have one.
+struct SplitPanels {
+  std::int64_t tiles, count;
+
+  explicit SplitPanels(std::int64_t columns)
+      : tiles(ceil_div(columns, kSplitColumns)), count(ceil_div(tiles, kSplitTiles)) {}
+  int tiles_of(std::int64_t p) const { return static_cast<int>(min_i64(kSplitTiles, tiles - p * kSplitTiles)); }
+};
+
+// How a product is cut into tasks, all by its shape. The rows are strips of one or two tiles, each of `tile_rows` rows,
+// as few as will do, since the time of a product goes with them.
+struct SplitGrid {
+  SplitPanels panels;
+  int row_tiles, tile_rows;
+  std::int64_t strips, steps;
+  std::int64_t row_chunks, column_chunks;   // a task has one of each
+  std::int64_t chunk_strips, chunk_panels;  // at most
+  std::int64_t parts_of_sum;
+
+  SplitGrid(const SplitEngine& engine, const Product& p) : panels(p.columns), steps(steps_of(p.depth)) {
+    row_tiles = p.rows <= kSplitRows ? 1 : kSplitTiles;
+    strips = ceil_div(p.rows, row_tiles * kSplitRows);
+    tile_rows = static_cast<int>(ceil_div(p.rows, strips * row_tiles));
+    row_chunks = ceil_div(strips, min_i64(kSplitStrips, max_i64(1, strips * p.batch / kSplitTasks)));
+    chunk_strips = ceil_div(strips, row_chunks);
+    column_chunks = max_i64(1, min_i64(panels.count / kSplitPanels, ceil_div(kSplitTasks, row_chunks * p.batch)));
+    column_chunks = max_i64(column_chunks, ceil_div(panels.count, kSplitMaxPanels));
+    chunk_panels = ceil_div(panels.count, column_chunks);
+    parts_of_sum = max_i64(1, ceil_div(chunk_strips * strip_bytes(engine) * steps, kSplitBytes));
+  }
+  std::int64_t strip_bytes(const SplitEngine& engine) const {
+    return std::int64_t{engine.parts} * row_tiles * kSplitTileBytes;
+  }
+  std::int64_t most_steps() const { return ceil_div(steps, parts_of_sum); }
+  std::int64_t first_step(std::int64_t part) const { return part * steps / parts_of_sum; }
+  std::int64_t first_strip(std::int64_t chunk) const { return chunk * strips / row_chunks; }
+  std::int64_t first_panel(std::int64_t chunk) const { return chunk * panels.count / column_chunks; }
+};
+
+// Cuts a thread's scratch memory into arrays.
+class Scratch {
+ public:
+  explicit Scratch(std::int64_t bytes) : next_(static_cast<unsigned char*>(thread_scratch(bytes))) {}
+  template <class T>
+  T* take(std::int64_t count) {
+    T* taken = reinterpret_cast<T*>(next_);
+    next_ += size<T>(count);
+    return taken;
+  }
+  template <class T>
+  static std::int64_t size(std::int64_t count) {
+    return round_up(count * static_cast<std::int64_t>(sizeof(T)), 64);
+  }
+
+ private:
+  unsigned char* next_;
+};
+
+// The work of one task.
+class SplitWorker {
+ public:
+  SplitWorker(const SplitEngine& engine, const Product& p, const RowSource& source, const SplitGrid& grid)
+      : engine_(engine), p_(p), source_(source), grid_(grid), scratch_(scratch_bytes()) {
+    a_ = scratch_.take<unsigned char>(a_bytes());
+    sums_ = scratch_.take<float>(sums_floats());
+    copies_ = scratch_.take<float>(copies_floats());
+    at_ = scratch_.take<std::int64_t>(grid.chunk_strips * kStripRows);
+    set_.a = scratch_.take<const float*>(source.max_taps() * kSourceRows);
+    set_.scratch = scratch_.take<float>(source.scratch());
+  }
+
+  void compute(std::int64_t batch, std::int64_t row_chunk, std::int64_t column_chunk) {
+    const std::int64_t first_strip = grid_.first_strip(row_chunk),
+                       strips = grid_.first_strip(row_chunk + 1) - first_strip;
+    const std::int64_t first_panel = grid_.first_panel(column_chunk);
+    const std::int64_t panels = grid_.first_panel(column_chunk + 1) - first_panel;
+    batch_ = batch;
+    engine_.configure(grid_.tile_rows);
+    for (std::int64_t part = 0; part < grid_.parts_of_sum; ++part) {
+      first_step_ = grid_.first_step(part);
+      steps_ = grid_.first_step(part + 1) - first_step_;
+      for (std::int64_t s = 0; s < strips; ++s) split_strip(first_strip + s, s);
+      for (std::int64_t panel = 0; panel < panels; ++panel)
+        for (std::int64_t s = 0; s < strips; ++s)
+          if (wanted(first_strip + s, first_panel + panel))
+            multiply(part, first_strip + s, s, first_panel + panel, panel * strips + s);
+    }
+    engine_.release();
+  }
+
+ private:
+  std::int64_t a_bytes() const { return grid_.chunk_strips * grid_.most_steps() * grid_.strip_bytes(engine_); }
+  std::int64_t sums_floats() const {
+    const std::int64_t kept = grid_.parts_of_sum > 1 ? grid_.chunk_strips * grid_.chunk_panels : 1;
+    return kept * kSplitTiles * kSplitTiles * kTileFloats;
+  }
+  std::int64_t copies_floats() const { return kSplitRows * grid_.most_steps() * kSplitDepth; }
+  std::int64_t scratch_bytes() const {
+    return Scratch::size<unsigned char>(a_bytes()) + Scratch::size<float>(sums_floats()) +
+           Scratch::size<float>(copies_floats()) + Scratch::size<std::int64_t>(grid_.chunk_strips * kStripRows) +
+           Scratch::size<const float*>(source_.max_taps() * kSourceRows) + Scratch::size<float>(source_.scratch());
+  }
+
+  std::int64_t strip_rows() const { return std::int64_t{grid_.row_tiles} * grid_.tile_rows; }
+  std::int64_t rows_of(std::int64_t strip) const { return min_i64(strip_rows(), p_.rows - strip * strip_rows()); }
+  unsigned char* parts_of(std::int64_t slot) const { return a_ + slot * steps_ * grid_.strip_bytes(engine_); }
+
+  // Whether the strip and the panel meet in what is asked for.
+  bool wanted(std::int64_t strip, std::int64_t panel) const {
+    const std::int64_t last_row = strip * strip_rows() + rows_of(strip) - 1;
+    return !p_.lower_triangle || panel * kSplitTiles * kSplitColumns <= last_row;
+  }
+
+  void split_strip(std::int64_t strip, std::int64_t slot) {
+    const std::int64_t rows = rows_of(strip), begin = first_step_ * kSplitDepth;
+    const std::int64_t depth = max_i64(0, min_i64(p_.depth - begin, steps_ * kSplitDepth));
+    for (std::int64_t tile = 0; tile * grid_.tile_rows < rows; ++tile) {
+      const std::int64_t first = tile * grid_.tile_rows;
+      const int count = static_cast<int>(min_i64(grid_.tile_rows, rows - first));
+      const float* row[kSplitRows];
+      for (int r = 0; r < count; r += kSourceRows)
+        take_rows(strip * strip_rows() + first + r, static_cast<int>(min_i64(kSourceRows, count - r)), begin, depth,
+                  row + r, copies_ + r * depth, at_ + slot * kStripRows + first + r);
+      engine_.split_rows({row, count, depth, grid_.row_tiles * std::int64_t{kSplitTileBytes},
+                          parts_of(slot) + tile * kSplitTileBytes});
+    }
+  }
+
+  // Where `count` rows' terms [begin, begin + depth) lie: in A itself, or brought together in `copy`. What the source
+  // builds in its scratch is gone when it is asked for the next rows.
+  void take_rows(std::int64_t first, int count, std::int64_t begin, std::int64_t depth, const float** row, float* copy,
+                 std::int64_t* at) {
+    source_.rows(batch_, first, count, set_);
+    const std::int64_t there = set_.b_row + set_.taps * set_.depth;
+    const bool direct =
+        set_.taps == 1 && p_.a_step == 1 && source_.scratch() == 0 && set_.b_row <= begin && there >= begin + depth;
+    for (int r = 0; r < count; ++r, copy += depth) {
+      at[r] = set_.at[r];
+      row[r] = direct ? set_.a[r] + (begin - set_.b_row) : copy;
+      if (!direct) copy_row(r, count, begin, depth, copy);
+    }
+  }
+
+  // The terms of row r of the set in the order of the sum; zeros where it has none.
+  void copy_row(int r, int count, std::int64_t begin, std::int64_t depth, float* copy) const {
+    const std::int64_t end = begin + depth, there = set_.b_row + set_.taps * set_.depth;
+    const std::int64_t from = max_i64(begin, set_.b_row), to = min_i64(end, there);
+    if (from >= to) {
+      std::memset(copy, 0, static_cast<std::size_t>(depth) * sizeof(float));
+      return;
+    }
+    std::memset(copy, 0, static_cast<std::size_t>(from - begin) * sizeof(float));
+    for (std::int64_t k = from; k < to;) {
+      const std::int64_t tap = (k - set_.b_row) / set_.depth, offset = (k - set_.b_row) % set_.depth;
+      const std::int64_t run = min_i64(set_.depth - offset, to - k);
+      const float* a = set_.a[tap * count + r] + offset * p_.a_step;
+      if (p_.a_step == 1)
+        std::memcpy(copy + (k - begin), a, static_cast<std::size_t>(run) * sizeof(float));
+      else
+        for (std::int64_t i = 0; i < run; ++i) copy[k - begin + i] = a[i * p_.a_step];
+      k += run;
+    }
+    std::memset(copy + (to - begin), 0, static_cast<std::size_t>(end - to) * sizeof(float));
+  }
+
+  void multiply(std::int64_t part, std::int64_t strip, std::int64_t slot, std::int64_t panel, std::int64_t sum) const {
+    const int column_tiles = grid_.panels.tiles_of(panel);
+    const std::int64_t b_tiles = panel * kSplitTiles * grid_.steps + first_step_ * column_tiles;
+    const bool last = part + 1 == grid_.parts_of_sum;
+    float* sums = sums_ + (grid_.parts_of_sum > 1 ? sum * kSplitTiles * kSplitTiles * kTileFloats : 0);
+    engine_.multiply({.a = parts_of(slot),
+                      .b = reinterpret_cast<const unsigned char*>(p_.packed + batch_ * p_.packed_stride) +
+                           b_tiles * engine_.parts * kSplitTileBytes,
+                      .steps = steps_,
+                      .row_tiles = grid_.row_tiles,
+                      .column_tiles = column_tiles,
+                      .accumulate = part > 0,
+                      .c = sums});
+    if (!last) return;
+    const std::int64_t column = panel * kSplitTiles * kSplitColumns, start = batch_ * p_.c_stride + column;
+    engine_.finish({.sums = sums,
+                    .rows = static_cast<int>(rows_of(strip)),
+                    .tile_rows = grid_.tile_rows,
+                    .column_tiles = column_tiles,
+                    .columns = min_i64(kSplitTiles * kSplitColumns, p_.columns - column),
+                    .at = at_ + slot * kStripRows,
+                    .c = p_.c + start,
+                    .residual = p_.residual != nullptr ? p_.residual + start : nullptr,
+                    .bias = p_.bias != nullptr ? p_.bias + batch_ * p_.bias_stride + column : nullptr,
+                    .activation = p_.activation,
+                    .alpha = p_.alpha});
+  }
+
+  const SplitEngine& engine_;
+  const Product& p_;
+  const RowSource& source_;
+  const SplitGrid& grid_;
+  Scratch scratch_;
+  std::int64_t batch_ = 0, first_step_ = 0, steps_ = 0;
+  unsigned char* a_;  // the parts of the rows, strip by strip
+  float* sums_;       // C's tiles between two parts of the sum
+  float* copies_;     // rows brought together
+  std::int64_t* at_;  // where the rows of C start
+  RowSet set_;
+};
+
+}  // namespace
+
+std::int64_t packed_size(const SplitEngine& engine, std::int64_t depth, std::int64_t columns) {
+  return steps_of(depth) * engine.parts * SplitPanels(columns).tiles * kTileFloats;
+}
+
+void pack(const SplitEngine& engine, const PackSource& s, float* packed) {
+  const SplitPanels panels(s.columns);
+  const std::int64_t steps = steps_of(s.depth), blocks = ceil_div(steps, kSplitPackSteps);
+  parallel_for(panels.count * blocks, [&](std::int64_t i) {
+    const std::int64_t panel = i / blocks, step = i % blocks * kSplitPackSteps;
+    const std::int64_t begin = step * kSplitDepth, depth = min_i64(s.depth - begin, kSplitPackSteps * kSplitDepth);
+    const int tiles = panels.tiles_of(panel);
+    for (int t = 0; t < tiles; ++t) {
+      const std::int64_t column = (panel * kSplitTiles + t) * kSplitColumns;
+      const std::int64_t columns = min_i64(kSplitColumns, s.columns - column);
+      const float* b = s.b + begin * s.row_stride + column * s.column_stride;
+      std::int64_t row_stride = s.row_stride;
+      float turned[kSplitPackSteps * kSplitDepth * kSplitColumns];
+      if (s.column_stride != 1) {
+        for (std::int64_t n = 0; n < columns; ++n)
+          for (std::int64_t k = 0; k < depth; ++k)
+            turned[k * kSplitColumns + n] = b[k * s.row_stride + n * s.column_stride];
+        b = turned;
+        row_stride = kSplitColumns;
+      }
+      engine.split_columns({b, row_stride, depth, columns, tiles * std::int64_t{kSplitTileBytes},
+                            reinterpret_cast<unsigned char*>(packed) +
+                                (panel * kSplitTiles * steps + step * tiles) * engine.parts * kSplitTileBytes +
+                                t * kSplitTileBytes});
+    }
+  });
+}
+
+const char* declines(const SplitEngine&, std::int64_t rows, std::int64_t depth, std::int64_t columns) {
+  if (rows < 1) return "too few rows to fill a tile";
+  if (depth < 1) return "sums too short";
+  if (columns < 1) return "too few columns";
+  return nullptr;
+}
+
+void multiply(const SplitEngine& engine, const Product& p, const RowSource& source) {
+  if (p.rows <= 0 || p.columns <= 0 || p.batch <= 0) return;
+  const SplitGrid grid(engine, p);
+  const std::int64_t tasks = grid.row_chunks * grid.column_chunks;
+  parallel_for(p.batch * tasks, [&](std::int64_t task) {
+    SplitWorker worker(engine, p, source, grid);
+    worker.compute(task / tasks, task % grid.row_chunks, task % tasks / grid.row_chunks);
+  });
+}
+
+}  // namespace fastcnn::gemm
