@@ -7,7 +7,8 @@
 //            factors' pairs of bf16x6 14 tiles are loaded for 24 products, 8 for 12 of bf16x3, 4 for 4 of bf16.
 // Why        a product takes 16 cycles and a load 8 from L1; four chains hide a product's latency of 52 cycles.
 // Needs      AMX-BF16, AVX-512; tiles configured by the caller's task.
-// Accuracy   |a - a1| <= 2^-8 |a|, |a - a1 - a2| <= 2^-17 |a|, three parts are exact. Dropped of a product: bf16x6 2^-24,
+// Accuracy   |a - a1| <= 2^-8 |a|, |a - a1 - a2| <= 2^-17 |a|, three parts are exact. Dropped of a product: bf16x6
+// 2^-24,
 //            bf16x3 2^-15, bf16 2^-7, relative to it, beside the roundings of the sum. Factors, parts and sums below
 //            2^-126 count as zero. Near the largest float the first part is cut, not rounded, and so is finite. An
 //            infinite factor gives NaN but in bf16.
@@ -127,7 +128,7 @@ FC_INLINE void each_c(float* c, const Body& body) {
 template <int parts, int row_tiles, int column_tiles>
 void multiply_tiles(const SplitProduct& p) {
   const auto product = [] { multiply_add_tiles<row_tiles, column_tiles>(); };
-  const unsigned char *a = p.a, *b = p.b;
+  const unsigned char *a = p.a, *b = p.b, *next = p.next;
   if (p.accumulate)
     each_c<row_tiles, column_tiles>(p.c, []<int t>(float* c) { load_tile<t>(c); });
   else
@@ -149,6 +150,8 @@ void multiply_tiles(const SplitProduct& p) {
     } else {
       a_part(1), b_part(1), product();
     }
+    for (const unsigned char* end = next + p.next_bytes; next < end; next += kTileRowBytes)
+      _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
     a += parts * row_tiles * kTileBytes;
     b += parts * column_tiles * kTileBytes;
   }
@@ -174,6 +177,15 @@ void configure(int rows) {
 void release() { fastcnn::amx::release(); }
 
 // ---- finishing -----------------------------------------------------------------------------------
+
+void prefetch(const SplitFinish& f) {
+  constexpr std::int64_t kLine = 64 / sizeof(float);
+  for (int r = 0; r < f.rows; ++r)
+    for (std::int64_t n = 0; n < f.columns; n += kLine) {
+      __builtin_prefetch(f.c + f.at[r] + n, 1);
+      if (f.residual != nullptr) __builtin_prefetch(f.residual + f.at[r] + n);
+    }
+}
 
 template <Activation kind>
 void finish(const SplitFinish& f) {
@@ -210,8 +222,8 @@ void finish(const SplitFinish& f) {
 
 }  // namespace
 
-const SplitEngine bf16x6{3, configure, release, split_rows<3>, split_columns<3>, multiply<3>, finish};
-const SplitEngine bf16x3{2, configure, release, split_rows<2>, split_columns<2>, multiply<2>, finish};
-const SplitEngine bf16{1, configure, release, split_rows<1>, split_columns<1>, multiply<1>, finish};
+const SplitEngine bf16x6{3, configure, release, split_rows<3>, split_columns<3>, prefetch, multiply<3>, finish};
+const SplitEngine bf16x3{2, configure, release, split_rows<2>, split_columns<2>, prefetch, multiply<2>, finish};
+const SplitEngine bf16{1, configure, release, split_rows<1>, split_columns<1>, prefetch, multiply<1>, finish};
 
 }  // namespace fastcnn::gemm::amx

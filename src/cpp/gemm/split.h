@@ -32,6 +32,8 @@ struct SplitColumns {
 // of tiles; added to what c holds if `accumulate`.
 struct SplitProduct {
   const unsigned char *a, *b;
+  const unsigned char* next;  // with each step so many bytes from here on are called into L2: what of B comes next
+  std::int64_t next_bytes;
   std::int64_t steps;
   int row_tiles, column_tiles;
   bool accumulate;
@@ -58,6 +60,7 @@ struct SplitEngine {
   void (*release)();
   void (*split_rows)(const SplitRows&);
   void (*split_columns)(const SplitColumns&);
+  void (*prefetch)(const SplitFinish&);   // calls in what finish() will touch
   void (*multiply)(const SplitProduct&);  // after configure()
   void (*finish)(const SplitFinish&);
 };

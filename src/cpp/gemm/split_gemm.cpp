@@ -11,6 +11,7 @@ namespace fastcnn::gemm {
 namespace {
 
 constexpr int kSourceRows = 4;  // rows that are asked for at a time; at most kMaxTileRows
+constexpr int kSplitRowBytes = kSplitTileBytes / kSplitRows;
 constexpr int kStripRows = kSplitTiles * kSplitRows;
 constexpr std::int64_t kTileFloats = kSplitTileBytes / sizeof(float);
 
@@ -34,12 +35,16 @@ struct SplitGrid {
   std::int64_t row_chunks, column_chunks;   // a task has one of each
   std::int64_t chunk_strips, chunk_panels;  // at most
   std::int64_t parts_of_sum;
+  bool resident;  // all of B stays in L2
 
   SplitGrid(const SplitEngine& engine, const Product& p) : panels(p.columns), steps(steps_of(p.depth)) {
     row_tiles = p.rows <= kSplitRows ? 1 : kSplitTiles;
     strips = ceil_div(p.rows, row_tiles * kSplitRows);
     tile_rows = static_cast<int>(ceil_div(p.rows, strips * row_tiles));
-    row_chunks = ceil_div(strips, min_i64(kSplitStrips, max_i64(1, strips * p.batch / kSplitTasks)));
+    resident =
+        packed_size(engine, p.depth, p.columns) * static_cast<std::int64_t>(sizeof(float)) <= kSplitResidentBytes;
+    const std::int64_t most = resident ? kSplitStrips : kSplitManyStrips;
+    row_chunks = ceil_div(strips, min_i64(most, max_i64(1, strips * p.batch / kSplitTasks)));
     chunk_strips = ceil_div(strips, row_chunks);
     column_chunks = max_i64(1, min_i64(panels.count / kSplitPanels, ceil_div(kSplitTasks, row_chunks * p.batch)));
     column_chunks = max_i64(column_chunks, ceil_div(panels.count, kSplitMaxPanels));
@@ -81,7 +86,9 @@ class SplitWorker {
       : engine_(engine), p_(p), source_(source), grid_(grid), scratch_(scratch_bytes()) {
     a_ = scratch_.take<unsigned char>(a_bytes());
     sums_ = scratch_.take<float>(sums_floats());
-    copies_ = scratch_.take<float>(copies_floats());
+    copies_ = scratch_.take<float>(kSourceRows * part_floats());
+    zeros_ = scratch_.take<float>(part_floats());
+    std::memset(zeros_, 0, static_cast<std::size_t>(part_floats()) * sizeof(float));
     at_ = scratch_.take<std::int64_t>(grid.chunk_strips * kStripRows);
     set_.a = scratch_.take<const float*>(source.max_taps() * kSourceRows);
     set_.scratch = scratch_.take<float>(source.scratch());
@@ -99,9 +106,14 @@ class SplitWorker {
       steps_ = grid_.first_step(part + 1) - first_step_;
       for (std::int64_t s = 0; s < strips; ++s) split_strip(first_strip + s, s);
       for (std::int64_t panel = 0; panel < panels; ++panel)
-        for (std::int64_t s = 0; s < strips; ++s)
-          if (wanted(first_strip + s, first_panel + panel))
-            multiply(part, first_strip + s, s, first_panel + panel, panel * strips + s);
+        for (std::int64_t s = 0; s < strips; ++s) {
+          if (!wanted(first_strip + s, first_panel + panel)) continue;
+          // While a panel is used, the next is called in, a share with each strip.
+          const bool ahead = !grid_.resident && panel + 1 < panels;
+          const std::int64_t share = ahead ? round_up(panel_bytes(first_panel + panel + 1, 1) / strips, 64) : 0;
+          const unsigned char* next = ahead ? panel_of_b(first_panel + panel + 1) + s * steps_ * share : nullptr;
+          multiply(part, first_strip + s, s, first_panel + panel, panel * strips + s, next, share);
+        }
     }
     engine_.release();
   }
@@ -112,10 +124,11 @@ class SplitWorker {
     const std::int64_t kept = grid_.parts_of_sum > 1 ? grid_.chunk_strips * grid_.chunk_panels : 1;
     return kept * kSplitTiles * kSplitTiles * kTileFloats;
   }
-  std::int64_t copies_floats() const { return kSplitRows * grid_.most_steps() * kSplitDepth; }
+  std::int64_t part_floats() const { return grid_.most_steps() * kSplitDepth; }
   std::int64_t scratch_bytes() const {
     return Scratch::size<unsigned char>(a_bytes()) + Scratch::size<float>(sums_floats()) +
-           Scratch::size<float>(copies_floats()) + Scratch::size<std::int64_t>(grid_.chunk_strips * kStripRows) +
+           Scratch::size<float>(kSourceRows * part_floats()) + Scratch::size<float>(part_floats()) +
+           Scratch::size<std::int64_t>(grid_.chunk_strips * kStripRows) +
            Scratch::size<const float*>(source_.max_taps() * kSourceRows) + Scratch::size<float>(source_.scratch());
   }
 
@@ -131,46 +144,54 @@ class SplitWorker {
 
   void split_strip(std::int64_t strip, std::int64_t slot) {
     const std::int64_t rows = rows_of(strip), begin = first_step_ * kSplitDepth;
-    const std::int64_t depth = max_i64(0, min_i64(p_.depth - begin, steps_ * kSplitDepth));
-    for (std::int64_t tile = 0; tile * grid_.tile_rows < rows; ++tile) {
-      const std::int64_t first = tile * grid_.tile_rows;
-      const int count = static_cast<int>(min_i64(grid_.tile_rows, rows - first));
-      const float* row[kSplitRows];
-      for (int r = 0; r < count; r += kSourceRows)
-        take_rows(strip * strip_rows() + first + r, static_cast<int>(min_i64(kSourceRows, count - r)), begin, depth,
-                  row + r, copies_ + r * depth, at_ + slot * kStripRows + first + r);
-      engine_.split_rows({row, count, depth, grid_.row_tiles * std::int64_t{kSplitTileBytes},
-                          parts_of(slot) + tile * kSplitTileBytes});
+    const std::int64_t end = max_i64(begin, min_i64(p_.depth, begin + steps_ * kSplitDepth));
+    for (std::int64_t r = 0; r < rows;) {
+      const std::int64_t tile = r / grid_.tile_rows, row = r % grid_.tile_rows;
+      const std::int64_t count = min_i64(min_i64(kSourceRows, rows - r), grid_.tile_rows - row);
+      source_.rows(batch_, strip * strip_rows() + r, static_cast<int>(count), set_);
+      for (std::int64_t i = 0; i < count; ++i) at_[slot * kStripRows + r + i] = set_.at[i];
+      split(static_cast<int>(count), begin, end, parts_of(slot) + tile * kSplitTileBytes + row * kSplitRowBytes);
+      r += count;
     }
   }
 
-  // Where `count` rows' terms [begin, begin + depth) lie: in A itself, or brought together in `copy`. What the source
-  // builds in its scratch is gone when it is asked for the next rows.
-  void take_rows(std::int64_t first, int count, std::int64_t begin, std::int64_t depth, const float** row, float* copy,
-                 std::int64_t* at) {
-    source_.rows(batch_, first, count, set_);
-    const std::int64_t there = set_.b_row + set_.taps * set_.depth;
-    const bool direct =
-        set_.taps == 1 && p_.a_step == 1 && source_.scratch() == 0 && set_.b_row <= begin && there >= begin + depth;
-    for (int r = 0; r < count; ++r, copy += depth) {
-      at[r] = set_.at[r];
-      row[r] = direct ? set_.a[r] + (begin - set_.b_row) : copy;
-      if (!direct) copy_row(r, count, begin, depth, copy);
+  // The terms [begin, end) of the rows in the set. They are read where they lie if whole steps of them do, else brought
+  // together first; A is zero where a row has no terms.
+  void split(int count, std::int64_t begin, std::int64_t end, unsigned char* out) {
+    const std::int64_t first = set_.b_row, last = first + set_.taps * set_.depth;
+    const bool whole_steps = set_.depth % kSplitDepth == 0 && first % kSplitDepth == 0;
+    const bool one_run = set_.taps == 1 && first <= begin && last >= end;
+    if (p_.a_step != 1 || !(whole_steps || one_run)) {
+      const float* row[kSourceRows];
+      for (int r = 0; r < count; ++r) copy_row(r, count, begin, end, copies_ + r * (end - begin));
+      for (int r = 0; r < count; ++r) row[r] = copies_ + r * (end - begin);
+      split_run(row, count, end - begin, out);
+      return;
     }
+    for (std::int64_t k = begin; k < end;) {
+      const float* row[kSourceRows] = {zeros_, zeros_, zeros_, zeros_};
+      std::int64_t stop = k < first ? min_i64(first, end) : end;
+      if (k >= first && k < last) {
+        const std::int64_t tap = (k - first) / set_.depth, offset = (k - first) % set_.depth;
+        stop = min_i64(end, k + set_.depth - offset);
+        for (int r = 0; r < count; ++r) row[r] = set_.a[tap * count + r] + offset;
+      }
+      split_run(row, count, stop - k, out + (k - begin) / kSplitDepth * grid_.strip_bytes(engine_));
+      k = stop;
+    }
+  }
+
+  void split_run(const float* const* row, int count, std::int64_t depth, unsigned char* out) const {
+    engine_.split_rows({row, count, depth, grid_.row_tiles * std::int64_t{kSplitTileBytes}, out});
   }
 
   // The terms of row r of the set in the order of the sum; zeros where it has none.
-  void copy_row(int r, int count, std::int64_t begin, std::int64_t depth, float* copy) const {
-    const std::int64_t end = begin + depth, there = set_.b_row + set_.taps * set_.depth;
-    const std::int64_t from = max_i64(begin, set_.b_row), to = min_i64(end, there);
-    if (from >= to) {
-      std::memset(copy, 0, static_cast<std::size_t>(depth) * sizeof(float));
-      return;
-    }
-    std::memset(copy, 0, static_cast<std::size_t>(from - begin) * sizeof(float));
-    for (std::int64_t k = from; k < to;) {
+  void copy_row(int r, int count, std::int64_t begin, std::int64_t end, float* copy) const {
+    const std::int64_t there = set_.b_row + set_.taps * set_.depth;
+    std::memset(copy, 0, static_cast<std::size_t>(end - begin) * sizeof(float));
+    for (std::int64_t k = max_i64(begin, set_.b_row); k < min_i64(end, there);) {
       const std::int64_t tap = (k - set_.b_row) / set_.depth, offset = (k - set_.b_row) % set_.depth;
-      const std::int64_t run = min_i64(set_.depth - offset, to - k);
+      const std::int64_t run = min_i64(set_.depth - offset, min_i64(end, there) - k);
       const float* a = set_.a[tap * count + r] + offset * p_.a_step;
       if (p_.a_step == 1)
         std::memcpy(copy + (k - begin), a, static_cast<std::size_t>(run) * sizeof(float));
@@ -178,35 +199,45 @@ class SplitWorker {
         for (std::int64_t i = 0; i < run; ++i) copy[k - begin + i] = a[i * p_.a_step];
       k += run;
     }
-    std::memset(copy + (to - begin), 0, static_cast<std::size_t>(end - to) * sizeof(float));
   }
 
-  void multiply(std::int64_t part, std::int64_t strip, std::int64_t slot, std::int64_t panel, std::int64_t sum) const {
+  std::int64_t panel_bytes(std::int64_t panel, std::int64_t steps) const {
+    return steps * grid_.panels.tiles_of(panel) * engine_.parts * kSplitTileBytes;
+  }
+  // Where this part of the sum starts in a panel.
+  const unsigned char* panel_of_b(std::int64_t panel) const {
+    return reinterpret_cast<const unsigned char*>(p_.packed + batch_ * p_.packed_stride) +
+           panel * kSplitTiles * grid_.steps * engine_.parts * kSplitTileBytes + panel_bytes(panel, first_step_);
+  }
+
+  void multiply(std::int64_t part, std::int64_t strip, std::int64_t slot, std::int64_t panel, std::int64_t sum,
+                const unsigned char* next, std::int64_t next_bytes) const {
     const int column_tiles = grid_.panels.tiles_of(panel);
-    const std::int64_t b_tiles = panel * kSplitTiles * grid_.steps + first_step_ * column_tiles;
     const bool last = part + 1 == grid_.parts_of_sum;
     float* sums = sums_ + (grid_.parts_of_sum > 1 ? sum * kSplitTiles * kSplitTiles * kTileFloats : 0);
+    const std::int64_t column = panel * kSplitTiles * kSplitColumns, start = batch_ * p_.c_stride + column;
+    const SplitFinish finish{.sums = sums,
+                             .rows = static_cast<int>(rows_of(strip)),
+                             .tile_rows = grid_.tile_rows,
+                             .column_tiles = column_tiles,
+                             .columns = min_i64(kSplitTiles * kSplitColumns, p_.columns - column),
+                             .at = at_ + slot * kStripRows,
+                             .c = p_.c + start,
+                             .residual = p_.residual != nullptr ? p_.residual + start : nullptr,
+                             .bias = p_.bias != nullptr ? p_.bias + batch_ * p_.bias_stride + column : nullptr,
+                             .activation = p_.activation,
+                             .alpha = p_.alpha};
+    if (last) engine_.prefetch(finish);
     engine_.multiply({.a = parts_of(slot),
-                      .b = reinterpret_cast<const unsigned char*>(p_.packed + batch_ * p_.packed_stride) +
-                           b_tiles * engine_.parts * kSplitTileBytes,
+                      .b = panel_of_b(panel),
+                      .next = next,
+                      .next_bytes = next_bytes,
                       .steps = steps_,
                       .row_tiles = grid_.row_tiles,
                       .column_tiles = column_tiles,
                       .accumulate = part > 0,
                       .c = sums});
-    if (!last) return;
-    const std::int64_t column = panel * kSplitTiles * kSplitColumns, start = batch_ * p_.c_stride + column;
-    engine_.finish({.sums = sums,
-                    .rows = static_cast<int>(rows_of(strip)),
-                    .tile_rows = grid_.tile_rows,
-                    .column_tiles = column_tiles,
-                    .columns = min_i64(kSplitTiles * kSplitColumns, p_.columns - column),
-                    .at = at_ + slot * kStripRows,
-                    .c = p_.c + start,
-                    .residual = p_.residual != nullptr ? p_.residual + start : nullptr,
-                    .bias = p_.bias != nullptr ? p_.bias + batch_ * p_.bias_stride + column : nullptr,
-                    .activation = p_.activation,
-                    .alpha = p_.alpha});
+    if (last) engine_.finish(finish);
   }
 
   const SplitEngine& engine_;
@@ -218,6 +249,7 @@ class SplitWorker {
   unsigned char* a_;  // the parts of the rows, strip by strip
   float* sums_;       // C's tiles between two parts of the sum
   float* copies_;     // rows brought together
+  float* zeros_;      // as long as a part of the sum
   std::int64_t* at_;  // where the rows of C start
   RowSet set_;
 };
@@ -256,10 +288,14 @@ void pack(const SplitEngine& engine, const PackSource& s, float* packed) {
   });
 }
 
-const char* declines(const SplitEngine&, std::int64_t rows, std::int64_t depth, std::int64_t columns) {
-  if (rows < 1) return "too few rows to fill a tile";
-  if (depth < 1) return "sums too short";
-  if (columns < 1) return "too few columns";
+const char* declines(const SplitEngine& engine, std::int64_t rows, std::int64_t depth, std::int64_t columns) {
+  const SplitLeast& least = kSplitLeast[engine.parts - 1];
+  if (rows < least.rows) return "too few rows for AMX tiles";
+  if (depth < least.depth) return "sums too short for AMX tiles";
+  if (columns < least.columns) return "too few columns for AMX tiles";
+  const std::int64_t bytes = packed_size(engine, depth, columns) * static_cast<std::int64_t>(sizeof(float));
+  if (bytes > least.bytes && bytes > rows * kSplitBytesPerRow)
+    return "too few rows for so large a matrix in bf16 parts";
   return nullptr;
 }
 

@@ -98,6 +98,7 @@ template <const gemm::SplitEngine& engine>
 const char* declines_split(const Problem& problem) {
   const auto& p = problem.as<Conv2dParams>();
   const Shape& y = problem.outputs[0].shape;
+  if (p.group_channels() < 16) return "rows of few channels take longer to split than to multiply";
   return gemm::declines(engine, y[0] * y[1] * y[2], p.depth(), p.group_filters());
 }
 #endif
