@@ -14,7 +14,7 @@ DENSE = [
     Case("dense", ((9, 5000), (5000, 70))),
     # Large enough for kernels that decline small problems.
     *(Case("dense", s) for s in (((16, 64), (64, 48)), ((33, 200), (200, 130)))),
-    Case("dense", ((70, 3000), (3000, 70))),
+    Case("dense", ((40, 2500), (2500, 130))),
 ]
 
 MATMUL = [

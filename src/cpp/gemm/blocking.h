@@ -49,7 +49,7 @@ inline constexpr std::int64_t kSplitPackSteps = 4;  // of 32 rows of B, packed a
 struct SplitLeast {
   std::int64_t rows, depth, columns, bytes;
 };
-inline constexpr SplitLeast kSplitLeast[] = {{1, 32, 32, INT64_MAX}, {12, 64, 48, 9 << 19}, {24, 64, 64, 2 << 20}};
+inline constexpr SplitLeast kSplitLeast[] = {{1, 32, 32, INT64_MAX}, {12, 64, 48, 9 << 19}, {24, 128, 128, 2 << 20}};
 inline constexpr std::int64_t kSplitBytesPerRow = 16 * 1024;
 
 }  // namespace fastcnn::gemm

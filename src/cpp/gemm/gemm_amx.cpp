@@ -5,6 +5,7 @@
 //            of a tile is (k, k + 16): two registers become one by a shift and a blend, with nothing to be shuffled.
 // Tile       2 x 2 tiles of C, 2 of A, 2 of B: all 8. Products that follow each other share A or B, so that of the 24
 //            factors' pairs of bf16x6 14 tiles are loaded for 24 products, 8 for 12 of bf16x3, 4 for 4 of bf16.
+//            The largest product comes last, lest it overflow before its corrections.
 // Why        a product takes 16 cycles and a load 8 from L1; four chains hide a product's latency of 52 cycles.
 // Needs      AMX-BF16, AVX-512; tiles configured by the caller's task.
 // Accuracy   |a - a1| <= 2^-8 |a|, |a - a1 - a2| <= 2^-17 |a|, three parts are exact. Dropped of a product: bf16x6
@@ -141,8 +142,8 @@ void multiply_tiles(const SplitProduct& p) {
       a_part(2), product();
       b_part(2), product();
       a_part(1), product();
-      b_part(1), product();
       b_part(3), product();
+      b_part(1), product();
     } else if constexpr (parts == 2) {
       a_part(2), b_part(1), product();
       a_part(1), product();
