@@ -69,8 +69,11 @@ void split_rows(const SplitRows& s) {
     for (int r = 0; r < s.count; ++r) {
       const float* row = s.rows[r];
       unsigned char* out = s.out + begin / kSplitDepth * step_stride + r * kTileRowBytes;
-      for (std::int64_t k = begin; k < end; k += kSplitDepth, out += step_stride)
+      for (std::int64_t k = begin; k < end; k += kSplitDepth, out += step_stride) {
+        _mm_prefetch(reinterpret_cast<const char*>(row + s.next + k), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(row + s.next + k + 16), _MM_HINT_T0);
         split<parts>(_mm512_loadu_ps(row + k), _mm512_loadu_ps(row + k + 16), out, s.part_stride);
+      }
     }
   }
   if (whole == s.depth) return;

@@ -18,6 +18,7 @@ struct SplitRows {
   const float* const* rows;  // `count` rows of `depth` floats
   int count;
   std::int64_t depth;  // zeros are put after the last
+  std::int64_t next;   // floats from a row to the one that is split after these: it is called in
   std::int64_t part_stride;
   unsigned char* out;
 };

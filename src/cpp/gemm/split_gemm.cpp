@@ -107,7 +107,6 @@ class SplitWorker {
       for (std::int64_t s = 0; s < strips; ++s) split_strip(first_strip + s, s);
       for (std::int64_t panel = 0; panel < panels; ++panel)
         for (std::int64_t s = 0; s < strips; ++s) {
-          if (!wanted(first_strip + s, first_panel + panel)) continue;
           // While a panel is used, the next is called in, a share with each strip.
           const bool ahead = !grid_.resident && panel + 1 < panels;
           const std::int64_t share = ahead ? round_up(panel_bytes(first_panel + panel + 1, 1) / strips, 64) : 0;
@@ -135,12 +134,6 @@ class SplitWorker {
   std::int64_t strip_rows() const { return std::int64_t{grid_.row_tiles} * grid_.tile_rows; }
   std::int64_t rows_of(std::int64_t strip) const { return min_i64(strip_rows(), p_.rows - strip * strip_rows()); }
   unsigned char* parts_of(std::int64_t slot) const { return a_ + slot * steps_ * grid_.strip_bytes(engine_); }
-
-  // Whether the strip and the panel meet in what is asked for.
-  bool wanted(std::int64_t strip, std::int64_t panel) const {
-    const std::int64_t last_row = strip * strip_rows() + rows_of(strip) - 1;
-    return !p_.lower_triangle || panel * kSplitTiles * kSplitColumns <= last_row;
-  }
 
   void split_strip(std::int64_t strip, std::int64_t slot) {
     const std::int64_t rows = rows_of(strip), begin = first_step_ * kSplitDepth;
@@ -182,7 +175,8 @@ class SplitWorker {
   }
 
   void split_run(const float* const* row, int count, std::int64_t depth, unsigned char* out) const {
-    engine_.split_rows({row, count, depth, grid_.row_tiles * std::int64_t{kSplitTileBytes}, out});
+    const std::int64_t next = source_.contiguous() ? kSourceRows * set_.depth : 0;
+    engine_.split_rows({row, count, depth, next, grid_.row_tiles * std::int64_t{kSplitTileBytes}, out});
   }
 
   // The terms of row r of the set in the order of the sum; zeros where it has none.
