@@ -42,6 +42,7 @@ inline constexpr std::int64_t kSplitBytes = 512 * 1024;
 inline constexpr std::int64_t kSplitPanels = 8;
 inline constexpr std::int64_t kSplitMaxPanels = 16;
 inline constexpr std::int64_t kSplitTasks = 16;
+inline constexpr std::int64_t kSplitLeastTasks = 2;
 inline constexpr std::int64_t kSplitPackSteps = 4;  // of 32 rows of B, packed at a time
 
 // Below these a product by one, two or three parts is slower than fused multiply-adds. B may be larger than `bytes`

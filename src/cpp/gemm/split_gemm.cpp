@@ -43,11 +43,14 @@ struct SplitGrid {
     tile_rows = static_cast<int>(ceil_div(p.rows, strips * row_tiles));
     resident =
         packed_size(engine, p.depth, p.columns) * static_cast<std::int64_t>(sizeof(float)) <= kSplitResidentBytes;
-    const std::int64_t most = resident ? kSplitStrips : kSplitManyStrips;
-    row_chunks = ceil_div(strips, min_i64(most, max_i64(1, strips * p.batch / kSplitTasks)));
-    chunk_strips = ceil_div(strips, row_chunks);
+    // B in L2: rows are cut finely. Else each chunk of rows reads B anew: they are long, and columns are cut.
+    const std::int64_t fine = min_i64(kSplitStrips, max_i64(1, strips * p.batch / kSplitTasks));
+    row_chunks = ceil_div(strips, resident ? fine : kSplitManyStrips);
     column_chunks = max_i64(1, min_i64(panels.count / kSplitPanels, ceil_div(kSplitTasks, row_chunks * p.batch)));
     column_chunks = max_i64(column_chunks, ceil_div(panels.count, kSplitMaxPanels));
+    if (row_chunks * column_chunks * p.batch < kSplitLeastTasks)
+      row_chunks = min_i64(ceil_div(strips, kSplitStrips), kSplitLeastTasks);
+    chunk_strips = ceil_div(strips, row_chunks);
     chunk_panels = ceil_div(panels.count, column_chunks);
     parts_of_sum = max_i64(1, ceil_div(chunk_strips * strip_bytes(engine) * steps, kSplitBytes));
   }
