@@ -149,10 +149,13 @@ def assert_within(actual: np.ndarray, expected: np.ndarray, bound: np.ndarray | 
     )
 
 
-def same_bits_at_any_thread_count(case: Case, counts: Sequence[int] = (1, 2, 3, 7)) -> None:
-    """Assert that the chosen kernel gives the same bits however many threads compute."""
+def same_bits_at_any_thread_count(
+    case: Case, counts: Sequence[int] = (1, 2, 3, 7), kernel: str = ""
+) -> None:
+    """Assert that the chosen kernel, or `kernel`, gives the same bits for any number of threads."""
     inputs = case.inputs()
-    plan = compile_op(case.op, inputs, case.attrs)
+    precision = "medium" if kernel else "highest"
+    plan = compile_op(case.op, inputs, case.attrs, kernel, precision=precision)
     before = _C.num_threads()
     try:
         runs = []

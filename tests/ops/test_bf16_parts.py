@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from fastcnn import _C
-from tests.harness import Case, assert_within, dot_bound, kernel_rows, precision_of, run_kernel
+from tests.harness import (
+    Case,
+    assert_within,
+    dot_bound,
+    kernel_rows,
+    precision_of,
+    run_kernel,
+    same_bits_at_any_thread_count,
+)
 
 KERNELS = [name for name in kernel_rows("dense") if "bf16" in name]
 IN_PARTS = [name for name in KERNELS if "bf16x" in name]
@@ -117,6 +125,21 @@ def test_typical_sums_are_well_within_the_promise(kernel: str) -> None:
             exact = a.astype(np.float64) @ b
             error = np.abs(multiply(kernel, a, b) - exact).max() / np.abs(exact).max()
             assert error <= promise
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("sizes", [(40, 200, 130), (500, 700, 150), (60, 600, 400)])
+def test_same_bits_at_any_thread_count(kernel: str, sizes: tuple[int, int, int]) -> None:
+    rows, depth, columns = sizes
+    same_bits_at_any_thread_count(Case("dense", ((rows, depth), (depth, columns))), kernel=kernel)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_cutting_the_sum_changes_no_bit(kernel: str) -> None:
+    # Few rows are split for the whole sum at once, many part by part.
+    rng = np.random.default_rng(5)
+    x, w = rng.standard_normal((2100, 2300)), rng.standard_normal((2300, 130))
+    np.testing.assert_array_equal(multiply(kernel, x, w)[:30], multiply(kernel, x[:30], w))
 
 
 def test_the_levels_allow_the_rows_they_promise() -> None:
