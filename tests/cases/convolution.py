@@ -41,6 +41,12 @@ CONV = [
     Case("conv2d", ((1, 3, 3, 5), (2, 2, 5, 9)), {"strides": 2, "pads": (4, 3, 3, 4)}),
     Case("conv2d", ((1, 2, 3, 40), (5, 7, 40, 9)), {"padding": "same"}),
     Case("conv2d", ((1, 2, 2, 6), (1, 1, 6, 9)), {"pads": (1, 2, 2, 1)}),
+    # Winograd's tiles: blocks and stages, several panels, pictures that are no multiple of a tile,
+    # wide padding.
+    Case("conv2d", ((1, 31, 29, 21), (3, 3, 21, 70)), {"padding": "same"}),
+    Case("conv2d", ((2, 15, 18, 130), (3, 3, 130, 33)), {"padding": "valid"}),
+    Case("conv2d", ((1, 26, 27, 260), (3, 3, 260, 24)), {"padding": "same"}),
+    Case("conv2d", ((1, 5, 6, 9), (3, 3, 9, 17)), {"pads": (3, 2, 4, 5)}),
     # Dilation and groups.
     Case("conv2d", ((1, 12, 11, 20), (3, 3, 20, 24)), {"dilation": 2, "padding": "same"}),
     Case("conv2d", ((1, 12, 11, 3), (3, 2, 3, 8)), {"dilation": (1, 3), "strides": (2, 1)}),

@@ -26,6 +26,26 @@ def test_batch_norm_folds_into_a_depthwise_convolution_with_a_multiplier() -> No
     assert ops_of(assert_same_as_described(net, net.batch_norm(y))) == ["depthwise_conv2d"]
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (8,), (1, 1, 1, 8)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_constant_factor_folds_into_the_convolution_before_it(
+    shape: tuple[int, ...], bias: bool
+) -> None:
+    net = Net()
+    x = net.input(2, 5, 6, 8)
+    branch = net.add("mul", net.conv(x, 8, bias=bias), net.variable(*shape), activation="relu")
+    assert ops_of(assert_same_as_described(net, branch)) == ["conv2d"]
+    scaled = net.add("mul", net.variable(*shape), net.conv(x, 8, bias=bias))
+    plan = assert_same_as_described(net, net.add("add", scaled, x, activation="relu"))
+    assert ops_of(plan) == ["conv2d"]
+
+
+def test_a_factor_that_is_not_of_the_channels_stays() -> None:
+    net = Net()
+    y = net.add("mul", net.conv(net.input(2, 5, 6, 3), 6), net.variable(6, 1))
+    assert ops_of(assert_same_as_described(net, y)) == ["conv2d", "mul"]
+
+
 def test_batch_norm_stays_where_another_reads_the_convolution() -> None:
     net = Net()
     y = net.conv(net.input(1, 4, 4, 3), 8)

@@ -4,7 +4,6 @@
 
 #include <cstring>
 
-#include "core/scratch.h"
 #include "core/thread_pool.h"
 
 namespace fastcnn::gemm {
@@ -59,14 +58,20 @@ struct SplitGrid {
   }
   std::int64_t most_steps() const { return ceil_div(steps, parts_of_sum); }
   std::int64_t first_step(std::int64_t part) const { return part * steps / parts_of_sum; }
+  // What a task needs of memory.
+  std::int64_t a_bytes(const SplitEngine& engine) const { return chunk_strips * most_steps() * strip_bytes(engine); }
+  std::int64_t sums_floats() const {
+    return (parts_of_sum > 1 ? chunk_strips * chunk_panels : 1) * kSplitTiles * kSplitTiles * kTileFloats;
+  }
+  std::int64_t part_floats() const { return most_steps() * kSplitDepth; }
   std::int64_t first_strip(std::int64_t chunk) const { return chunk * strips / row_chunks; }
   std::int64_t first_panel(std::int64_t chunk) const { return chunk * panels.count / column_chunks; }
 };
 
-// Cuts a thread's scratch memory into arrays.
+// Cuts a task's scratch memory into arrays.
 class Scratch {
  public:
-  explicit Scratch(std::int64_t bytes) : next_(static_cast<unsigned char*>(thread_scratch(bytes))) {}
+  explicit Scratch(void* memory) : next_(static_cast<unsigned char*>(memory)) {}
   template <class T>
   T* take(std::int64_t count) {
     T* taken = reinterpret_cast<T*>(next_);
@@ -85,16 +90,24 @@ class Scratch {
 // The work of one task.
 class SplitWorker {
  public:
-  SplitWorker(const SplitEngine& engine, const Product& p, const RowSource& source, const SplitGrid& grid)
-      : engine_(engine), p_(p), source_(source), grid_(grid), scratch_(scratch_bytes()) {
-    a_ = scratch_.take<unsigned char>(a_bytes());
-    sums_ = scratch_.take<float>(sums_floats());
-    copies_ = scratch_.take<float>(kSourceRows * part_floats());
-    zeros_ = scratch_.take<float>(part_floats());
-    std::memset(zeros_, 0, static_cast<std::size_t>(part_floats()) * sizeof(float));
-    at_ = scratch_.take<std::int64_t>(grid.chunk_strips * kStripRows);
-    set_.a = scratch_.take<const float*>(source.max_taps() * kSourceRows);
-    set_.scratch = scratch_.take<float>(source.scratch());
+  SplitWorker(const SplitEngine& engine, const Product& p, const RowSource& source, const SplitGrid& grid, void* memory)
+      : engine_(engine), p_(p), source_(source), grid_(grid) {
+    Scratch scratch(memory);
+    a_ = scratch.take<unsigned char>(grid.a_bytes(engine));
+    sums_ = scratch.take<float>(grid.sums_floats());
+    copies_ = scratch.take<float>(kSourceRows * grid.part_floats());
+    zeros_ = scratch.take<float>(grid.part_floats());
+    std::memset(zeros_, 0, static_cast<std::size_t>(grid.part_floats()) * sizeof(float));
+    at_ = scratch.take<std::int64_t>(grid.chunk_strips * kStripRows);
+    set_.a = scratch.take<const float*>(source.max_taps() * kSourceRows);
+    set_.scratch = scratch.take<float>(source.scratch());
+  }
+
+  static std::int64_t scratch_bytes(const SplitEngine& engine, const RowSource& source, const SplitGrid& grid) {
+    return Scratch::size<unsigned char>(grid.a_bytes(engine)) + Scratch::size<float>(grid.sums_floats()) +
+           Scratch::size<float>(kSourceRows * grid.part_floats()) + Scratch::size<float>(grid.part_floats()) +
+           Scratch::size<std::int64_t>(grid.chunk_strips * kStripRows) +
+           Scratch::size<const float*>(source.max_taps() * kSourceRows) + Scratch::size<float>(source.scratch());
   }
 
   void compute(std::int64_t batch, std::int64_t row_chunk, std::int64_t column_chunk) {
@@ -121,19 +134,6 @@ class SplitWorker {
   }
 
  private:
-  std::int64_t a_bytes() const { return grid_.chunk_strips * grid_.most_steps() * grid_.strip_bytes(engine_); }
-  std::int64_t sums_floats() const {
-    const std::int64_t kept = grid_.parts_of_sum > 1 ? grid_.chunk_strips * grid_.chunk_panels : 1;
-    return kept * kSplitTiles * kSplitTiles * kTileFloats;
-  }
-  std::int64_t part_floats() const { return grid_.most_steps() * kSplitDepth; }
-  std::int64_t scratch_bytes() const {
-    return Scratch::size<unsigned char>(a_bytes()) + Scratch::size<float>(sums_floats()) +
-           Scratch::size<float>(kSourceRows * part_floats()) + Scratch::size<float>(part_floats()) +
-           Scratch::size<std::int64_t>(grid_.chunk_strips * kStripRows) +
-           Scratch::size<const float*>(source_.max_taps() * kSourceRows) + Scratch::size<float>(source_.scratch());
-  }
-
   std::int64_t strip_rows() const { return std::int64_t{grid_.row_tiles} * grid_.tile_rows; }
   std::int64_t rows_of(std::int64_t strip) const { return min_i64(strip_rows(), p_.rows - strip * strip_rows()); }
   unsigned char* parts_of(std::int64_t slot) const { return a_ + slot * steps_ * grid_.strip_bytes(engine_); }
@@ -241,7 +241,6 @@ class SplitWorker {
   const Product& p_;
   const RowSource& source_;
   const SplitGrid& grid_;
-  Scratch scratch_;
   std::int64_t batch_ = 0, first_step_ = 0, steps_ = 0;
   unsigned char* a_;  // the parts of the rows, strip by strip
   float* sums_;       // C's tiles between two parts of the sum
@@ -285,7 +284,7 @@ void pack(const SplitEngine& engine, const PackSource& s, float* packed) {
   });
 }
 
-const char* declines(const SplitEngine& engine, std::int64_t rows, std::int64_t depth, std::int64_t columns) {
+const char* yields(const SplitEngine& engine, std::int64_t rows, std::int64_t depth, std::int64_t columns) {
   const SplitLeast& least = kSplitLeast[engine.parts - 1];
   if (rows < least.rows) return "too few rows for AMX tiles";
   if (depth < least.depth) return "sums too short for AMX tiles";
@@ -300,8 +299,9 @@ void multiply(const SplitEngine& engine, const Product& p, const RowSource& sour
   if (p.rows <= 0 || p.columns <= 0 || p.batch <= 0) return;
   const SplitGrid grid(engine, p);
   const std::int64_t tasks = grid.row_chunks * grid.column_chunks;
-  parallel_for(p.batch * tasks, [&](std::int64_t task) {
-    SplitWorker worker(engine, p, source, grid);
+  const std::int64_t bytes = SplitWorker::scratch_bytes(engine, source, grid);
+  parallel_for(p.batch * tasks, bytes, [&](std::int64_t task, void* memory) {
+    SplitWorker worker(engine, p, source, grid, memory);
     worker.compute(task / tasks, task % grid.row_chunks, task % tasks / grid.row_chunks);
   });
 }

@@ -12,7 +12,7 @@ std::int64_t packed_size(const SplitEngine& engine, std::int64_t depth, std::int
 void pack(const SplitEngine& engine, const PackSource& source, float* packed);
 
 // Why the engine would be slower than fused multiply-adds on a product of this size; nullptr where it is not.
-const char* declines(const SplitEngine& engine, std::int64_t rows, std::int64_t depth, std::int64_t columns);
+const char* yields(const SplitEngine& engine, std::int64_t rows, std::int64_t depth, std::int64_t columns);
 
 // As multiply() of gemm.h; `product.packed` is what pack() of this engine wrote.
 void multiply(const SplitEngine& engine, const Product& product, const RowSource& source);

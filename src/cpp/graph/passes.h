@@ -10,8 +10,8 @@ namespace fastcnn {
 void remove_dead_nodes(Graph& graph);
 
 // With constant statistics, product -> batch_norm becomes a product with scaled weights and a bias, and a batch_norm
-// elsewhere becomes scale_shift.
-void fold_batch_norm(Graph& graph);
+// elsewhere becomes scale_shift. Product -> multiplication by constants of the channels likewise.
+void fold_scales(Graph& graph);
 
 // A border of zeros before a convolution, or before a maximum of non-negative values, becomes the window's padding.
 void fold_padding(Graph& graph);

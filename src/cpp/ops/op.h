@@ -27,6 +27,7 @@ struct KernelInfo {
   Precision precision = Precision::Highest;
   void (*run)(const KernelArgs&) = nullptr;
   const char* (*declines)(const Problem&) = nullptr;    // nullptr result: takes it; else the reason
+  const char* (*yields)(const Problem&) = nullptr;      // why a row below is faster here; nullptr: none is known to be
   std::int64_t (*workspace)(const Problem&) = nullptr;  // bytes of arena it needs
   // An op that rewrites operand `pack_input` into the layout this kernel reads, its parameters being this
   // node's: a plain node of the graph, folded away once where the operand is constant.

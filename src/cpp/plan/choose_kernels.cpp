@@ -39,6 +39,7 @@ void choose(const Graph& graph, Node& node, const CompileOptions& options) {
   for (const KernelInfo& row : node.op->kernels) {
     if (forced && options.kernel != row.name) continue;
     const char* reason = refusal(row, candidate.problem, options);
+    if (reason == nullptr && !forced && row.yields != nullptr) reason = row.yields(candidate.problem);
     if (reason == nullptr) {
       node.kernel = &row;
       return;

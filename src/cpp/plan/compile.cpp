@@ -23,7 +23,7 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
   // THE list of passes.
   remove_dead_nodes(graph);
   if (options.optimize) {
-    fold_batch_norm(graph);
+    fold_scales(graph);
     remove_dead_nodes(graph);
     fuse_epilogues(graph);
     fold_padding(graph);

@@ -1,6 +1,7 @@
 #include "ops/conv2d/conv2d.h"
 
 #include "gemm/split_gemm.h"
+#include "ops/conv2d/conv2d_winograd.h"
 #include "ops/epilogue_attrs.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
@@ -73,6 +74,33 @@ constexpr KernelInfo kPackBf16x3[] = {{.name = "conv2d_pack_bf16x3", .run = amx:
 constexpr KernelInfo kPackBf16[] = {{.name = "conv2d_pack_bf16", .run = amx::conv2d_bf16_pack}};
 constexpr KernelInfo kPackAvx512[] = {{.name = "conv2d_pack_n64_f32", .run = avx512::conv2d_pack}};
 constexpr KernelInfo kPackAvx2[] = {{.name = "conv2d_pack_n16_f32", .run = avx2::conv2d_pack}};
+
+// The functions of a row that is one of Winograd's tile sizes on one instruction set.
+template <const winograd::Transforms& transforms>
+struct Winograd {
+  static void run(const KernelArgs& args) { winograd::convolve(transforms, args); }
+  static const char* yields(const Problem& problem) { return winograd::yields(transforms, problem); }
+  static std::int64_t workspace(const Problem& problem) { return winograd::workspace(transforms, problem); }
+  static void pack(const KernelArgs& args) { winograd::pack(transforms, args); }
+  static std::vector<TensorType> infer_pack(const Params& params, std::span<const TensorType>) {
+    Shape s;
+    s.push_back(winograd::packed_size(transforms, params.as<Conv2dParams>()));
+    return {f32(s)};
+  }
+};
+using Winograd4Avx512 = Winograd<winograd::avx512::f4>;
+using Winograd2Avx512 = Winograd<winograd::avx512::f2>;
+using Winograd4Avx2 = Winograd<winograd::avx2::f4>;
+using Winograd2Avx2 = Winograd<winograd::avx2::f2>;
+
+constexpr KernelInfo kPackWinograd4Avx512[] = {
+    {.name = "conv2d_pack_winograd4_n64_f32", .isa = Isa::Avx512, .run = Winograd4Avx512::pack}};
+constexpr KernelInfo kPackWinograd2Avx512[] = {
+    {.name = "conv2d_pack_winograd2_n64_f32", .isa = Isa::Avx512, .run = Winograd2Avx512::pack}};
+constexpr KernelInfo kPackWinograd4Avx2[] = {
+    {.name = "conv2d_pack_winograd4_n16_f32", .isa = Isa::Avx2, .run = Winograd4Avx2::pack}};
+constexpr KernelInfo kPackWinograd2Avx2[] = {
+    {.name = "conv2d_pack_winograd2_n16_f32", .isa = Isa::Avx2, .run = Winograd2Avx2::pack}};
 #endif
 
 }  // namespace
@@ -88,6 +116,22 @@ const Op conv2d_pack_n64_op{
     .name = "conv2d_pack_n64", .parse = nullptr, .infer = infer_pack<gemm::avx512::engine>, .kernels = kPackAvx512};
 const Op conv2d_pack_n16_op{
     .name = "conv2d_pack_n16", .parse = nullptr, .infer = infer_pack<gemm::avx2::engine>, .kernels = kPackAvx2};
+const Op conv2d_pack_winograd4_n64_op{.name = "conv2d_pack_winograd4_n64",
+                                      .parse = nullptr,
+                                      .infer = Winograd4Avx512::infer_pack,
+                                      .kernels = kPackWinograd4Avx512};
+const Op conv2d_pack_winograd2_n64_op{.name = "conv2d_pack_winograd2_n64",
+                                      .parse = nullptr,
+                                      .infer = Winograd2Avx512::infer_pack,
+                                      .kernels = kPackWinograd2Avx512};
+const Op conv2d_pack_winograd4_n16_op{.name = "conv2d_pack_winograd4_n16",
+                                      .parse = nullptr,
+                                      .infer = Winograd4Avx2::infer_pack,
+                                      .kernels = kPackWinograd4Avx2};
+const Op conv2d_pack_winograd2_n16_op{.name = "conv2d_pack_winograd2_n16",
+                                      .parse = nullptr,
+                                      .infer = Winograd2Avx2::infer_pack,
+                                      .kernels = kPackWinograd2Avx2};
 #endif
 
 // ---- the kernel table: best first, ref last -------------------------------------------------
@@ -95,11 +139,11 @@ const Op conv2d_pack_n16_op{
 namespace {
 #if FC_X86
 template <const gemm::SplitEngine& engine>
-const char* declines_split(const Problem& problem) {
+const char* yields_split(const Problem& problem) {
   const auto& p = problem.as<Conv2dParams>();
   const Shape& y = problem.outputs[0].shape;
   if (p.group_channels() < 16) return "rows of few channels take longer to split than to multiply";
-  return gemm::declines(engine, y[0] * y[1] * y[2], p.depth(), p.group_filters());
+  return gemm::yields(engine, y[0] * y[1] * y[2], p.depth(), p.group_filters());
 }
 #endif
 
@@ -109,22 +153,38 @@ constexpr KernelInfo kKernels[] = {
      .isa = Isa::Amx,
      .precision = Precision::Medium,
      .run = amx::conv2d_bf16,
-     .declines = declines_split<gemm::amx::bf16>,
+     .yields = yields_split<gemm::amx::bf16>,
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_bf16_op,
+     .pack_params = pack_params},
+    {.name = "conv2d_f32_winograd4_avx512",
+     .isa = Isa::Avx512,
+     .run = Winograd4Avx512::run,
+     .declines = winograd::declines,
+     .yields = Winograd4Avx512::yields,
+     .workspace = Winograd4Avx512::workspace,
+     .pack = &conv2d_pack_winograd4_n64_op,
+     .pack_params = pack_params},
+    {.name = "conv2d_f32_winograd2_avx512",
+     .isa = Isa::Avx512,
+     .run = Winograd2Avx512::run,
+     .declines = winograd::declines,
+     .yields = Winograd2Avx512::yields,
+     .workspace = Winograd2Avx512::workspace,
+     .pack = &conv2d_pack_winograd2_n64_op,
      .pack_params = pack_params},
     {.name = "conv2d_f32_bf16x3_amx",
      .isa = Isa::Amx,
      .precision = Precision::High,
      .run = amx::conv2d_bf16x3,
-     .declines = declines_split<gemm::amx::bf16x3>,
+     .yields = yields_split<gemm::amx::bf16x3>,
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_bf16x3_op,
      .pack_params = pack_params},
     {.name = "conv2d_f32_bf16x6_amx",
      .isa = Isa::Amx,
      .run = amx::conv2d_bf16x6,
-     .declines = declines_split<gemm::amx::bf16x6>,
+     .yields = yields_split<gemm::amx::bf16x6>,
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_bf16x6_op,
      .pack_params = pack_params},
@@ -133,6 +193,22 @@ constexpr KernelInfo kKernels[] = {
      .run = avx512::conv2d,
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_n64_op,
+     .pack_params = pack_params},
+    {.name = "conv2d_f32_winograd4_avx2",
+     .isa = Isa::Avx2,
+     .run = Winograd4Avx2::run,
+     .declines = winograd::declines,
+     .yields = Winograd4Avx2::yields,
+     .workspace = Winograd4Avx2::workspace,
+     .pack = &conv2d_pack_winograd4_n16_op,
+     .pack_params = pack_params},
+    {.name = "conv2d_f32_winograd2_avx2",
+     .isa = Isa::Avx2,
+     .run = Winograd2Avx2::run,
+     .declines = winograd::declines,
+     .yields = Winograd2Avx2::yields,
+     .workspace = Winograd2Avx2::workspace,
+     .pack = &conv2d_pack_winograd2_n16_op,
      .pack_params = pack_params},
     {.name = "conv2d_f32_avx2",
      .isa = Isa::Avx2,

@@ -6,7 +6,8 @@
 // Operands: x, w, then bias (O) and residual (the shape of y) when the Epilogue says so.
 // Corner cases, the same for every kernel:
 //   - pixels outside the picture are zeros; whether a non-finite weight that meets one gives NaN or nothing is open;
-//   - a non-finite pixel or weight reaches every output that depends on it;
+//   - a non-finite pixel or weight reaches every output that depends on it, as NaN or infinity; a kernel that computes
+//     tiles of outputs together (Winograd) may let it reach the others of the tile;
 //   - sums run over a, b, c in that order, in float32, the bias before or after them; residual and activation follow.
 #pragma once
 
@@ -53,6 +54,17 @@ void conv2d_bf16(const KernelArgs& args);
 void conv2d_bf16_pack(const KernelArgs& args);
 }  // namespace amx
 std::int64_t conv2d_workspace(const Problem& problem);
+
+// conv2d_winograd.cpp: transforms around the same engine, for 3 x 3 kernels.
+namespace winograd {
+struct Transforms;
+void convolve(const Transforms& transforms, const KernelArgs& args);
+const char* declines(const Problem& problem);
+const char* yields(const Transforms& transforms, const Problem& problem);
+std::int64_t workspace(const Transforms& transforms, const Problem& problem);
+void pack(const Transforms& transforms, const KernelArgs& args);
+std::int64_t packed_size(const Transforms& transforms, const Conv2dParams& params);  // in floats
+}  // namespace winograd
 #endif
 
 }  // namespace fastcnn

@@ -125,18 +125,18 @@ const Op dense_pack_n16_op{
 namespace {
 #if FC_X86
 template <const gemm::SplitEngine& engine>
-const char* declines_split(const Problem& problem) {
+const char* yields_split(const Problem& problem) {
   const auto& p = problem.as<DenseParams>();
-  return gemm::declines(engine, p.rows, p.depth, p.columns);
+  return gemm::yields(engine, p.rows, p.depth, p.columns);
 }
 
 // matmul packs w anew at each call.
 template <const gemm::SplitEngine& engine>
-const char* declines_split_matmul(const Problem& problem) {
+const char* yields_split_matmul(const Problem& problem) {
   const auto& p = problem.as<DenseParams>();
   if (p.x_step != 1) return "a is transposed";
   if (p.rows < 128) return "too few rows to split b for";
-  return declines_split<engine>(problem);
+  return yields_split<engine>(problem);
 }
 #endif
 
@@ -146,20 +146,20 @@ constexpr KernelInfo kDenseKernels[] = {
      .isa = Isa::Amx,
      .precision = Precision::Medium,
      .run = amx::dense_bf16,
-     .declines = declines_split<gemm::amx::bf16>,
+     .yields = yields_split<gemm::amx::bf16>,
      .pack = &dense_pack_bf16_op,
      .pack_params = pack_params},
     {.name = "dense_f32_bf16x3_amx",
      .isa = Isa::Amx,
      .precision = Precision::High,
      .run = amx::dense_bf16x3,
-     .declines = declines_split<gemm::amx::bf16x3>,
+     .yields = yields_split<gemm::amx::bf16x3>,
      .pack = &dense_pack_bf16x3_op,
      .pack_params = pack_params},
     {.name = "dense_f32_bf16x6_amx",
      .isa = Isa::Amx,
      .run = amx::dense_bf16x6,
-     .declines = declines_split<gemm::amx::bf16x6>,
+     .yields = yields_split<gemm::amx::bf16x6>,
      .pack = &dense_pack_bf16x6_op,
      .pack_params = pack_params},
     {.name = "dense_f32_avx512",
@@ -181,20 +181,20 @@ constexpr KernelInfo kMatmulKernels[] = {
      .isa = Isa::Amx,
      .precision = Precision::Medium,
      .run = amx::dense_bf16,
-     .declines = declines_split_matmul<gemm::amx::bf16>,
+     .yields = yields_split_matmul<gemm::amx::bf16>,
      .pack = &dense_pack_bf16_op,
      .pack_params = pack_params},
     {.name = "matmul_f32_bf16x3_amx",
      .isa = Isa::Amx,
      .precision = Precision::High,
      .run = amx::dense_bf16x3,
-     .declines = declines_split_matmul<gemm::amx::bf16x3>,
+     .yields = yields_split_matmul<gemm::amx::bf16x3>,
      .pack = &dense_pack_bf16x3_op,
      .pack_params = pack_params},
     {.name = "matmul_f32_bf16x6_amx",
      .isa = Isa::Amx,
      .run = amx::dense_bf16x6,
-     .declines = declines_split_matmul<gemm::amx::bf16x6>,
+     .yields = yields_split_matmul<gemm::amx::bf16x6>,
      .pack = &dense_pack_bf16x6_op,
      .pack_params = pack_params},
     {.name = "matmul_f32_avx512",

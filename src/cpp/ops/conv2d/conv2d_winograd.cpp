@@ -1,0 +1,272 @@
+// Computes   conv2d with 3 x 3 kernels by Winograd's F(m x m, 3 x 3): transforms around n^2 matrix products, n = m + 2.
+// Layout     NHWC in and out. U: [panel of filters][position][channel][filter], packed once. V: [position][tile]
+//            [channel], M: [position][tile][filter of the panel], a line between positions, since strides of whole
+//            pages would fall on the same lines of the cache.
+// Why        a block of tiles goes through all steps while its V and M stay in L2; only x, U and y come from beyond.
+//            Where the channels are so many, or the tiles so few, that a block would use too little what it reads of U,
+//            each step is done for all tiles before the next: then U is read once.
+// Needs      strides and dilation 1, one group; weights packed by conv2d_pack_winograd<m>; as workspace a row of zeros
+//            and, where the steps are staged, V and M of all tiles; else V and M of a block as scratch of each thread.
+// Accuracy   chains of fused multiply-adds over the channels between the transforms; docs/precision.md.
+// Source     A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2016.
+#include "ops/conv2d/conv2d_winograd.h"
+
+#include <cstring>
+
+#include "core/thread_pool.h"
+#include "gemm/gemm.h"
+#include "ops/conv2d/conv2d.h"
+#include "ops/epilogue_operands.h"
+
+#if FC_X86
+namespace fastcnn {
+namespace {
+
+using winograd::kMaxPositions;
+using winograd::Transforms;
+
+// V and M of a block: what L2 holds beside the part of U that is swept.
+constexpr std::int64_t kBlockBytes = 1280 * 1024;
+// Blocks of fewer tiles would use what they read of U too little.
+constexpr std::int64_t kLeastTiles = 40;
+// Where another row is faster: a picture of fewer tiles, fewer channels, more than this share of the direct sum's
+// products.
+constexpr std::int64_t kFewestTiles = 24;
+constexpr std::int64_t kFewestChannels = 16;
+constexpr double kMostProducts = 0.6;
+constexpr std::int64_t kPad = 64 / sizeof(float);
+
+std::int64_t positions(const Transforms& transforms) { return (transforms.m + 2) * (transforms.m + 2); }
+constexpr auto kFloat = static_cast<std::int64_t>(sizeof(float));
+
+// How a problem is cut.
+struct Grid {
+  std::int64_t m, n, positions;
+  std::int64_t rows, columns, tiles;  // of tiles: in a picture's height and width, in all pictures
+  std::int64_t channels, filters;
+  gemm::Panels panels;
+  bool staged;          // each step for all tiles before the next
+  std::int64_t blocks;  // of tiles, each through all steps
+
+  Grid(const Transforms& transforms, const Conv2dParams& p, const Shape& y)
+      : m(transforms.m),
+        n(m + 2),
+        positions(n * n),
+        rows(ceil_div(y[1], m)),
+        columns(ceil_div(y[2], m)),
+        tiles(y[0] * rows * columns),
+        channels(p.channels),
+        filters(p.filters),
+        panels(transforms.engine->blocking, p.filters) {
+    const std::int64_t width = min_i64(panels.total_vectors, transforms.engine->blocking.vectors) * panels.width;
+    const std::int64_t most = kBlockBytes / (positions * (channels + width) * kFloat);
+    staged = most < kLeastTiles || tiles < kLeastTiles;
+    // An even number, for two threads to end together.
+    blocks = staged ? 1 : round_up(ceil_div(tiles, most), 2);
+  }
+  std::int64_t first_tile(std::int64_t block) const { return block * tiles / blocks; }
+  std::int64_t block_tiles() const { return ceil_div(tiles, blocks); }
+  std::int64_t width(std::int64_t panel) const { return panels.vectors(panel) * panels.width; }
+  std::int64_t max_width() const { return ceil_div(panels.total_vectors, panels.count) * panels.width; }
+  std::int64_t all_filters() const { return panels.total_vectors * panels.width; }
+  // Of M: all filters, or those of one panel after the other.
+  std::int64_t m_width() const { return staged ? all_filters() : max_width(); }
+  // From one position to the next, in floats.
+  std::int64_t v_stride() const { return block_tiles() * channels + kPad; }
+  std::int64_t m_stride() const { return block_tiles() * m_width() + kPad; }
+  std::int64_t zeros() const { return round_up(channels, kPad); }
+  std::int64_t u_panel(std::int64_t panel) const { return panels.offset(panel, positions * channels); }
+};
+
+class Worker {
+ public:
+  Worker(const Transforms& transforms, const KernelArgs& args, const Grid& grid)
+      : transforms_(transforms),
+        grid_(grid),
+        params_(args.problem.as<Conv2dParams>()),
+        x_(args.in[0].as<float>()),
+        u_(args.in[1].as<float>()),
+        zeros_(static_cast<const float*>(args.workspace)),
+        y_(args.out[0].as<float>()),
+        xs_(args.in[0].shape()),
+        ys_(args.out[0].shape()),
+        operands_(params_.epilogue, args, 2) {}
+
+  // V of tiles [first, last), the first of them at `v`.
+  void transform_input(std::int64_t first, std::int64_t last, float* v) const {
+    const float* pixels[kMaxPositions];
+    for (std::int64_t t = first; t < last; ++t, v += grid_.channels) {
+      const Place tile = place(t);
+      const std::int64_t top = tile.i - params_.window.h.before, left = tile.j - params_.window.w.before;
+      const float* picture = x_ + tile.picture * xs_[1] * xs_[2] * xs_[3];
+      for (std::int64_t i = 0, p = 0; i < grid_.n; ++i)
+        for (std::int64_t j = 0; j < grid_.n; ++j, ++p) {
+          const std::int64_t row = top + i, column = left + j;
+          const bool inside = row >= 0 && row < xs_[1] && column >= 0 && column < xs_[2];
+          pixels[p] = inside ? picture + (row * xs_[2] + column) * xs_[3] : zeros_;
+        }
+      transforms_.input({pixels, grid_.channels, v, grid_.v_stride()});
+    }
+  }
+
+  // M = V U of one position and panel, micro-tile by micro-tile. Each calls in a share of the U that comes next.
+  void multiply(std::int64_t panel, std::int64_t position, std::int64_t rows, const float* v, float* m,
+                std::int64_t m_row, const float* next) const {
+    const gemm::Engine& engine = *transforms_.engine;
+    const std::int64_t width = grid_.width(panel), vectors = grid_.panels.vectors(panel);
+    const float *u = this->u(panel, position), *end = u_ + grid_.u_panel(grid_.panels.count);
+    const float* a[gemm::kMaxTileRows];
+    std::int64_t at[gemm::kMaxTileRows];
+    gemm::Tile tile{
+        .a = a, .taps = 1, .depth = grid_.channels, .a_step = 1, .b = u, .columns = width, .at = at, .c = m};
+    tile.finish = true;
+    const std::int64_t count = ceil_div(rows, engine.blocking.rows), share = grid_.channels * kPad;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t first = i * rows / count, last = (i + 1) * rows / count;
+      for (std::int64_t r = first; r < last; ++r) {
+        a[r - first] = v + r * grid_.channels;
+        at[r - first] = r * m_row;
+      }
+      tile.prefetch = i < vectors && next + (i + 1) * share <= end ? next + i * share : u;
+      engine.tile[last - first - 1][vectors - 1](tile);
+    }
+  }
+
+  // The outputs of tiles [first, last) and filters [begin, end), the first of them at `m`.
+  void transform_output(std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end, const float* m,
+                        std::int64_t m_row) const {
+    winograd::OutputTile out{.stride = grid_.m_stride(),
+                             .filters = end - begin,
+                             .row = ys_[2] * ys_[3],
+                             .pixel = ys_[3],
+                             .bias = operands_.bias != nullptr ? operands_.bias + begin : nullptr,
+                             .activation = params_.epilogue.activation,
+                             .alpha = params_.epilogue.alpha};
+    for (std::int64_t t = first; t < last; ++t, m += m_row) {
+      const Place tile = place(t);
+      const std::int64_t at = ((tile.picture * ys_[1] + tile.i) * ys_[2] + tile.j) * ys_[3] + begin;
+      out.m = m;
+      out.rows = static_cast<int>(min_i64(grid_.m, ys_[1] - tile.i));
+      out.columns = static_cast<int>(min_i64(grid_.m, ys_[2] - tile.j));
+      out.y = y_ + at;
+      out.residual = operands_.residual != nullptr ? operands_.residual + at : nullptr;
+      transforms_.output(out);
+    }
+  }
+
+  // All steps for tiles [first, last), panel by panel.
+  void convolve(std::int64_t first, std::int64_t last, float* v, float* m) const {
+    transform_input(first, last, v);
+    for (std::int64_t panel = 0; panel < grid_.panels.count; ++panel) {
+      const std::int64_t width = grid_.width(panel), begin = grid_.panels.first_column(panel);
+      for (std::int64_t p = 0; p < grid_.positions; ++p)
+        multiply(panel, p, last - first, v + p * grid_.v_stride(), m + p * grid_.m_stride(), width,
+                 u(panel, p) + grid_.channels * width);
+      transform_output(first, last, begin, min_i64(begin + width, grid_.filters), m, width);
+    }
+  }
+
+  const float* u(std::int64_t panel, std::int64_t position) const {
+    return u_ + grid_.u_panel(panel) + position * grid_.channels * grid_.width(panel);
+  }
+
+ private:
+  // The first output pixel of a tile.
+  struct Place {
+    std::int64_t picture, i, j;
+  };
+  Place place(std::int64_t tile) const {
+    const std::int64_t in_picture = tile % (grid_.rows * grid_.columns);
+    return {tile / (grid_.rows * grid_.columns), in_picture / grid_.columns * grid_.m,
+            in_picture % grid_.columns * grid_.m};
+  }
+
+  const Transforms& transforms_;
+  const Grid& grid_;
+  const Conv2dParams& params_;
+  const float *x_, *u_, *zeros_;
+  float* y_;
+  const Shape &xs_, &ys_;
+  const EpilogueOperands operands_;
+};
+
+}  // namespace
+
+void winograd::convolve(const Transforms& transforms, const KernelArgs& args) {
+  const Grid grid(transforms, args.problem.as<Conv2dParams>(), args.out[0].shape());
+  auto* zeros = static_cast<float*>(args.workspace);
+  std::memset(zeros, 0, static_cast<std::size_t>(grid.zeros() * kFloat));
+  const Worker worker(transforms, args, grid);
+  if (!grid.staged) {
+    const std::int64_t bytes = grid.positions * (grid.v_stride() + grid.m_stride()) * kFloat;
+    parallel_for(grid.blocks, bytes, [&](std::int64_t block, void* scratch) {
+      auto* v = static_cast<float*>(scratch);
+      worker.convolve(grid.first_tile(block), grid.first_tile(block + 1), v, v + grid.positions * grid.v_stride());
+    });
+    return;
+  }
+  float *v = zeros + grid.zeros(), *m = v + grid.positions * grid.v_stride();
+  parallel_for(grid.tiles, [&](std::int64_t t) { worker.transform_input(t, t + 1, v + t * grid.channels); });
+  const std::int64_t panels = grid.panels.count;
+  parallel_for(grid.positions * panels, [&](std::int64_t task) {
+    const std::int64_t p = task / panels, panel = task % panels;
+    worker.multiply(panel, p, grid.tiles, v + p * grid.v_stride(),
+                    m + p * grid.m_stride() + grid.panels.first_column(panel), grid.m_width(),
+                    panel + 1 < panels ? worker.u(panel + 1, p) : worker.u(0, p) + grid.channels * grid.width(0));
+  });
+  parallel_for(grid.tiles, [&](std::int64_t t) {
+    worker.transform_output(t, t + 1, 0, grid.filters, m + t * grid.m_width(), grid.m_width());
+  });
+}
+
+const char* winograd::declines(const Problem& problem) {
+  const auto& p = problem.as<Conv2dParams>();
+  const auto& [h, w] = p.window;
+  if (h.size != 3 || w.size != 3) return "takes 3 x 3 kernels only";
+  if (h.stride != 1 || w.stride != 1 || h.dilation != 1 || w.dilation != 1) return "takes strides and dilation 1 only";
+  if (p.groups != 1) return "takes one group only";
+  return nullptr;
+}
+
+const char* winograd::yields(const Transforms& transforms, const Problem& problem) {
+  const auto& p = problem.as<Conv2dParams>();
+  const Shape& y = problem.outputs[0].shape;
+  const Grid grid(transforms, p, y);
+  if (grid.tiles < kFewestTiles) return "so few tiles cost more to read the weights for than to multiply";
+  if (min_i64(p.channels, p.filters) < kFewestChannels)
+    return "the transforms of so few channels cost more than they save";
+  const double products = static_cast<double>(grid.positions * grid.tiles);
+  if (products > kMostProducts * 9.0 * static_cast<double>(y[0] * y[1] * y[2]))
+    return "too much of its tiles lies outside the picture";
+  return nullptr;
+}
+
+std::int64_t winograd::workspace(const Transforms& transforms, const Problem& problem) {
+  const Grid grid(transforms, problem.as<Conv2dParams>(), problem.outputs[0].shape);
+  return (grid.zeros() + (grid.staged ? grid.positions * (grid.v_stride() + grid.m_stride()) : 0)) * kFloat;
+}
+
+std::int64_t winograd::packed_size(const Transforms& transforms, const Conv2dParams& p) {
+  return positions(transforms) * gemm::packed_size(transforms.engine->blocking, p.channels, p.filters);
+}
+
+void winograd::pack(const Transforms& transforms, const KernelArgs& args) {
+  const auto& p = args.problem.as<Conv2dParams>();
+  const gemm::Panels panels(transforms.engine->blocking, p.filters);
+  const float* w = args.in[0].as<float>();
+  float* u = args.out[0].as<float>();
+  parallel_for(panels.count * p.channels, [&](std::int64_t task) {
+    const std::int64_t panel = task / p.channels, c = task % p.channels;
+    const std::int64_t column = panels.first_column(panel), width = panels.vectors(panel) * panels.width;
+    transforms.kernel({.w = w + c * p.filters + column,
+                       .tap = p.channels * p.filters,
+                       .filters = min_i64(width, p.filters - column),
+                       .width = width,
+                       .u = u + panels.offset(panel, positions(transforms) * p.channels) + c * width,
+                       .stride = p.channels * width});
+  });
+}
+
+}  // namespace fastcnn
+
+#endif  // FC_X86

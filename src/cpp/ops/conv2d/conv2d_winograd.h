@@ -1,0 +1,66 @@
+// Winograd's convolution F(m x m, 3 x 3): what the transforms promise. Plain data: ISA files include this.
+//
+//   Y = A^T [ sum over channels of (G w G^T) * (B^T x B) ] A,   * element by element
+//
+// x is a window of n x n pixels, n = m + 2, Y the m x m output pixels it gives; windows overlap by 2. The sum over
+// channels is, for each of the n^2 positions, a matrix product of tiles by filters.
+#pragma once
+
+#include "core/epilogue.h"
+#include "gemm/tile.h"
+
+namespace fastcnn::winograd {
+
+inline constexpr int kMaxSize = 6;  // n of F(4 x 4)
+inline constexpr int kMaxPositions = kMaxSize * kMaxSize;
+
+// v[p * stride + c] = (B^T x B)[p], one tile
+struct InputTile {
+  const float* const* pixels;  // n x n, row by row; those outside the picture point to zeros
+  std::int64_t channels;
+  float* v;
+  std::int64_t stride;
+};
+
+// y[i * row + j * pixel + f] = act((A^T m A)[i, j] + bias[f] + residual[i * row + j * pixel + f]), one tile
+struct OutputTile {
+  const float* m;  // m[p * stride + f]
+  std::int64_t stride;
+  std::int64_t filters;
+  int rows, columns;  // of the m x m pixels, those inside the picture
+  float* y;
+  std::int64_t row, pixel;
+  const float* bias;      // or nullptr
+  const float* residual;  // or nullptr
+  Activation activation;
+  float alpha;
+};
+
+// u[p * stride + f] = (G w G^T)[p], one channel; zero for filters <= f < width
+struct KernelRow {
+  const float* w;  // w[t * tap + f], t < 9
+  std::int64_t tap;
+  std::int64_t filters, width;
+  float* u;
+  std::int64_t stride;
+};
+
+// One tile size on one instruction set.
+struct Transforms {
+  int m;
+  const gemm::Engine* engine;
+  void (*input)(const InputTile&);
+  void (*output)(const OutputTile&);
+  void (*kernel)(const KernelRow&);
+};
+
+#if FC_X86
+namespace avx2 {
+extern const Transforms f2, f4;
+}
+namespace avx512 {
+extern const Transforms f2, f4;
+}
+#endif
+
+}  // namespace fastcnn::winograd
