@@ -38,4 +38,27 @@ inline constexpr std::int64_t kTasks = 96;
 // Fewer tiles than this per task would fetch the panel of B from L3 for too little work.
 inline constexpr std::int64_t kTaskTiles = 4;
 
+// Products of floats split into bf16 parts (split_gemm.cpp). A task has at most this many strips of 32 rows, their
+// parts staying in L2 beside a panel of B; of longer sums, so much of the parts at a time.
+inline constexpr std::int64_t kSplitStrips = 4;
+// ... or this many, where B comes from L3: then it comes less often.
+inline constexpr std::int64_t kSplitManyStrips = 8;
+inline constexpr std::int64_t kSplitResidentBytes = 1024 * 1024;
+inline constexpr std::int64_t kSplitBytes = 512 * 1024;
+// Where there are few rows, tasks share them: each splits them anew, so for no fewer panels of 32 columns than this;
+// and for no more than these, since C waits between the parts of the sum.
+inline constexpr std::int64_t kSplitPanels = 8;
+inline constexpr std::int64_t kSplitMaxPanels = 16;
+inline constexpr std::int64_t kSplitTasks = 16;
+inline constexpr std::int64_t kSplitLeastTasks = 2;
+inline constexpr std::int64_t kSplitPackSteps = 4;  // of 32 rows of B, packed at a time
+
+// Below these a product by one, two or three parts is slower than fused multiply-adds. B may be larger than `bytes`
+// where it is used by many rows.
+struct SplitLeast {
+  std::int64_t rows, depth, columns, bytes;
+};
+inline constexpr SplitLeast kSplitLeast[] = {{1, 32, 32, INT64_MAX}, {12, 64, 48, 9 << 19}, {24, 128, 128, 2 << 20}};
+inline constexpr std::int64_t kSplitBytesPerRow = 16 * 1024;
+
 }  // namespace fastcnn::gemm

@@ -116,6 +116,14 @@ struct Product {
   }
 };
 
+// By engine, as for the others (split_gemm.h).
+inline std::int64_t packed_size(const Engine& engine, std::int64_t depth, std::int64_t columns) {
+  return packed_size(engine.blocking, depth, columns);
+}
+inline void pack(const Engine& engine, const PackSource& source, float* packed) {
+  pack(engine.blocking, source, packed);
+}
+
 // Multi-threaded, cut by shape. With depth 0 the sums are 0 and the epilogue still applies.
 void multiply(const Engine& engine, const Product& product, const RowSource& source);
 

@@ -16,7 +16,7 @@ PictureRows::PictureRows(const Window2d& window, const Pictures& from, const Out
   run_ = w.size * group_channels_;
   step_ = w.stride * from.channels;
   mergeable_ = from.groups == 1 && w.dilation == 1;
-  copies_ = mergeable_ && w.size > 1 && run_ <= kShortRun;
+  copies_ = mergeable_ && w.size > 1 && w.stride <= w.size && run_ <= kShortRun;
   pointwise_ = h.size == 1 && w.size == 1 && h.before == 0 && h.after == 0 && w.before == 0 && w.after == 0;
   contiguous_ = pointwise_ && from.groups == 1 && h.stride == 1 && w.stride == 1;
   same_ = pointwise_ && h.stride == 1 && w.stride == 1 && to.width == from.width && to.height == from.height &&
