@@ -203,20 +203,14 @@ std::int64_t packed_size(const Blocking& blocking, std::int64_t depth, std::int6
   return depth * round_up(columns, blocking.width);
 }
 
-void pack_rows(const Blocking& blocking, const PackSource& s, std::int64_t first_row, std::int64_t total_depth,
-               float* packed) {
+void pack(const Blocking& blocking, const PackSource& s, float* packed) {
   const Panels panels(blocking, s.columns);
   const std::int64_t blocks = ceil_div(s.depth, kPackRows);
   parallel_for(panels.count * blocks, [&](std::int64_t i) {
     const std::int64_t p = i / blocks, begin = i % blocks * kPackRows, end = min_i64(s.depth, begin + kPackRows);
     const std::int64_t width = panels.vectors(p) * panels.width;
-    pack_block(s, panels.first_column(p), width, begin, end,
-               packed + panels.offset(p, total_depth) + (first_row + begin) * width);
+    pack_block(s, panels.first_column(p), width, begin, end, packed + panels.offset(p, s.depth) + begin * width);
   });
-}
-
-void pack(const Blocking& blocking, const PackSource& source, float* packed) {
-  pack_rows(blocking, source, 0, source.depth, packed);
 }
 
 void MatrixRows::rows(std::int64_t batch, std::int64_t first, int count, RowSet& set) const {

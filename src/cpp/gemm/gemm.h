@@ -39,16 +39,13 @@ struct Panels {
 // Floats that a packed B of depth x columns takes.
 std::int64_t packed_size(const Blocking& blocking, std::int64_t depth, std::int64_t columns);
 
-// B(k, n) = b[k * row_stride + n * column_stride], for k < depth and n < columns, into rows first_row ... of a packed
-// B whose depth is total_depth.
+// B(k, n) = b[k * row_stride + n * column_stride], for k < depth and n < columns.
 struct PackSource {
   const float* b;
   std::int64_t row_stride, column_stride;
   std::int64_t depth, columns;
 };
 void pack(const Blocking& blocking, const PackSource& source, float* packed);
-void pack_rows(const Blocking& blocking, const PackSource& source, std::int64_t first_row, std::int64_t total_depth,
-               float* packed);
 
 // ---- where the rows of A and C lie ---------------------------------------------------------------
 

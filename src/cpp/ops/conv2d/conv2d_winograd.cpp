@@ -119,18 +119,26 @@ class Worker {
     const float *u = this->u(panel, position), *end = u_ + grid_.u_panel(grid_.panels.count);
     const float* a[gemm::kMaxTileRows];
     std::int64_t at[gemm::kMaxTileRows];
+    const gemm::Blocking& blocking = engine.blocking;
+    const std::int64_t tall = vectors <= blocking.tall_vectors ? blocking.tall_rows : 0;
     gemm::Tile tile{
         .a = a, .taps = 1, .depth = grid_.channels, .a_step = 1, .b = u, .columns = width, .at = at, .c = m};
     tile.finish = true;
-    const std::int64_t count = ceil_div(rows, engine.blocking.rows), share = grid_.channels * kPad;
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t first = i * rows / count, last = (i + 1) * rows / count;
+    const std::int64_t share = grid_.channels * kPad;
+    std::int64_t left = ceil_div(rows, blocking.rows);  // tiles, as even as can be
+    for (std::int64_t i = 0, first = 0, last; first < rows; first = last, ++i) {
+      if (rows - first >= tall && tall > 0) {
+        last = first + tall;
+        left = ceil_div(rows - last, blocking.rows);
+      } else {
+        last = first + ceil_div(rows - first, left--);
+      }
       for (std::int64_t r = first; r < last; ++r) {
         a[r - first] = v + r * grid_.channels;
         at[r - first] = r * m_row;
       }
       tile.prefetch = i < vectors && next + (i + 1) * share <= end ? next + i * share : u;
-      engine.tile[last - first - 1][vectors - 1](tile);
+      (last - first == tall ? engine.tall[vectors - 1] : engine.tile[last - first - 1][vectors - 1])(tile);
     }
   }
 
