@@ -8,9 +8,8 @@
 //            The largest product comes last, lest it overflow before its corrections.
 // Why        a product takes 16 cycles and a load 8 from L1; four chains hide a product's latency of 52 cycles.
 // Needs      AMX-BF16, AVX-512; tiles configured by the caller's task.
-// Accuracy   |a - a1| <= 2^-8 |a|, |a - a1 - a2| <= 2^-17 |a|, three parts are exact. Dropped of a product: bf16x6
-// 2^-24,
-//            bf16x3 2^-15, bf16 2^-7, relative to it, beside the roundings of the sum. Factors, parts and sums below
+// Accuracy   |a - a1| <= 2^-8 |a|, |a - a1 - a2| <= 2^-17 |a|, three parts are exact. Dropped of a product, relative to
+//            it: bf16x6 2^-24, bf16x3 2^-15, bf16 2^-7, beside the roundings of the sum. Factors, parts and sums below
 //            2^-126 count as zero. Near the largest float the first part is cut, not rounded, and so is finite. An
 //            infinite factor gives NaN but in bf16.
 // Source     G. Henry, P. Tang, A. Heinecke, Leveraging the bfloat16 Artificial Intelligence Datatype For
