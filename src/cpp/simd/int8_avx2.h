@@ -1,0 +1,54 @@
+// Integers for files compiled with AVX2: what kernels of 8-bit codes need beside the vector type. The contract is in
+// simd/README.md.
+#pragma once
+
+#include "simd/avx2.h"
+
+namespace fastcnn::avx2 {
+
+struct I32 {
+  __m256i v;
+};
+
+FC_INLINE I32 zero_i32() { return {_mm256_setzero_si256()}; }
+FC_INLINE I32 load(const std::int32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+FC_INLINE void store(std::int32_t* p, I32 a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v); }
+FC_INLINE I32 operator+(I32 a, I32 b) { return {_mm256_add_epi32(a.v, b.v)}; }
+FC_INLINE I32 operator-(I32 a, I32 b) { return {_mm256_sub_epi32(a.v, b.v)}; }
+FC_INLINE F32 to_f32(I32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
+FC_INLINE I32 to_i32(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }
+
+// Lane i: a[2i] b[2i] + a[2i + 1] b[2i + 1] of 16-bit integers.
+FC_INLINE I32 multiply_pairs(I32 a, I32 b) { return {_mm256_madd_epi16(a.v, b.v)}; }
+FC_INLINE I32 broadcast_pair(const std::int16_t* p) { return {_mm256_set1_epi32(*reinterpret_cast<const int*>(p))}; }
+
+namespace detail {
+FC_INLINE __m128i codes(const std::uint8_t* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
+}  // namespace detail
+
+FC_INLINE I32 load_codes(const std::uint8_t* p) { return {_mm256_cvtepu8_epi32(detail::codes(p))}; }
+FC_INLINE I32 load_codes(const std::uint8_t* p, std::int64_t n) {
+  std::uint8_t whole[8] = {};
+  for (std::int64_t i = 0; i < min_i64(n, 8); ++i) whole[i] = p[i];
+  return load_codes(whole);
+}
+// Of integers in [0, 255].
+FC_INLINE void store_codes(std::uint8_t* p, I32 a) {
+  const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+}
+FC_INLINE void store_codes(std::uint8_t* p, I32 a, std::int64_t n) {
+  std::uint8_t whole[8];
+  store_codes(whole, a);
+  for (std::int64_t i = 0; i < min_i64(n, 8); ++i) p[i] = whole[i];
+}
+
+// Copies n bytes, each made a 16-bit integer.
+FC_INLINE void widen_bytes(std::int16_t* to, const unsigned char* from, std::int64_t n) {
+  for (; n >= 16; n -= 16, to += 16, from += 16)
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                        _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+  for (std::int64_t i = 0; i < n; ++i) to[i] = from[i];
+}
+
+}  // namespace fastcnn::avx2

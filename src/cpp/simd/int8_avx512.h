@@ -1,0 +1,52 @@
+// Integers for files compiled with AVX-512: what kernels of 8-bit codes need beside the vector type. The contract is in
+// simd/README.md.
+#pragma once
+
+#include "simd/avx512.h"
+
+namespace fastcnn::avx512 {
+
+struct I32 {
+  __m512i v;
+};
+
+FC_INLINE I32 zero_i32() { return {_mm512_setzero_si512()}; }
+FC_INLINE I32 load(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
+FC_INLINE void store(std::int32_t* p, I32 a) { _mm512_storeu_si512(p, a.v); }
+FC_INLINE I32 operator+(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+FC_INLINE I32 operator-(I32 a, I32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+FC_INLINE F32 to_f32(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+FC_INLINE I32 to_i32(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }
+
+// Lane i: a[2i] b[2i] + a[2i + 1] b[2i + 1] of 16-bit integers.
+FC_INLINE I32 multiply_pairs(I32 a, I32 b) { return {_mm512_madd_epi16(a.v, b.v)}; }
+FC_INLINE I32 broadcast_pair(const std::int16_t* p) { return {_mm512_set1_epi32(*reinterpret_cast<const int*>(p))}; }
+
+FC_INLINE I32 load_codes(const std::uint8_t* p) {
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+FC_INLINE I32 load_codes(const std::uint8_t* p, std::int64_t n) {
+  return {_mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(detail::first_lanes(n), p))};
+}
+// Of integers in [0, 255].
+FC_INLINE void store_codes(std::uint8_t* p, I32 a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
+FC_INLINE void store_codes(std::uint8_t* p, I32 a, std::int64_t n) {
+  _mm512_mask_cvtepi32_storeu_epi8(p, detail::first_lanes(n), a.v);
+}
+
+// Copies n bytes, as they are or each made a 16-bit integer.
+FC_INLINE void copy_bytes(unsigned char* to, const unsigned char* from, std::int64_t n) {
+  for (; n > 64; n -= 64, to += 64, from += 64) _mm512_storeu_si512(to, _mm512_loadu_si512(from));
+  const __mmask64 rest = n <= 0 ? 0 : ~std::uint64_t{0} >> (64 - n);
+  _mm512_mask_storeu_epi8(to, rest, _mm512_maskz_loadu_epi8(rest, from));
+}
+FC_INLINE void widen_bytes(std::int16_t* to, const unsigned char* from, std::int64_t n) {
+  for (; n > 32; n -= 32, to += 32, from += 32)
+    _mm512_storeu_si512(to, _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
+  const __mmask32 rest = n <= 0 ? 0 : static_cast<__mmask32>(~std::uint32_t{0} >> (32 - n));
+  _mm512_mask_storeu_epi16(to, rest, _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(rest, from)));
+}
+
+}  // namespace fastcnn::avx512
