@@ -61,6 +61,7 @@ class Plan:
 
     input_types: list[tuple[tuple[int, ...], str]]
     output_types: list[tuple[tuple[int, ...], str]]
+    output_names: list[str]
     arena_bytes: int
     constant_bytes: int
     def run(
@@ -78,8 +79,15 @@ def compile(
     kernel: str = "",
     optimize: bool = True,
     cache: ConstantCache | None = None,
+    quantization: dict[str, Any] | None = None,
+    observe: str = "",
 ) -> Plan:
-    """Compile a graph; `kernel` forces that row wherever its op occurs (tests, benchmarks)."""
+    """Compile a graph; `kernel` forces that row wherever its op occurs (tests, benchmarks).
+
+    `quantization` is ``{"ranges": {value: (low, high)}, "float_layers": [name]}``: products are
+    computed on 8-bit codes. `observe` gives, instead of the graph's outputs, all float "values" or
+    all "products" computed on codes, their names being the plan's `output_names`.
+    """
 
 def ops() -> list[str]: ...
 def kernels(op: str = "") -> list[KernelRow]: ...

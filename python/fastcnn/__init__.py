@@ -23,6 +23,7 @@ from fastcnn.variable import Variable
 
 if TYPE_CHECKING:
     from fastcnn import applications, io, utils
+    from fastcnn.quantization import quantize
 
 __all__ = [
     "Input",
@@ -39,6 +40,7 @@ __all__ = [
     "layers",
     "load_model",
     "ops",
+    "quantize",
     "saving",
     "set_float32_precision",
     "set_num_threads",
@@ -51,10 +53,14 @@ _LAZY = ("applications", "io", "utils")  # imported when first used
 
 
 def __getattr__(name: str) -> Any:
+    if name == "quantize":
+        from fastcnn.quantization import quantize
+
+        return quantize
     if name in _LAZY:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, "quantize"})

@@ -43,6 +43,26 @@ FC_INLINE void store_codes(std::uint8_t* p, I32 a, std::int64_t n) {
   for (std::int64_t i = 0; i < min_i64(n, 8); ++i) p[i] = whole[i];
 }
 
+// Codes as they are.
+struct U8 {
+  static constexpr int width = 32;
+  __m256i v;
+};
+FC_INLINE U8 zero_u8() { return {_mm256_setzero_si256()}; }
+FC_INLINE U8 max(U8 a, U8 b) { return {_mm256_max_epu8(a.v, b.v)}; }
+FC_INLINE U8 load_u8(const std::uint8_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+FC_INLINE void store_u8(std::uint8_t* p, U8 a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v); }
+FC_INLINE U8 load_u8(const std::uint8_t* p, std::int64_t n) {
+  std::uint8_t whole[U8::width] = {};
+  for (std::int64_t i = 0; i < min_i64(n, U8::width); ++i) whole[i] = p[i];
+  return load_u8(whole);
+}
+FC_INLINE void store_u8(std::uint8_t* p, U8 a, std::int64_t n) {
+  std::uint8_t whole[U8::width];
+  store_u8(whole, a);
+  for (std::int64_t i = 0; i < min_i64(n, U8::width); ++i) p[i] = whole[i];
+}
+
 // Copies n bytes, each made a 16-bit integer.
 FC_INLINE void widen_bytes(std::int16_t* to, const unsigned char* from, std::int64_t n) {
   for (; n >= 16; n -= 16, to += 16, from += 16)

@@ -36,10 +36,31 @@ FC_INLINE void store_codes(std::uint8_t* p, I32 a, std::int64_t n) {
   _mm512_mask_cvtepi32_storeu_epi8(p, detail::first_lanes(n), a.v);
 }
 
+// Codes as they are.
+struct U8 {
+  static constexpr int width = 64;
+  __m512i v;
+};
+namespace detail {
+FC_INLINE __mmask64 first_bytes(std::int64_t n) {
+  return n >= 64 ? ~std::uint64_t{0} : n <= 0 ? 0 : ~std::uint64_t{0} >> (64 - n);
+}
+}  // namespace detail
+FC_INLINE U8 zero_u8() { return {_mm512_setzero_si512()}; }
+FC_INLINE U8 max(U8 a, U8 b) { return {_mm512_max_epu8(a.v, b.v)}; }
+FC_INLINE U8 load_u8(const std::uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+FC_INLINE U8 load_u8(const std::uint8_t* p, std::int64_t n) {
+  return {_mm512_maskz_loadu_epi8(detail::first_bytes(n), p)};
+}
+FC_INLINE void store_u8(std::uint8_t* p, U8 a) { _mm512_storeu_si512(p, a.v); }
+FC_INLINE void store_u8(std::uint8_t* p, U8 a, std::int64_t n) {
+  _mm512_mask_storeu_epi8(p, detail::first_bytes(n), a.v);
+}
+
 // Copies n bytes, as they are or each made a 16-bit integer.
 FC_INLINE void copy_bytes(unsigned char* to, const unsigned char* from, std::int64_t n) {
   for (; n > 64; n -= 64, to += 64, from += 64) _mm512_storeu_si512(to, _mm512_loadu_si512(from));
-  const __mmask64 rest = n <= 0 ? 0 : ~std::uint64_t{0} >> (64 - n);
+  const __mmask64 rest = detail::first_bytes(n);
   _mm512_mask_storeu_epi8(to, rest, _mm512_maskz_loadu_epi8(rest, from));
 }
 FC_INLINE void widen_bytes(std::int16_t* to, const unsigned char* from, std::int64_t n) {

@@ -96,6 +96,6 @@ constexpr KernelInfo kKernels[] = {
 }  // namespace
 
 const Op conv2d_int8_op{
-    .name = "conv2d_int8", .parse = parse, .infer = infer, .kernels = kKernels, .flops = flops};
+    .name = "conv2d_int8", .parse = parse, .infer = infer, .kernels = kKernels, .flops = flops, .int8 = true};
 
 }  // namespace fastcnn

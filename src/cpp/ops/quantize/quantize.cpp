@@ -78,9 +78,9 @@ constexpr KernelInfo kQuantizeWeights[] = {{.name = "quantize_weights_f32_ref", 
 
 }  // namespace
 
-const Op quantize_op{.name = "quantize", .parse = parse, .infer = infer_quantize, .kernels = kQuantize};
-const Op dequantize_op{.name = "dequantize", .parse = parse, .infer = infer_dequantize, .kernels = kDequantize};
+const Op quantize_op{.name = "quantize", .parse = parse, .infer = infer_quantize, .kernels = kQuantize, .int8 = true};
+const Op dequantize_op{.name = "dequantize", .parse = parse, .infer = infer_dequantize, .kernels = kDequantize, .int8 = true};
 const Op quantize_weights_op{
-    .name = "quantize_weights", .parse = parse_weights, .infer = infer_weights, .kernels = kQuantizeWeights};
+    .name = "quantize_weights", .parse = parse_weights, .infer = infer_weights, .kernels = kQuantizeWeights, .int8 = true};
 
 }  // namespace fastcnn
