@@ -3,6 +3,7 @@
 #pragma once
 
 #include "simd/avx2.h"
+#include "simd/run.inl"
 
 namespace fastcnn::avx2 {
 
@@ -10,7 +11,6 @@ struct I32 {
   __m256i v;
 };
 
-FC_INLINE I32 zero_i32() { return {_mm256_setzero_si256()}; }
 FC_INLINE I32 load(const std::int32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
 FC_INLINE void store(std::int32_t* p, I32 a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v); }
 FC_INLINE I32 operator+(I32 a, I32 b) { return {_mm256_add_epi32(a.v, b.v)}; }
@@ -41,6 +41,28 @@ FC_INLINE void store_codes(std::uint8_t* p, I32 a, std::int64_t n) {
   std::uint8_t whole[8];
   store_codes(whole, a);
   for (std::int64_t i = 0; i < min_i64(n, 8); ++i) p[i] = whole[i];
+}
+
+// 32 codes at once; whole, or the first n.
+FC_INLINE void load_codes(I32 (&q)[4], const std::uint8_t* p, Whole) {
+  for (int i = 0; i < 4; ++i) q[i] = load_codes(p + 8 * i);
+}
+FC_INLINE void load_codes(I32 (&q)[4], const std::uint8_t* p, Part part) {
+  std::uint8_t whole[32] = {};
+  for (std::int64_t i = 0; i < part.lanes; ++i) whole[i] = p[i];
+  load_codes(q, whole, Whole{});
+}
+// Bounded to [0, 255].
+FC_INLINE void store_codes(std::uint8_t* p, const I32 (&q)[4], Whole) {
+  const __m256i a = _mm256_packs_epi32(q[0].v, q[1].v), b = _mm256_packs_epi32(q[2].v, q[3].v);
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);  // of 4 codes
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, b), order));
+}
+FC_INLINE void store_codes(std::uint8_t* p, const I32 (&q)[4], Part part) {
+  std::uint8_t whole[32];
+  store_codes(whole, q, Whole{});
+  for (std::int64_t i = 0; i < part.lanes; ++i) p[i] = whole[i];
 }
 
 // Codes as they are.

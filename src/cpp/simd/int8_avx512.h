@@ -3,6 +3,7 @@
 #pragma once
 
 #include "simd/avx512.h"
+#include "simd/run.inl"
 
 namespace fastcnn::avx512 {
 
@@ -10,7 +11,6 @@ struct I32 {
   __m512i v;
 };
 
-FC_INLINE I32 zero_i32() { return {_mm512_setzero_si512()}; }
 FC_INLINE I32 load(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
 FC_INLINE void store(std::int32_t* p, I32 a) { _mm512_storeu_si512(p, a.v); }
 FC_INLINE I32 operator+(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
@@ -34,6 +34,28 @@ FC_INLINE void store_codes(std::uint8_t* p, I32 a) {
 }
 FC_INLINE void store_codes(std::uint8_t* p, I32 a, std::int64_t n) {
   _mm512_mask_cvtepi32_storeu_epi8(p, detail::first_lanes(n), a.v);
+}
+
+// 32 codes at once; whole, or the first n.
+FC_INLINE void load_codes(I32 (&q)[2], const std::uint8_t* p, Whole) {
+  q[0] = load_codes(p), q[1] = load_codes(p + 16);
+}
+FC_INLINE void load_codes(I32 (&q)[2], const std::uint8_t* p, Part part) {
+  q[0] = load_codes(p, part.lanes), q[1] = load_codes(p + 16, part.lanes - 16);
+}
+namespace detail {
+// Bounded to [0, 255].
+FC_INLINE __m256i pack(const I32 (&q)[2]) {
+  const __m512i words = _mm512_packs_epi32(q[0].v, q[1].v);  // 4 of each by turns
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0);
+  return _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, _mm512_packus_epi16(words, words)));
+}
+}  // namespace detail
+FC_INLINE void store_codes(std::uint8_t* p, const I32 (&q)[2], Whole) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), detail::pack(q));
+}
+FC_INLINE void store_codes(std::uint8_t* p, const I32 (&q)[2], Part part) {
+  _mm256_mask_storeu_epi8(p, static_cast<__mmask32>(~std::uint64_t{0} >> (64 - part.lanes)), detail::pack(q));
 }
 
 // Codes as they are.

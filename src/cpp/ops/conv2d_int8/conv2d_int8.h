@@ -44,9 +44,9 @@ struct Int8Engine {
   void (*end)();
   // Rows [first, first + count) of the matrix of windows, `pitch` elements apart.
   void (*copy)(const CodeWindows& windows, std::int64_t first, std::int64_t count, void* to, std::int64_t pitch);
-  // sums (rows x kInt8Columns) = a (rows x depth) panel. Rows of `a` up to the next multiple of 16 are readable.
+  // sums (rows x kInt8Columns) = start + a (rows x depth) panel. Rows of `a` up to the next multiple of 16 are readable.
   void (*multiply)(const void* a, std::int64_t pitch, std::int64_t rows, const void* panel, std::int64_t depth,
-                   std::int32_t* sums);
+                   const std::int32_t* start, std::int32_t* sums);
   void (*finish)(const Int8Block& block);
 };
 

@@ -28,10 +28,10 @@ void begin() {
 
 template <bool two>
 FC_INLINE void multiply_rows(const unsigned char* a, std::int64_t pitch, const unsigned char* b, std::int64_t depth,
-                             std::int32_t* sums) {
-  zero_tile<0>();
-  zero_tile<1>();
-  if constexpr (two) zero_tile<2>(), zero_tile<3>();
+                             const std::int32_t* start, std::int32_t* sums) {
+  load_tile_rows<0>(start, 0);  // the same row 16 times
+  load_tile_rows<1>(start + 16, 0);
+  if constexpr (two) load_tile_rows<2>(start, 0), load_tile_rows<3>(start + 16, 0);
   for (std::int64_t k = 0; k < depth; k += kInt8Step, b += 2 * kTileBytes) {
     load_tile<6>(b);
     load_tile_rows<4>(a + k, pitch);
@@ -54,11 +54,11 @@ FC_INLINE void multiply_rows(const unsigned char* a, std::int64_t pitch, const u
 }
 
 void multiply(const void* a, std::int64_t pitch, std::int64_t rows, const void* panel, std::int64_t depth,
-              std::int32_t* sums) {
+              const std::int32_t* start, std::int32_t* sums) {
   const auto* row = static_cast<const unsigned char*>(a);
   const auto* weights = static_cast<const unsigned char*>(panel);
-  rows > kTileRows ? multiply_rows<true>(row, pitch, weights, depth, sums)
-                   : multiply_rows<false>(row, pitch, weights, depth, sums);
+  rows > kTileRows ? multiply_rows<true>(row, pitch, weights, depth, start, sums)
+                   : multiply_rows<false>(row, pitch, weights, depth, start, sums);
 }
 
 void finish(const Int8Block& block) { fastcnn::avx512::int8_engine.finish(block); }

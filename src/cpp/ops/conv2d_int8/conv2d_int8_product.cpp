@@ -16,11 +16,13 @@
 namespace fastcnn {
 namespace {
 
-// Bytes of a task's rows: in L2, beside a panel of weights and what is written.
-constexpr std::int64_t kRowBytes = 384 * 1024;
-constexpr std::int64_t kMaxRows = 256;
+// Bytes of a task's rows, and of the weights they meet: both in L2.
+constexpr std::int64_t kRowBytes = 384 * 1024, kWeightBytes = 1024 * 1024;
+constexpr std::int64_t kMaxRows = 256, kMinRows = 64;
 // Multiply-adds that are worth a task, and as many tasks as are wanted at least where there is such work.
 constexpr std::int64_t kTaskWork = std::int64_t{1} << 22, kTasks = 16;
+// Tasks that share rows copy them all, so for no fewer panels than these.
+constexpr std::int64_t kCopyPanels = 8;
 
 // How a product is cut, by its shape alone.
 struct Cut {
@@ -29,36 +31,21 @@ struct Cut {
   std::int64_t row_blocks, groups;
 };
 
-Cut cut_product(std::int64_t rows, const Int8Packing& packing, int row_items, int block_rows) {
-  const std::int64_t most = kRowBytes / (packing.padded_depth() * row_items) / block_rows * block_rows;
+Cut cut_product(std::int64_t rows, const Int8Packing& packing, int row_items, int block_rows, bool in_place) {
+  const std::int64_t wanted = min_i64(kTasks, rows * packing.depth * packing.columns / kTaskWork);
+  std::int64_t most = kRowBytes / (packing.padded_depth() * row_items);
+  if (packing.panels() * packing.panel_bytes() <= kWeightBytes)
+    most = min_i64(most, max_i64(kMinRows, ceil_div(rows, max_i64(1, wanted))));
+  most = max_i64(block_rows, min_i64(kMaxRows, most) / block_rows * block_rows);
   Cut cut;
-  cut.row_blocks = ceil_div(rows, min_i64(kMaxRows, max_i64(block_rows, most)));
-  const std::int64_t work = rows * packing.depth * packing.columns;
-  const std::int64_t wanted = min_i64(kTasks, work / kTaskWork);
-  if (packing.panels() < 4) cut.row_blocks = max_i64(cut.row_blocks, min_i64(wanted, ceil_div(rows, block_rows)));
-  cut.rows = round_up(ceil_div(rows, cut.row_blocks), block_rows);
+  cut.row_blocks = max_i64(1, ceil_div(rows, most));
+  cut.rows = round_up(max_i64(1, ceil_div(rows, cut.row_blocks)), block_rows);
   cut.row_blocks = ceil_div(rows, cut.rows);
-  const std::int64_t groups = max_i64(1, min_i64(packing.panels(), ceil_div(wanted, cut.row_blocks)));
-  cut.panels = ceil_div(packing.panels(), groups);
+  const std::int64_t groups = ceil_div(wanted, max_i64(1, cut.row_blocks));
+  cut.panels = max_i64(in_place ? 1 : kCopyPanels, ceil_div(packing.panels(), max_i64(1, groups)));
   cut.groups = ceil_div(packing.panels(), cut.panels);
   return cut;
 }
-
-// What is given by column, whole panels of it on the stack.
-struct PanelColumns {
-  alignas(64) float scale[kInt8Columns], bias[kInt8Columns];
-  alignas(64) std::int32_t correction[kInt8Columns];
-
-  PanelColumns(const Int8Epilogue& end, const Int8Operands& operands, const std::int32_t* sums, std::int64_t first,
-               std::int64_t count) {
-    for (std::int64_t i = 0; i < kInt8Columns; ++i) {
-      const bool real = i < count;
-      scale[i] = real ? end.x.scale * operands.scale[first + i] : 0.0f;
-      bias[i] = real && operands.bias != nullptr ? operands.bias[first + i] : 0.0f;
-      correction[i] = end.x.zero_point * sums[first + i];
-    }
-  }
-};
 
 }  // namespace
 
@@ -78,7 +65,7 @@ void conv2d_int8(const Int8Engine& engine, const KernelArgs& args) {
                          w.before == 0 && y[1] == x[1] && y[2] == x[2];
   const bool in_place = is_matrix && engine.row_items == 1 && p.channels % kInt8Step == 0;
   const std::int64_t pitch = packing.padded_depth();
-  const Cut cut = cut_product(rows, packing, engine.row_items, engine.rows);
+  const Cut cut = cut_product(rows, packing, engine.row_items, engine.rows, in_place);
 
   parallel_for(cut.row_blocks * cut.groups, [&](std::int64_t task) {
     const std::int64_t first = task / cut.groups * cut.rows, count = min_i64(cut.rows, rows - first);
@@ -90,15 +77,16 @@ void conv2d_int8(const Int8Engine& engine, const KernelArgs& args) {
       a = static_cast<const unsigned char*>(copy);
     }
     alignas(64) std::int32_t sums[32 * kInt8Columns];
+    Int8Columns by_column;
     if (engine.begin != nullptr) engine.begin();
     for (std::int64_t panel = begin; panel < end; ++panel) {
       const std::int64_t column = panel * kInt8Columns, columns = min_i64(kInt8Columns, p.filters - column);
-      const PanelColumns by_column(p.end, operands, column_sums, column, columns);
+      set_columns(finish, p.end, operands, column_sums, column, columns, by_column);
       const unsigned char* weights = packed + packing.header_bytes() + panel * packing.panel_bytes();
       for (std::int64_t r = 0; r < count; r += engine.rows) {
         const std::int64_t block_rows = min_i64(engine.rows, count - r), at = (first + r) * p.filters + column;
-        engine.multiply(a + r * pitch * engine.row_items, pitch, block_rows, weights, pitch, sums);
-        engine.finish({&finish, sums, block_rows, columns, by_column.correction, by_column.scale, by_column.bias,
+        engine.multiply(a + r * pitch * engine.row_items, pitch, block_rows, weights, pitch, by_column.start, sums);
+        engine.finish({&finish, &by_column, sums, block_rows, columns,
                        operands.residual + at * operands.residual_item, operands.y + at * operands.y_item, p.filters});
       }
     }

@@ -24,10 +24,10 @@ FC_INLINE void copy_codes(std::int16_t* to, const std::uint8_t* from, std::int64
 
 template <int rows>
 FC_INLINE void multiply_tile(const std::int16_t* a, std::int64_t pitch, const std::int16_t* b, std::int64_t depth,
-                             std::int32_t* sums) {
+                             const std::int32_t* start, std::int32_t* sums) {
   I32 sum[rows][kRegisters];
   for (int r = 0; r < rows; ++r)
-    for (int v = 0; v < kRegisters; ++v) sum[r][v] = zero_i32();
+    for (int v = 0; v < kRegisters; ++v) sum[r][v] = load(start + v * F32::width);
   for (std::int64_t step = 0; step < depth; step += kInt8Step, b += 2 * kInt8Step * 16) {
     for (std::int64_t k = 0; k < kInt8Step; k += 2) {
       I32 weights[kRegisters];
@@ -44,14 +44,14 @@ FC_INLINE void multiply_tile(const std::int16_t* a, std::int64_t pitch, const st
 }
 
 void multiply(const void* a, std::int64_t pitch, std::int64_t rows, const void* panel, std::int64_t depth,
-              std::int32_t* sums) {
+              const std::int32_t* start, std::int32_t* sums) {
   const auto* row = static_cast<const std::int16_t*>(a);
   const auto* weights = static_cast<const std::int16_t*>(panel);
-  for (int half = 0; half < 2; ++half, weights += kInt8Step * 16, sums += 16) {
+  for (int half = 0; half < 2; ++half, weights += kInt8Step * 16, start += 16, sums += 16) {
     std::int64_t r = 0;
     for (; r + kRows <= rows; r += kRows)
-      multiply_tile<kRows>(row + r * pitch, pitch, weights, depth, sums + r * kInt8Columns);
-    for (; r < rows; ++r) multiply_tile<1>(row + r * pitch, pitch, weights, depth, sums + r * kInt8Columns);
+      multiply_tile<kRows>(row + r * pitch, pitch, weights, depth, start, sums + r * kInt8Columns);
+    for (; r < rows; ++r) multiply_tile<1>(row + r * pitch, pitch, weights, depth, start, sums + r * kInt8Columns);
   }
 }
 

@@ -32,16 +32,24 @@ template <class Item>
 void copy_windows(const CodeWindows& p, std::int64_t first, std::int64_t count, Item* to, std::int64_t pitch) {
   const auto& [h, w] = p.window;
   std::int64_t j = first % p.out_width, i = first / p.out_width % p.out_height, n = first / p.out_width / p.out_height;
-  const std::int64_t run = w.size * p.channels;
-  for (std::int64_t r = 0; r < count; ++r) {
-    const std::uint8_t* picture = p.x + n * p.height * p.width * p.channels;
-    Item* at = to + r * pitch;
-    for (std::int64_t a = 0; a < h.size; ++a, at += run) {
-      const std::int64_t row = h.start(i) + a * h.dilation;
-      if (row < 0 || row >= p.height)
-        fill_codes(at, p.zero, run);
-      else
-        copy_window_row(p, picture + row * p.width * p.channels, w.start(j), at);
+  const std::int64_t run = w.size * p.channels, row_pitch = p.width * p.channels;
+  for (std::int64_t r = 0; r < count; ++r, to += pitch) {
+    const std::int64_t top = h.start(i), left = w.start(j);
+    const std::uint8_t* picture = p.x + n * p.height * row_pitch;
+    const std::uint8_t* row = picture + top * row_pitch;
+    const bool inside = left >= 0 && left + w.size <= p.width && w.dilation == 1;
+    Item* at = to;
+    if (inside && top >= 0 && top + h.extent() <= p.height) {
+      row += left * p.channels;
+      for (std::int64_t a = 0; a < h.size; ++a, at += run, row += h.dilation * row_pitch) copy_codes(at, row, run);
+    } else {
+      for (std::int64_t a = 0; a < h.size; ++a, at += run, row += h.dilation * row_pitch) {
+        const std::int64_t y = top + a * h.dilation;
+        if (y < 0 || y >= p.height)
+          fill_codes(at, p.zero, run);
+        else
+          copy_window_row(p, row, left, at);
+      }
     }
     if (++j == p.out_width) {
       j = 0;

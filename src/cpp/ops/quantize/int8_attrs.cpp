@@ -58,23 +58,42 @@ Int8Finish int8_finish(const Int8Epilogue& e, const KernelArgs& args) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   Int8Finish f;
   f.epilogue = e.epilogue;
-  if (e.epilogue.residual) {
-    f.residual = args.in[3 + e.epilogue.bias].type.dtype == DType::U8 ? Residual::Codes : Residual::Floats;
-    f.residual_scale = e.residual.scale;
-    f.residual_zero_point = static_cast<float>(e.residual.zero_point);
-  }
-  const Activation kind = e.epilogue.activation;
-  f.bounded = kind == Activation::Linear || kind == Activation::Relu || kind == Activation::Relu6;
-  f.low = kind == Activation::Linear || !f.bounded ? -kInfinity : 0.0f;
-  f.high = kind == Activation::Relu6 ? 6.0f : kInfinity;
   f.codes = e.codes != 0;
+  const Activation kind = e.epilogue.activation;
+  const bool bounds = kind == Activation::Linear || kind == Activation::Relu || kind == Activation::Relu6;
+  const bool leaky = kind == Activation::LeakyRelu && e.epilogue.alpha >= 0 && e.epilogue.alpha <= 1;
+  // Codes are cut off at 0 whatever the kernel does, but not above it.
+  if (bounds && (!f.codes || kind == Activation::Linear || e.y.zero_point == 0)) f.kind = Int8Finish::Bounds;
+  if (leaky && f.codes) f.kind = Int8Finish::Leaky;
+  f.low = kind == Activation::Linear ? -kInfinity : 0.0f;
+  f.high = kind == Activation::Relu6 ? 6.0f : kInfinity;
   if (f.codes) {
     f.inverse = 1.0f / e.y.scale;
     f.zero_point = static_cast<float>(e.y.zero_point);
-    f.low = std::max(0.0f, f.low * f.inverse + f.zero_point);
-    f.high = std::min(255.0f, f.high * f.inverse + f.zero_point);
+    if (f.kind != Int8Finish::Any) f.factor = f.inverse;
+    if (f.kind == Int8Finish::Bounds) f.offset = f.zero_point;
+    f.high = f.kind == Int8Finish::Bounds ? std::min(255.0f, f.high * f.inverse + f.zero_point) : 255.0f;
+  }
+  if (e.epilogue.residual) {
+    f.residual = args.in[3 + e.epilogue.bias].type.dtype == DType::U8 ? Residual::Codes : Residual::Floats;
+    f.residual_scale = f.factor;
+    if (f.residual == Residual::Codes) {
+      f.residual_scale *= e.residual.scale;
+      f.offset -= f.residual_scale * static_cast<float>(e.residual.zero_point);
+    }
   }
   return f;
+}
+
+void set_columns(const Int8Finish& finish, const Int8Epilogue& e, const Int8Operands& operands,
+                 const std::int32_t* sums, std::int64_t first, std::int64_t count, Int8Columns& columns) {
+  for (std::int64_t i = 0; i < kInt8Columns; ++i) {
+    const bool real = i < count;
+    columns.scale[i] = real ? e.x.scale * operands.scale[first + i] * finish.factor : 0.0f;
+    const float bias = real && operands.bias != nullptr ? operands.bias[first + i] : 0.0f;
+    columns.bias[i] = std::fma(bias, finish.factor, finish.offset);
+    columns.start[i] = real ? -e.x.zero_point * sums[first + i] : 0;
+  }
 }
 
 void ref::finish(const Int8Epilogue& e, const Int8Operands& operands, std::int64_t sum, std::int64_t channel,

@@ -27,6 +27,10 @@ Int8Operands int8_operands(const Int8Epilogue& e, const KernelArgs& args);
 
 Int8Finish int8_finish(const Int8Epilogue& e, const KernelArgs& args);
 
+// Of columns [first, first + count); `sums` are those of all columns of w.
+void set_columns(const Int8Finish& finish, const Int8Epilogue& e, const Int8Operands& operands,
+                 const std::int32_t* sums, std::int64_t first, std::int64_t count, Int8Columns& columns);
+
 namespace ref {
 // Turns the exact sum of one element into a result.
 void finish(const Int8Epilogue& e, const Int8Operands& operands, std::int64_t sum, std::int64_t channel,

@@ -8,74 +8,105 @@
 
 namespace fastcnn::FC_SIMD {
 
-FC_INLINE I32 load_codes(const std::uint8_t* p, Whole) { return load_codes(p); }
-FC_INLINE I32 load_codes(const std::uint8_t* p, Part part) { return load_codes(p, part.lanes); }
-FC_INLINE void store_codes(std::uint8_t* p, I32 a, Whole) { store_codes(p, a); }
-FC_INLINE void store_codes(std::uint8_t* p, I32 a, Part part) { store_codes(p, a, part.lanes); }
+// Of a run of registers, the i-th.
+FC_INLINE Whole part_of(Whole, int) { return {}; }
+FC_INLINE Part part_of(Part part, int i) { return {part.lanes - i * F32::width}; }
 
 namespace {
 
-template <Residual kind, bool to_codes, bool is_bounded>
+constexpr int kFinishRegisters = kInt8Columns / F32::width;
+
+template <Int8Finish::Kind how, Residual which, bool to_codes>
 struct FinishKind {
-  static constexpr Residual residual = kind;
-  static constexpr bool codes = to_codes, bounded = is_bounded;
+  static constexpr Int8Finish::Kind kind = how;
+  static constexpr Residual residual = which;
+  static constexpr bool codes = to_codes;
 };
 
 // Calls body(FinishKind<...>{}): the switches outside a loop.
-template <bool codes, bool bounded, class Body>
+template <Int8Finish::Kind kind, bool codes, class Body>
 FC_INLINE void with_residual(const Int8Finish& f, const Body& body) {
   switch (f.residual) {
-    case Residual::None: return body(FinishKind<Residual::None, codes, bounded>{});
-    case Residual::Codes: return body(FinishKind<Residual::Codes, codes, bounded>{});
-    case Residual::Floats: return body(FinishKind<Residual::Floats, codes, bounded>{});
+    case Residual::None: return body(FinishKind<kind, Residual::None, codes>{});
+    case Residual::Codes: return body(FinishKind<kind, Residual::Codes, codes>{});
+    case Residual::Floats: return body(FinishKind<kind, Residual::Floats, codes>{});
   }
 }
 template <class Body>
 FC_INLINE void with_finish(const Int8Finish& f, const Body& body) {
-  if (f.codes)
-    f.bounded ? with_residual<true, true>(f, body) : with_residual<true, false>(f, body);
-  else
-    f.bounded ? with_residual<false, true>(f, body) : with_residual<false, false>(f, body);
+  switch (f.kind) {
+    case Int8Finish::Bounds:
+      return f.codes ? with_residual<Int8Finish::Bounds, true>(f, body)
+                     : with_residual<Int8Finish::Bounds, false>(f, body);
+    case Int8Finish::Leaky: return with_residual<Int8Finish::Leaky, true>(f, body);
+    case Int8Finish::Any:
+      return f.codes ? with_residual<Int8Finish::Any, true>(f, body) : with_residual<Int8Finish::Any, false>(f, body);
+  }
 }
 
-// One register of sums. `residual` and `y` are those of the row; `at` is the element in it.
+// kInt8Columns sums of one row, `lanes` saying how many of them are real.
 template <class Kind, class Lanes>
-FC_INLINE void finish_register(const Int8Finish& f, I32 sum, F32 scale, F32 bias, const void* residual, void* y,
-                               std::int64_t at, Lanes lanes) {
-  F32 v = fma(to_f32(sum), scale, bias);
+FC_INLINE void finish_row(const Int8Finish& f, const I32 (&sum)[kFinishRegisters],
+                          const F32 (&scale)[kFinishRegisters], const F32 (&bias)[kFinishRegisters],
+                          const void* residual, void* y, Lanes lanes) {
+  F32 v[kFinishRegisters];
+  for (int i = 0; i < kFinishRegisters; ++i) v[i] = fma(to_f32(sum[i]), scale[i], bias[i]);
   if constexpr (Kind::residual == Residual::Codes) {
-    const F32 r = to_f32(load_codes(static_cast<const std::uint8_t*>(residual) + at, lanes));
-    v = fma(set(f.residual_scale), r - set(f.residual_zero_point), v);
+    I32 r[kFinishRegisters];
+    load_codes(r, static_cast<const std::uint8_t*>(residual), lanes);
+    for (int i = 0; i < kFinishRegisters; ++i) v[i] = fma(to_f32(r[i]), set(f.residual_scale), v[i]);
   }
-  if constexpr (Kind::residual == Residual::Floats) v = v + load(static_cast<const float*>(residual) + at, lanes);
-  if constexpr (!Kind::bounded)
-    with_activation(f.epilogue.activation,
-                    [&](auto k) { v = activate<decltype(k)::kind>(v, f.epilogue.alpha); });
+  if constexpr (Kind::residual == Residual::Floats)
+    for (int i = 0; i < kFinishRegisters; ++i)
+      v[i] = fma(load(static_cast<const float*>(residual) + i * F32::width, part_of(lanes, i)),
+                 set(f.residual_scale), v[i]);
+  if constexpr (Kind::kind == Int8Finish::Any)
+    with_activation(f.epilogue.activation, [&](auto k) {
+      for (F32& x : v) x = activate<decltype(k)::kind>(x, f.epilogue.alpha);
+    });
   if constexpr (Kind::codes) {
-    v = min(max(fma(v, set(f.inverse), set(f.zero_point)), set(f.low)), set(f.high));
-    store_codes(static_cast<std::uint8_t*>(y) + at, to_i32(v), lanes);
+    I32 q[kFinishRegisters];
+    for (int i = 0; i < kFinishRegisters; ++i) {
+      if constexpr (Kind::kind == Int8Finish::Leaky)
+        v[i] = max(v[i] * set(f.epilogue.alpha), v[i]) + set(f.zero_point);
+      if constexpr (Kind::kind == Int8Finish::Any) v[i] = fma(v[i], set(f.inverse), set(f.zero_point));
+      q[i] = to_i32(min(set(f.high), v[i]));  // what is below 0, and NaN, is stored as 0
+    }
+    store_codes(static_cast<std::uint8_t*>(y), q, lanes);
   } else {
-    if constexpr (Kind::bounded) v = min(set(f.high), max(set(f.low), v));  // keeps NaN
-    store(static_cast<float*>(y) + at, v, lanes);
+    for (int i = 0; i < kFinishRegisters; ++i) {
+      if constexpr (Kind::kind == Int8Finish::Bounds) v[i] = min(set(f.high), max(set(f.low), v[i]));  // keeps NaN
+      store(static_cast<float*>(y) + i * F32::width, v[i], part_of(lanes, i));
+    }
   }
 }
 
 template <class Kind, class Lanes>
-FC_INLINE void finish_columns(const Int8Block& b, std::int64_t column, Lanes lanes) {
+FC_INLINE void finish_rows(const Int8Block& b, Lanes lanes) {
   const Int8Finish f = *b.finish;
-  const I32 correction = load(b.correction + column);
-  const F32 scale = load(b.scale + column), bias = load(b.bias + column);
+  constexpr std::int64_t kItem = Kind::codes ? 1 : 4, kResidualItem = Kind::residual == Residual::Codes ? 1 : 4;
+  F32 scale[kFinishRegisters], bias[kFinishRegisters];
+  for (int i = 0; i < kFinishRegisters; ++i) {
+    scale[i] = load(b.by_column->scale + i * F32::width);
+    bias[i] = load(b.by_column->bias + i * F32::width);
+  }
+  auto* y = static_cast<unsigned char*>(b.y);
+  auto* residual = static_cast<const unsigned char*>(b.residual);
   for (std::int64_t r = 0; r < b.rows; ++r) {
-    const I32 sum = load(b.sums + r * kInt8Columns + column) - correction;
-    finish_register<Kind>(f, sum, scale, bias, b.residual, b.y, r * b.row_stride + column, lanes);
+    I32 sum[kFinishRegisters];
+    for (int i = 0; i < kFinishRegisters; ++i) sum[i] = load(b.sums + r * kInt8Columns + i * F32::width);
+    finish_row<Kind>(f, sum, scale, bias, residual, y, lanes);
+    y += b.row_stride * kItem;
+    if constexpr (Kind::residual != Residual::None) residual += b.row_stride * kResidualItem;
   }
 }
 
 void finish_block(const Int8Block& b) {
   with_finish(*b.finish, [&](auto kind) {
-    each_register(b.columns, [&](std::int64_t column, auto lanes) {
-      finish_columns<decltype(kind)>(b, column, lanes);
-    });
+    if (b.columns == kInt8Columns)
+      finish_rows<decltype(kind)>(b, Whole{});
+    else
+      finish_rows<decltype(kind)>(b, Part{b.columns});
   });
 }
 

@@ -23,27 +23,40 @@ struct Int8Epilogue {
 
 enum class Residual : std::int32_t { None, Codes, Floats };
 
-// An Int8Epilogue as kernels want it.
+// How kernels compute it: a number is v = sum scale[o] + residual residual_scale + bias[o], where scale, residual_scale
+// and bias have taken in what is linear: the result's scale and, but for `Any`, where the codes' zero lies.
 struct Int8Finish {
-  Epilogue epilogue;
+  enum Kind : std::int32_t {
+    Bounds,  // the result is v within `low` and `high`
+    Leaky,   // the larger of v and v alpha, plus zero_point; within the codes
+    Any      // the activation of v; then, of codes, v inverse + zero_point within the codes
+  };
+  Kind kind = Any;
   Residual residual = Residual::None;
-  bool codes = false;    // the result is codes
-  bool bounded = false;  // the activation is nothing but bounds, which `low` and `high` hold
-  float low = 0, high = 0;  // of the result, be it codes or numbers
-  float inverse = 1, zero_point = 0;                    // of the result's codes
-  float residual_scale = 1, residual_zero_point = 0;
+  bool codes = false;  // the result is codes
+  Epilogue epilogue;
+  float low = 0, high = 0;
+  float factor = 1;  // of scale, bias and residual_scale
+  float offset = 0;  // of bias, after the factor
+  float inverse = 1, zero_point = 0;
+  float residual_scale = 1;
 };
 
 // Columns that are computed together; what is given by column has as many elements.
 inline constexpr int kInt8Columns = 32;
 
+// What is given by column, whole registers of it on the stack.
+struct Int8Columns {
+  alignas(64) float scale[kInt8Columns], bias[kInt8Columns];
+  alignas(64) std::int32_t start[kInt8Columns];  // of the sums: - x.zero_point sum_k w[k, o]
+};
+
 // Sums that become results.
 struct Int8Block {
   const Int8Finish* finish;
+  const Int8Columns* by_column;
   const std::int32_t* sums;  // rows x kInt8Columns
   std::int64_t rows, columns;
-  const std::int32_t* correction;  // x.zero_point sum_k w[k, o]
-  const float *scale, *bias;
   const void* residual;  // of the first element, like y
   void* y;
   std::int64_t row_stride;  // elements of y and residual from one row to the next
