@@ -19,6 +19,11 @@ CONV_INT8 = [
     Case("conv2d_int8", ((1, 9, 8, 5), (3, 3, 5, 9)), {"dilation": (2, 3), "padding": "same"}),
     Case("conv2d_int8", ((1, 2, 3, 40), (5, 7, 40, 9)), {"padding": "same"}),
     Case("conv2d_int8", ((1, 3, 3, 5), (2, 2, 5, 9)), {"strides": 2, "pads": (4, 3, 3, 4)}),
+    # Strips: windows of stride 1 whose rows are a multiple of 64 codes.
+    Case("conv2d_int8", ((2, 14, 9, 64), (3, 3, 64, 40)), {"padding": "same"}),
+    Case("conv2d_int8", ((1, 12, 5, 32), (3, 2, 32, 33)), {"dilation": (2, 1)}),
+    Case("conv2d_int8", ((1, 3, 40, 64), (1, 5, 64, 16)), {"pads": (1, 2, 6, 3)}),
+    Case("conv2d_int8", ((1, 30, 60, 64), (3, 3, 64, 64)), {"pads": (0, 1, 1, 0)}),
     # Several tasks by rows and by columns; long sums.
     Case("conv2d_int8", ((1, 40, 41, 16), (3, 3, 16, 33)), {"padding": "same"}),
     Case("conv2d_int8", ((1, 7, 7, 512), (3, 3, 512, 130)), {"padding": "same"}),

@@ -35,18 +35,25 @@ struct CodeWindows {
   std::uint8_t zero;  // the code of pixels outside
 };
 
+// sums (rows x kInt8Columns) = start + A panel. The sum runs over `taps` runs of `run` elements of each row of A, a
+// multiple of kInt8Step. Rows of A up to the next multiple of 16 are readable.
+struct Int8Factors {
+  const void* a;
+  std::int64_t pitch, tap_pitch;  // elements from row to row, and from run to run
+  std::int64_t rows, taps, run;
+  const void* panel;
+  const std::int32_t* start;
+};
+
 // How an instruction set multiplies: a row of its op's table is one of these with the loops of conv2d_int8_product.cpp.
 struct Int8Engine {
   int row_items;    // bytes of an element of the matrix of windows, and of packed weights
-  int rows;         // of a block
   int packed_pairs; // neighbours of a sum that lie together in packed weights
   void (*begin)();  // before the blocks of a task, in its thread; may be nullptr, like end
   void (*end)();
   // Rows [first, first + count) of the matrix of windows, `pitch` elements apart.
   void (*copy)(const CodeWindows& windows, std::int64_t first, std::int64_t count, void* to, std::int64_t pitch);
-  // sums (rows x kInt8Columns) = start + a (rows x depth) panel. Rows of `a` up to the next multiple of 16 are readable.
-  void (*multiply)(const void* a, std::int64_t pitch, std::int64_t rows, const void* panel, std::int64_t depth,
-                   const std::int32_t* start, std::int32_t* sums);
+  void (*multiply)(const Int8Factors& factors, std::int32_t* sums);
   void (*finish)(const Int8Block& block);
 };
 

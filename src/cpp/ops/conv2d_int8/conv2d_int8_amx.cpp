@@ -27,21 +27,25 @@ void begin() {
 }
 
 template <bool two>
-FC_INLINE void multiply_rows(const unsigned char* a, std::int64_t pitch, const unsigned char* b, std::int64_t depth,
-                             const std::int32_t* start, std::int32_t* sums) {
-  load_tile_rows<0>(start, 0);  // the same row 16 times
-  load_tile_rows<1>(start + 16, 0);
-  if constexpr (two) load_tile_rows<2>(start, 0), load_tile_rows<3>(start + 16, 0);
-  for (std::int64_t k = 0; k < depth; k += kInt8Step, b += 2 * kTileBytes) {
-    load_tile<6>(b);
-    load_tile_rows<4>(a + k, pitch);
-    multiply_add_codes<0, 4, 6>();
-    load_tile<7>(b + kTileBytes);
-    multiply_add_codes<1, 4, 7>();
-    if constexpr (two) {
-      load_tile_rows<5>(a + kTileRows * pitch + k, pitch);
-      multiply_add_codes<2, 5, 6>();
-      multiply_add_codes<3, 5, 7>();
+FC_INLINE void multiply_rows(const Int8Factors& f, std::int32_t* sums) {
+  load_tile_rows<0>(f.start, 0);  // the same row 16 times
+  load_tile_rows<1>(f.start + 16, 0);
+  if constexpr (two) load_tile_rows<2>(f.start, 0), load_tile_rows<3>(f.start + 16, 0);
+  const auto* row = static_cast<const unsigned char*>(f.a);
+  const auto* b = static_cast<const unsigned char*>(f.panel);
+  for (std::int64_t tap = 0; tap < f.taps; ++tap, row += f.tap_pitch) {
+    const unsigned char* a = row;
+    for (std::int64_t k = 0; k < f.run; k += kInt8Step, a += kInt8Step, b += 2 * kTileBytes) {
+      load_tile<6>(b);
+      load_tile_rows<4>(a, f.pitch);
+      multiply_add_codes<0, 4, 6>();
+      load_tile<7>(b + kTileBytes);
+      multiply_add_codes<1, 4, 7>();
+      if constexpr (two) {
+        load_tile_rows<5>(a + kTileRows * f.pitch, f.pitch);
+        multiply_add_codes<2, 5, 6>();
+        multiply_add_codes<3, 5, 7>();
+      }
     }
   }
   constexpr std::int64_t kStride = kInt8Columns * 4;
@@ -53,18 +57,14 @@ FC_INLINE void multiply_rows(const unsigned char* a, std::int64_t pitch, const u
   }
 }
 
-void multiply(const void* a, std::int64_t pitch, std::int64_t rows, const void* panel, std::int64_t depth,
-              const std::int32_t* start, std::int32_t* sums) {
-  const auto* row = static_cast<const unsigned char*>(a);
-  const auto* weights = static_cast<const unsigned char*>(panel);
-  rows > kTileRows ? multiply_rows<true>(row, pitch, weights, depth, start, sums)
-                   : multiply_rows<false>(row, pitch, weights, depth, start, sums);
+void multiply(const Int8Factors& f, std::int32_t* sums) {
+  f.rows > kTileRows ? multiply_rows<true>(f, sums) : multiply_rows<false>(f, sums);
 }
 
 void finish(const Int8Block& block) { fastcnn::avx512::int8_engine.finish(block); }
 
 }  // namespace
 
-const Int8Engine int8_engine{1, 32, 4, begin, release, copy, multiply, finish};
+const Int8Engine int8_engine{1, 4, begin, release, copy, multiply, finish};
 
 }  // namespace fastcnn::amx

@@ -1,9 +1,11 @@
 // Computes   conv2d_int8 as a matrix product: a row is an output pixel, a column a filter, the sum runs over the window.
-// Layout     a task copies the windows of its pixels, row by row, into its thread's scratch; where the picture is such a
-//            matrix already (1 x 1, stride 1, channels a multiple of kInt8Step) it is read in place. Weights are packed
-//            once (Int8Packing).
-// Why        a window's copy is a byte a term, read by every filter; it makes tiles of pixels whatever the width of the
-//            picture, and pads the sum once for the window instead of once for each of its rows.
+// Layout     of rows, one of three: where the picture is such a matrix already (1 x 1, stride 1, channels a multiple of
+//            kInt8Step) it is read in place. Windows of stride 1 whose rows are a multiple of kInt8Step are read in
+//            strips: rows of the picture copied with their border into the thread's scratch, where each pixel begins
+//            a window; windows that begin in the border are computed, too, and dropped. Other windows are copied, each
+//            to a row. Weights are packed once (Int8Packing).
+// Why        a copied window is a byte a term, which is much where there are few filters; a strip is a byte a pixel.
+//            Tiles of either have rows of several lines of the picture, whatever its width.
 // Needs      an Int8Engine.
 // Accuracy   exact sums; then the contract's formula.
 #include <cstring>
@@ -19,80 +21,189 @@ namespace {
 // Bytes of a task's rows, and of the weights they meet: both in L2.
 constexpr std::int64_t kRowBytes = 384 * 1024, kWeightBytes = 1024 * 1024;
 constexpr std::int64_t kMaxRows = 256, kMinRows = 64;
+// Weights that stay near while a task's rows go by; else its rows do while panels go by.
+constexpr std::int64_t kNearBytes = 256 * 1024;
 // Multiply-adds that are worth a task, and as many tasks as are wanted at least where there is such work.
 constexpr std::int64_t kTaskWork = std::int64_t{1} << 22, kTasks = 16;
 // Tasks that share rows copy them all, so for no fewer panels than these.
 constexpr std::int64_t kCopyPanels = 8;
 
-// How a product is cut, by its shape alone.
-struct Cut {
-  std::int64_t rows;    // of a task, the last may have fewer
-  std::int64_t panels;  // likewise
-  std::int64_t row_blocks, groups;
-};
+constexpr std::int64_t kBlockRows = 32;
 
-Cut cut_product(std::int64_t rows, const Int8Packing& packing, int row_items, int block_rows, bool in_place) {
-  const std::int64_t wanted = min_i64(kTasks, rows * packing.depth * packing.columns / kTaskWork);
-  std::int64_t most = kRowBytes / (packing.padded_depth() * row_items);
-  if (packing.panels() * packing.panel_bytes() <= kWeightBytes)
-    most = min_i64(most, max_i64(kMinRows, ceil_div(rows, max_i64(1, wanted))));
-  most = max_i64(block_rows, min_i64(kMaxRows, most) / block_rows * block_rows);
-  Cut cut;
-  cut.row_blocks = max_i64(1, ceil_div(rows, most));
-  cut.rows = round_up(max_i64(1, ceil_div(rows, cut.row_blocks)), block_rows);
-  cut.row_blocks = ceil_div(rows, cut.rows);
-  const std::int64_t groups = ceil_div(wanted, max_i64(1, cut.row_blocks));
-  cut.panels = max_i64(in_place ? 1 : kCopyPanels, ceil_div(packing.panels(), max_i64(1, groups)));
-  cut.groups = ceil_div(packing.panels(), cut.panels);
-  return cut;
-}
+class Product {
+ public:
+  Product(const Int8Engine& engine, const KernelArgs& args)
+      : engine_(engine),
+        p_(args.problem.as<Conv2dInt8Params>()),
+        packing_{engine.row_items, engine.packed_pairs, p_.depth(), p_.filters},
+        operands_(int8_operands(p_.end, args)),
+        finish_(int8_finish(p_.end, args)),
+        packed_(args.in[1].as<unsigned char>()) {
+    const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
+    const auto& [h, w] = p_.window;
+    windows_ = {operands_.x, p_.window, x[1], x[2], x[3], y[1], y[2], static_cast<std::uint8_t>(p_.end.x.zero_point)};
+    rows_ = y[0] * y[1] * y[2];
+    const bool step = h.stride == 1 && w.stride == 1;
+    const bool bytes = engine.row_items == 1;
+    const bool same = h.size == 1 && w.size == 1 && h.before == 0 && w.before == 0 && y[1] == x[1] && y[2] == x[2];
+    in_place_ = bytes && step && same && p_.channels % kInt8Step == 0;
+    strips_ = bytes && step && !in_place_ && w.dilation == 1 && w.size * p_.channels % kInt8Step == 0 &&
+              y[2] + w.size - 1 <= kMaxRows;
+    cut();
+  }
+
+  void run() const {
+    parallel_for(row_tasks_ * groups_, [&](std::int64_t task) {
+      const std::int64_t begin = task % groups_ * panels_, end = min_i64(packing_.panels(), begin + panels_);
+      if (engine_.begin != nullptr) engine_.begin();
+      strips_ ? run_strip(task / groups_, begin, end) : run_rows(task / groups_, begin, end);
+      if (engine_.end != nullptr) engine_.end();
+    });
+  }
+
+ private:
+  std::int64_t line() const { return windows_.out_width + p_.window.w.size - 1; }  // pixels of a strip's row
+
+  // Cuts the product by its shape alone.
+  void cut() {
+    const auto& h = p_.window.h;
+    const std::int64_t wanted = max_i64(1, min_i64(kTasks, rows_ * packing_.depth * packing_.columns / kTaskWork));
+    const bool near = packing_.panels() * packing_.panel_bytes() <= kWeightBytes;
+    const std::int64_t share = near ? max_i64(kMinRows, ceil_div(rows_, wanted)) : rows_;
+    if (strips_) {
+      const std::int64_t most = kRowBytes / (line() * p_.channels) - (h.extent() - 1);
+      lines_ = max_i64(1, min_i64(most, ceil_div(share, line())));
+      lines_ = ceil_div(windows_.out_height, ceil_div(windows_.out_height, lines_));
+      strips_a_picture_ = ceil_div(windows_.out_height, lines_);
+      row_tasks_ = rows_ / (windows_.out_height * windows_.out_width) * strips_a_picture_;
+    } else {
+      std::int64_t most = min_i64(share, kRowBytes / (packing_.padded_depth() * engine_.row_items));
+      most = max_i64(kBlockRows, min_i64(kMaxRows, most) / kBlockRows * kBlockRows);
+      task_rows_ = round_up(ceil_div(rows_, ceil_div(rows_, most)), kBlockRows);
+      row_tasks_ = ceil_div(rows_, task_rows_);
+    }
+    panels_ = max_i64(in_place_ ? 1 : kCopyPanels, ceil_div(packing_.panels(), ceil_div(wanted, row_tasks_)));
+    groups_ = ceil_div(packing_.panels(), panels_);
+  }
+
+  Int8Columns* set_columns(std::int64_t begin, std::int64_t end, void* scratch) const {
+    auto* columns = static_cast<Int8Columns*>(scratch);
+    for (std::int64_t panel = begin; panel < end; ++panel)
+      fastcnn::set_columns(finish_, p_.end, operands_, reinterpret_cast<const std::int32_t*>(packed_),
+                           panel * kInt8Columns, columns_of(panel), columns[panel - begin]);
+    return columns;
+  }
+
+  std::int64_t columns_of(std::int64_t panel) const {
+    return min_i64(kInt8Columns, p_.filters - panel * kInt8Columns);
+  }
+
+  // Panels [begin, end) for blocks of `rows` rows: body(first row, its panel, its sums) finishes a block.
+  template <class Body>
+  void multiply(Int8Factors f, std::int64_t begin, std::int64_t end, const Int8Columns* columns,
+                const Body& body) const {
+    const auto* a = static_cast<const unsigned char*>(f.a);
+    const std::int64_t rows = f.rows;
+    alignas(64) std::int32_t sums[kBlockRows * kInt8Columns];
+    const auto block = [&](std::int64_t r, std::int64_t panel) {
+      f.a = a + r * f.pitch * engine_.row_items;
+      f.rows = min_i64(kBlockRows, rows - r);
+      f.panel = packed_ + packing_.header_bytes() + panel * packing_.panel_bytes();
+      f.start = columns[panel - begin].start;
+      engine_.multiply(f, sums);
+      body(r, f.rows, panel, sums);
+    };
+    if ((end - begin) * packing_.panel_bytes() <= kNearBytes) {
+      for (std::int64_t r = 0; r < rows; r += kBlockRows)
+        for (std::int64_t panel = begin; panel < end; ++panel) block(r, panel);
+    } else {
+      for (std::int64_t panel = begin; panel < end; ++panel)
+        for (std::int64_t r = 0; r < rows; r += kBlockRows) block(r, panel);
+    }
+  }
+
+  // Results of `count` neighbouring pixels from `pixel` on.
+  void finish(const Int8Columns& columns, const std::int32_t* sums, std::int64_t pixel, std::int64_t count,
+              std::int64_t panel) const {
+    const std::int64_t at = pixel * p_.filters + panel * kInt8Columns;
+    engine_.finish({&finish_, &columns, sums, count, columns_of(panel),
+                    operands_.residual + at * operands_.residual_item, operands_.y + at * operands_.y_item,
+                    p_.filters});
+  }
+
+  void run_rows(std::int64_t task, std::int64_t begin, std::int64_t end) const {
+    const std::int64_t first = task * task_rows_, count = min_i64(task_rows_, rows_ - first);
+    const std::int64_t pitch = packing_.padded_depth(), column_bytes = (end - begin) * sizeof(Int8Columns);
+    const bool copies = !in_place_ || count % 16 != 0;
+    auto* scratch = static_cast<unsigned char*>(
+        thread_scratch(column_bytes + (copies ? round_up(count, 16) * pitch * engine_.row_items : 0)));
+    if (copies) engine_.copy(windows_, first, count, scratch + column_bytes, pitch);
+    const Int8Columns* columns = set_columns(begin, end, scratch);
+    const Int8Factors f{copies ? scratch + column_bytes : operands_.x + first * pitch, pitch, 0, count, 1, pitch,
+                        nullptr, nullptr};
+    multiply(f, begin, end, columns, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
+      finish(columns[panel - begin], sums, first + r, n, panel);
+    });
+  }
+
+  void run_strip(std::int64_t task, std::int64_t begin, std::int64_t end) const {
+    const auto& [h, w] = p_.window;
+    const std::int64_t picture = task / strips_a_picture_, top = task % strips_a_picture_ * lines_;
+    const std::int64_t lines = min_i64(lines_, windows_.out_height - top), width = line();
+    const std::int64_t line_bytes = width * p_.channels, column_bytes = (end - begin) * sizeof(Int8Columns);
+    const std::int64_t copied = lines + h.extent() - 1;
+    // The last rows of the last block begin beyond the strip's windows.
+    auto* scratch = static_cast<unsigned char*>(
+        thread_scratch(column_bytes + copied * line_bytes + (kBlockRows + w.size) * p_.channels));
+    unsigned char* strip = scratch + column_bytes;
+    const std::uint8_t* x = windows_.x + picture * windows_.height * windows_.width * p_.channels;
+    for (std::int64_t i = 0; i < copied; ++i) copy_line(x, top - h.before + i, strip + i * line_bytes);
+    const Int8Columns* columns = set_columns(begin, end, scratch);
+    const std::int64_t pixel = (picture * windows_.out_height + top) * windows_.out_width;
+    const Int8Factors f{strip, p_.channels, h.dilation * line_bytes, lines * width, h.size, w.size * p_.channels,
+                        nullptr, nullptr};
+    multiply(f, begin, end, columns, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
+      for (std::int64_t done = 0; done < n;) {
+        const std::int64_t i = (r + done) / width, j = (r + done) % width;
+        const std::int64_t run = min_i64(n - done, width - j), real = min_i64(run, windows_.out_width - j);
+        if (real > 0)
+          finish(columns[panel - begin], sums + done * kInt8Columns, pixel + i * windows_.out_width + j, real, panel);
+        done += run;
+      }
+    });
+  }
+
+  // Row `i` of a picture, which may lie outside, with its border.
+  void copy_line(const std::uint8_t* picture, std::int64_t i, unsigned char* to) const {
+    const auto bytes = [&](std::int64_t pixels) { return static_cast<std::size_t>(pixels * p_.channels); };
+    if (i < 0 || i >= windows_.height) {
+      std::memset(to, windows_.zero, bytes(line()));
+      return;
+    }
+    const std::int64_t before = min_i64(line(), p_.window.w.before);
+    const std::int64_t inside = max_i64(0, min_i64(windows_.width, line() - before));
+    std::memset(to, windows_.zero, bytes(before));
+    std::memcpy(to + before * p_.channels, picture + i * windows_.width * p_.channels, bytes(inside));
+    std::memset(to + (before + inside) * p_.channels, windows_.zero, bytes(line() - before - inside));
+  }
+
+  const Int8Engine& engine_;
+  const Conv2dInt8Params& p_;
+  Int8Packing packing_;
+  Int8Operands operands_;
+  Int8Finish finish_;
+  const unsigned char* packed_;
+  CodeWindows windows_;
+  std::int64_t rows_;  // of the matrix
+  bool in_place_, strips_;
+  std::int64_t row_tasks_ = 0, groups_ = 0, panels_ = 0;  // panels of a group, the last may have fewer
+  std::int64_t task_rows_ = 0;                            // rows of a task, likewise
+  std::int64_t lines_ = 0, strips_a_picture_ = 0;         // rows of the picture in a strip
+};
 
 }  // namespace
 
-void conv2d_int8(const Int8Engine& engine, const KernelArgs& args) {
-  const auto& p = args.problem.as<Conv2dInt8Params>();
-  const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
-  const std::int64_t rows = y[0] * y[1] * y[2];
-  const Int8Packing packing{engine.row_items, engine.packed_pairs, p.depth(), p.filters};
-  const auto* packed = args.in[1].as<unsigned char>();
-  const auto* column_sums = reinterpret_cast<const std::int32_t*>(packed);
-  const Int8Operands operands = int8_operands(p.end, args);
-  const Int8Finish finish = int8_finish(p.end, args);
-  const CodeWindows windows{operands.x, p.window, x[1], x[2], x[3], y[1], y[2],
-                            static_cast<std::uint8_t>(p.end.x.zero_point)};
-  const auto& [h, w] = p.window;
-  const bool is_matrix = h.size == 1 && w.size == 1 && h.stride == 1 && w.stride == 1 && h.before == 0 &&
-                         w.before == 0 && y[1] == x[1] && y[2] == x[2];
-  const bool in_place = is_matrix && engine.row_items == 1 && p.channels % kInt8Step == 0;
-  const std::int64_t pitch = packing.padded_depth();
-  const Cut cut = cut_product(rows, packing, engine.row_items, engine.rows, in_place);
-
-  parallel_for(cut.row_blocks * cut.groups, [&](std::int64_t task) {
-    const std::int64_t first = task / cut.groups * cut.rows, count = min_i64(cut.rows, rows - first);
-    const std::int64_t begin = task % cut.groups * cut.panels, end = min_i64(packing.panels(), begin + cut.panels);
-    const unsigned char* a = operands.x + first * pitch;
-    if (!in_place || count % 16 != 0) {
-      void* copy = thread_scratch(round_up(count, 16) * pitch * engine.row_items);
-      engine.copy(windows, first, count, copy, pitch);
-      a = static_cast<const unsigned char*>(copy);
-    }
-    alignas(64) std::int32_t sums[32 * kInt8Columns];
-    Int8Columns by_column;
-    if (engine.begin != nullptr) engine.begin();
-    for (std::int64_t panel = begin; panel < end; ++panel) {
-      const std::int64_t column = panel * kInt8Columns, columns = min_i64(kInt8Columns, p.filters - column);
-      set_columns(finish, p.end, operands, column_sums, column, columns, by_column);
-      const unsigned char* weights = packed + packing.header_bytes() + panel * packing.panel_bytes();
-      for (std::int64_t r = 0; r < count; r += engine.rows) {
-        const std::int64_t block_rows = min_i64(engine.rows, count - r), at = (first + r) * p.filters + column;
-        engine.multiply(a + r * pitch * engine.row_items, pitch, block_rows, weights, pitch, by_column.start, sums);
-        engine.finish({&finish, &by_column, sums, block_rows, columns,
-                       operands.residual + at * operands.residual_item, operands.y + at * operands.y_item, p.filters});
-      }
-    }
-    if (engine.end != nullptr) engine.end();
-  });
-}
+void conv2d_int8(const Int8Engine& engine, const KernelArgs& args) { Product(engine, args).run(); }
 
 void conv2d_int8_pack(int item, int pairs, const KernelArgs& args) {
   const Shape& s = args.in[0].shape();

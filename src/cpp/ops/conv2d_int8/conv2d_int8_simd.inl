@@ -22,36 +22,36 @@ FC_INLINE void copy_codes(std::int16_t* to, const std::uint8_t* from, std::int64
 
 // ---- products ------------------------------------------------------------------------------------
 
+// Rows from `row` on, the 16 columns of one half of the panel.
 template <int rows>
-FC_INLINE void multiply_tile(const std::int16_t* a, std::int64_t pitch, const std::int16_t* b, std::int64_t depth,
-                             const std::int32_t* start, std::int32_t* sums) {
+FC_INLINE void multiply_tile(const Int8Factors& f, std::int64_t row, int half, std::int32_t* sums) {
   I32 sum[rows][kRegisters];
   for (int r = 0; r < rows; ++r)
-    for (int v = 0; v < kRegisters; ++v) sum[r][v] = load(start + v * F32::width);
-  for (std::int64_t step = 0; step < depth; step += kInt8Step, b += 2 * kInt8Step * 16) {
-    for (std::int64_t k = 0; k < kInt8Step; k += 2) {
-      I32 weights[kRegisters];
-      for (int v = 0; v < kRegisters; ++v)
-        weights[v] = load(reinterpret_cast<const std::int32_t*>(b + k * 16) + v * F32::width);
-      for (int r = 0; r < rows; ++r) {
-        const I32 pair = broadcast_pair(a + r * pitch + step + k);
-        for (int v = 0; v < kRegisters; ++v) sum[r][v] = sum[r][v] + multiply_pairs(pair, weights[v]);
+    for (int v = 0; v < kRegisters; ++v) sum[r][v] = load(f.start + 16 * half + v * F32::width);
+  const auto* a = static_cast<const std::int16_t*>(f.a) + row * f.pitch;
+  const auto* b = static_cast<const std::int16_t*>(f.panel) + half * kInt8Step * 16;
+  for (std::int64_t tap = 0; tap < f.taps; ++tap, a += f.tap_pitch)
+    for (std::int64_t step = 0; step < f.run; step += kInt8Step, b += 2 * kInt8Step * 16) {
+      for (std::int64_t k = 0; k < kInt8Step; k += 2) {
+        I32 weights[kRegisters];
+        for (int v = 0; v < kRegisters; ++v)
+          weights[v] = load(reinterpret_cast<const std::int32_t*>(b + k * 16) + v * F32::width);
+        for (int r = 0; r < rows; ++r) {
+          const I32 pair = broadcast_pair(a + r * f.pitch + step + k);
+          for (int v = 0; v < kRegisters; ++v) sum[r][v] = sum[r][v] + multiply_pairs(pair, weights[v]);
+        }
       }
     }
-  }
+  sums += row * kInt8Columns + 16 * half;
   for (int r = 0; r < rows; ++r)
     for (int v = 0; v < kRegisters; ++v) store(sums + r * kInt8Columns + v * F32::width, sum[r][v]);
 }
 
-void multiply(const void* a, std::int64_t pitch, std::int64_t rows, const void* panel, std::int64_t depth,
-              const std::int32_t* start, std::int32_t* sums) {
-  const auto* row = static_cast<const std::int16_t*>(a);
-  const auto* weights = static_cast<const std::int16_t*>(panel);
-  for (int half = 0; half < 2; ++half, weights += kInt8Step * 16, start += 16, sums += 16) {
-    std::int64_t r = 0;
-    for (; r + kRows <= rows; r += kRows)
-      multiply_tile<kRows>(row + r * pitch, pitch, weights, depth, start, sums + r * kInt8Columns);
-    for (; r < rows; ++r) multiply_tile<1>(row + r * pitch, pitch, weights, depth, start, sums + r * kInt8Columns);
+void multiply(const Int8Factors& f, std::int32_t* sums) {
+  for (int half = 0; half < 2; ++half) {
+    std::int64_t row = 0;
+    for (; row + kRows <= f.rows; row += kRows) multiply_tile<kRows>(f, row, half, sums);
+    for (; row < f.rows; ++row) multiply_tile<1>(f, row, half, sums);
   }
 }
 
@@ -61,6 +61,6 @@ void copy(const CodeWindows& windows, std::int64_t first, std::int64_t count, vo
 
 }  // namespace
 
-const Int8Engine int8_engine{2, 32, 2, nullptr, nullptr, copy, multiply, finish_block};
+const Int8Engine int8_engine{2, 2, nullptr, nullptr, copy, multiply, finish_block};
 
 }  // namespace fastcnn::FC_SIMD
