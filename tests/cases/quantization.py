@@ -30,7 +30,36 @@ CONV_INT8 = [
     Case("conv2d_int8", ((1, 1, 1, 5000), (1, 1, 5000, 200))),
 ]
 
+DEPTHWISE_INT8 = [
+    Case("depthwise_conv2d_int8", ((1, 1, 1, 1), (1, 1, 1, 1))),
+    Case("depthwise_conv2d_int8", ((0, 5, 5, 2), (3, 3, 2, 1)), {"padding": "same"}),
+    *(
+        Case("depthwise_conv2d_int8", ((1, 9, 11, c), (3, 3, c, 1)), {"padding": "same"})
+        for c in (7, 16, 31, 32, 33, 64, 65, 144)
+    ),
+    *(
+        Case("depthwise_conv2d_int8", ((2, 10, 9, 40), (k, k, 40, 1)), {"strides": s, "padding": p})
+        for k, s, p in ((3, 2, "same"), (5, 1, "same"), (4, (2, 3), "valid"), (7, 2, "same"))
+    ),
+    Case("depthwise_conv2d_int8", ((1, 9, 8, 5), (3, 3, 5, 1)), {"dilation": (2, 3)}),
+    Case("depthwise_conv2d_int8", ((1, 3, 3, 5), (2, 2, 5, 1)), {"pads": (4, 3, 3, 4)}),
+    Case("depthwise_conv2d_int8", ((1, 2, 3, 40), (5, 7, 40, 1)), {"padding": "same"}),
+    # Several tasks.
+    Case("depthwise_conv2d_int8", ((2, 33, 30, 96), (3, 3, 96, 1)), {"padding": "same"}),
+]
+
+MAX_POOL_INT8 = [
+    Case("max_pool2d_int8", ((1, 7, 9, c),), {"pool_size": 3, "strides": 2, "pads": (1, 1, 1, 1)})
+    for c in (1, 31, 64, 70, 130)
+] + [
+    Case("max_pool2d_int8", ((2, 8, 8, 40),)),
+    Case("max_pool2d_int8", ((1, 5, 5, 3),), {"ceil_mode": True}),
+    Case("max_pool2d_int8", ((1, 3, 3, 3),), {"pool_size": 2, "strides": 2, "pads": (4, 3, 3, 4)}),
+    Case("max_pool2d_int8", ((0, 4, 4, 3),)),
+]
+
 # For what becomes of sums: whole registers and tails of columns.
 EPILOGUE = [
     Case("conv2d_int8", ((2, 5, 7, 6), (1, 1, 6, 45))),
+    Case("depthwise_conv2d_int8", ((2, 5, 7, 75), (2, 3, 75, 1))),
 ]

@@ -15,8 +15,12 @@ from tests.cases.convolution import ACTIVATIONS
 from tests.harness import Case, compile_op, each_kernel, kernel_rows, run_kernel
 from tests.reference import quantization as reference
 from tests.reference.epilogue import activate
+from tests.reference.pooling import max_pool2d
 
-SUMS = {"conv2d_int8": reference.conv2d_int8_sums}
+SUMS = {
+    "conv2d_int8": reference.conv2d_int8_sums,
+    "depthwise_conv2d_int8": reference.depthwise_conv2d_int8_sums,
+}
 ZERO_POINT = 7
 
 
@@ -84,7 +88,7 @@ def test_quantize_weights(kernel: str, axes: int) -> None:
 # ---- products ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kernel", "case"), each_kernel(cases.CONV_INT8))
+@pytest.mark.parametrize(("kernel", "case"), each_kernel([*cases.CONV_INT8, *cases.DEPTHWISE_INT8]))
 def test_sums_are_exact(kernel: str, case: Case) -> None:
     x, w = codes(case)
     expected = sums_of(case, x, w)
@@ -136,10 +140,30 @@ def test_what_becomes_of_sums(
     assert (difference <= near_tie).all()
 
 
-@pytest.mark.parametrize("case", cases.CONV_INT8[-4:], ids=lambda c: c.id)
+@pytest.mark.parametrize(
+    ("kernel", "case"), each_kernel([c for c in cases.DEPTHWISE_INT8 if c.shapes[0][0]])
+)
+def test_sums_are_exact_where_results_are_codes(kernel: str, case: Case) -> None:
+    x, w = codes(case)
+    sums = sums_of(case, x, w)
+    one = np.ones(sums.shape[-1], np.float32)
+    scale = float(2.0 ** np.ceil(np.log2(max(1.0, np.abs(sums).max() / 120))))
+    (y,) = run_kernel(kernel, with_attrs(case, y_scale=scale, y_zero_point=128), [x, w, one])
+    np.testing.assert_array_equal(y, reference.quantize(sums, scale, 128))
+
+
+@pytest.mark.parametrize(("kernel", "case"), each_kernel(cases.MAX_POOL_INT8))
+def test_max_pool(kernel: str, case: Case) -> None:
+    x = np.random.default_rng(0).integers(0, 256, case.shapes[0]).astype(np.uint8)
+    (y,) = run_kernel(kernel, case, [x])
+    expected = max_pool2d(x, **case.attrs)
+    np.testing.assert_array_equal(y, np.where(np.isneginf(expected), 0, expected))
+
+
+@pytest.mark.parametrize("case", [*cases.CONV_INT8[-4:], cases.DEPTHWISE_INT8[-1]], ids=lambda c: c.id)
 def test_same_bits_at_any_thread_count(case: Case) -> None:
     x, w = codes(case)
-    operands = [x, w, np.full(w.shape[-1], 1e-5, np.float32)]
+    operands = [x, w, np.full(max(w.shape[2:]) if w.shape[-1] == 1 else w.shape[-1], 1e-5, np.float32)]
     plan = compile_op(case.op, operands, {**case.attrs, "y_scale": 0.02, "y_zero_point": 128})
     before = _C.num_threads()
     try:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tests.reference.convolution import conv2d
+from tests.reference.depthwise import depthwise_sum
 
 
 def quantize(x: np.ndarray, scale: float, zero_point: int) -> np.ndarray:
@@ -28,3 +29,10 @@ def quantize_weights(w: np.ndarray, channel_axes: int = 1) -> tuple[np.ndarray, 
 def conv2d_int8_sums(x: np.ndarray, w: np.ndarray, zero_point: int, **window: Any) -> np.ndarray:
     """The sums of integers, exact in float64."""
     return conv2d(x.astype(np.float64) - zero_point, w.astype(np.float64), **window)
+
+
+def depthwise_conv2d_int8_sums(
+    x: np.ndarray, w: np.ndarray, zero_point: int, **window: Any
+) -> np.ndarray:
+    """The sums of integers, exact in float64."""
+    return depthwise_sum(x.astype(np.float64) - zero_point, w.astype(np.float64), **window)

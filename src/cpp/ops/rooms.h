@@ -17,6 +17,7 @@ extern const Op conv2d_int8_op;  // conv2d_int8
 extern const Op conv2d_transpose_op;  // conv2d_transpose
 extern const Op dense_op, matmul_op;  // dense
 extern const Op depthwise_conv2d_op;  // depthwise_conv2d
+extern const Op depthwise_conv2d_int8_op;  // depthwise_conv2d_int8
 extern const Op cdist_op, nearest_op;  // distance
 extern const Op gram_matrix_op;  // gram
 extern const Op group_norm_op, instance_norm_op, layer_norm_op, l2_normalize_op, lrn_op;  // norm

@@ -14,6 +14,8 @@ struct I32 {
 FC_INLINE I32 load(const std::int32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
 FC_INLINE void store(std::int32_t* p, I32 a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v); }
 FC_INLINE I32 operator+(I32 a, I32 b) { return {_mm256_add_epi32(a.v, b.v)}; }
+FC_INLINE I32 set_i32(std::int32_t x) { return {_mm256_set1_epi32(x)}; }
+FC_INLINE I32 operator&(I32 a, I32 b) { return {_mm256_and_si256(a.v, b.v)}; }
 FC_INLINE I32 operator-(I32 a, I32 b) { return {_mm256_sub_epi32(a.v, b.v)}; }
 FC_INLINE F32 to_f32(I32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
 FC_INLINE I32 to_i32(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }
@@ -52,12 +54,20 @@ FC_INLINE void load_codes(I32 (&q)[4], const std::uint8_t* p, Part part) {
   for (std::int64_t i = 0; i < part.lanes; ++i) whole[i] = p[i];
   load_codes(q, whole, Whole{});
 }
+FC_INLINE void load_signed(I32 (&q)[4], const std::int8_t* p, Whole) {
+  for (int i = 0; i < 4; ++i)
+    q[i] = {_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p + 8 * i)))};
+}
+FC_INLINE void load_signed(I32 (&q)[4], const std::int8_t* p, Part part) {
+  std::int8_t whole[32] = {};
+  for (std::int64_t i = 0; i < part.lanes; ++i) whole[i] = p[i];
+  load_signed(q, whole, Whole{});
+}
 // Bounded to [0, 255].
 FC_INLINE void store_codes(std::uint8_t* p, const I32 (&q)[4], Whole) {
   const __m256i a = _mm256_packs_epi32(q[0].v, q[1].v), b = _mm256_packs_epi32(q[2].v, q[3].v);
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);  // of 4 codes
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
-                      _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, b), order));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(_mm256_packus_epi16(a, b), order));
 }
 FC_INLINE void store_codes(std::uint8_t* p, const I32 (&q)[4], Part part) {
   std::uint8_t whole[32];

@@ -14,6 +14,8 @@ struct I32 {
 FC_INLINE I32 load(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
 FC_INLINE void store(std::int32_t* p, I32 a) { _mm512_storeu_si512(p, a.v); }
 FC_INLINE I32 operator+(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+FC_INLINE I32 set_i32(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
+FC_INLINE I32 operator&(I32 a, I32 b) { return {_mm512_and_si512(a.v, b.v)}; }
 FC_INLINE I32 operator-(I32 a, I32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 FC_INLINE F32 to_f32(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
 FC_INLINE I32 to_i32(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }
@@ -42,6 +44,14 @@ FC_INLINE void load_codes(I32 (&q)[2], const std::uint8_t* p, Whole) {
 }
 FC_INLINE void load_codes(I32 (&q)[2], const std::uint8_t* p, Part part) {
   q[0] = load_codes(p, part.lanes), q[1] = load_codes(p + 16, part.lanes - 16);
+}
+FC_INLINE void load_signed(I32 (&q)[2], const std::int8_t* p, Whole) {
+  for (int i = 0; i < 2; ++i)
+    q[i] = {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16 * i)))};
+}
+FC_INLINE void load_signed(I32 (&q)[2], const std::int8_t* p, Part part) {
+  for (int i = 0; i < 2; ++i)
+    q[i] = {_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(detail::first_lanes(part.lanes - 16 * i), p + 16 * i))};
 }
 namespace detail {
 // Bounded to [0, 255].

@@ -7,6 +7,8 @@
 #include "ops/conv2d/conv2d.h"
 #include "ops/conv2d_int8/conv2d_int8.h"
 #include "ops/dense/dense.h"
+#include "ops/depthwise_conv2d/depthwise_conv2d.h"
+#include "ops/depthwise_conv2d_int8/depthwise_conv2d_int8.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -68,13 +70,17 @@ Epilogue epilogue_of(const Node& node) {
 
 // Whether the node is a product that has a form on codes.
 bool is_product(const Graph& graph, const std::vector<std::string>& names, const Node& node) {
-  if (node.op != &conv2d_op && node.op != &dense_op) return false;
+  if (node.op != &conv2d_op && node.op != &dense_op && node.op != &depthwise_conv2d_op) return false;
   if (graph.value(node.inputs[0]).type.shape.size() == 0) return false;
   const auto weights = static_cast<std::size_t>(1 + epilogue_of(node).bias);
   for (std::size_t i = 1; i <= weights; ++i)
     if (!is_constant(names, node.inputs[i])) return false;
   if (is_constant(names, node.inputs[0])) return false;
   if (node.op == &dense_op) return node.params.as<DenseParams>().depth <= kInt8MaxDepth;
+  if (node.op == &depthwise_conv2d_op) {
+    const Window2d& window = node.params.as<DepthwiseParams>().window;
+    return graph.value(node.inputs[1]).type.shape[3] == 1 && window.h.size * window.w.size <= kInt8MaxDepth;
+  }
   const auto& p = node.params.as<Conv2dParams>();
   return p.groups == 1 && p.depth() <= kInt8MaxDepth;
 }
@@ -95,31 +101,38 @@ struct Coded {
 // the result, which else is in floats.
 ValueId add_product(Graph& graph, const Node& node, const Coded& x, const std::optional<Coded>& residual,
                     const std::optional<Quantization>& y) {
-  Conv2dInt8Params p;
-  p.end.epilogue = epilogue_of(node);
-  p.end.x = x.q;
-  if (residual) p.end.residual = residual->q;
-  p.end.codes = y.has_value();
-  if (y) p.end.y = *y;
+  Int8Epilogue end;
+  end.epilogue = epilogue_of(node);
+  end.x = x.q;
+  if (residual) end.residual = residual->q;
+  end.codes = y.has_value();
+  if (y) end.y = *y;
   ValueId operand = x.id, weights = node.inputs[1], extra = residual ? residual->id : node.inputs.back();
+  const Op* op = &conv2d_int8_op;
+  Params params;
+  std::int64_t channel_axes = 1;
   std::optional<Shape> shape;
   if (node.op == &dense_op) {
     const auto& dense = node.params.as<DenseParams>();
-    p.channels = dense.depth, p.filters = dense.columns;
     operand = reshaped(graph, operand, {dense.rows, 1, 1, dense.depth}, node.name);
     weights = reshaped(graph, weights, {1, 1, dense.depth, dense.columns}, node.name);
-    if (p.end.epilogue.residual) extra = reshaped(graph, extra, {dense.rows, 1, 1, dense.columns}, node.name);
+    if (end.epilogue.residual) extra = reshaped(graph, extra, {dense.rows, 1, 1, dense.columns}, node.name);
     shape = dense.y;
+    params = Params(Conv2dInt8Params{Window2d(), dense.depth, dense.columns, end});
+  } else if (node.op == &depthwise_conv2d_op) {
+    op = &depthwise_conv2d_int8_op;
+    channel_axes = 2;
+    params = Params(DepthwiseInt8Params{node.params.as<DepthwiseParams>().window, end});
   } else {
     const auto& conv = node.params.as<Conv2dParams>();
-    p.window = conv.window;
-    p.channels = conv.channels, p.filters = conv.filters;
+    params = Params(Conv2dInt8Params{conv.window, conv.channels, conv.filters, end});
   }
-  const std::vector<ValueId> kernel = graph.add(quantize_weights_op, Attrs(), {weights}, node.name);
+  const std::vector<ValueId> kernel =
+      graph.add(quantize_weights_op, Attrs{{"channel_axes", channel_axes}}, {weights}, node.name);
   std::vector<ValueId> inputs = {operand, kernel[0], kernel[1]};
-  if (p.end.epilogue.bias) inputs.push_back(node.inputs[2]);
-  if (p.end.epilogue.residual) inputs.push_back(extra);
-  const ValueId result = graph.add(conv2d_int8_op, Params(p), inputs, node.name)[0];
+  if (end.epilogue.bias) inputs.push_back(node.inputs[2]);
+  if (end.epilogue.residual) inputs.push_back(extra);
+  const ValueId result = graph.add(*op, params, inputs, node.name)[0];
   return shape ? reshaped(graph, result, {shape->dims, shape->dims + shape->rank}, node.name) : result;
 }
 
@@ -143,8 +156,14 @@ const Op* moving_op(const Op* op) {
 class Quantizer {
  public:
   Quantizer(Graph& graph, const QuantizationSpec& spec)
-      : graph_(graph), spec_(spec), names_(value_names(graph)), root_(names_.size()), range_(names_.size()),
-        wanted_(names_.size()), codes_(names_.size()), in_floats_(names_.size(), true) {
+      : graph_(graph),
+        spec_(spec),
+        names_(value_names(graph)),
+        root_(names_.size()),
+        range_(names_.size()),
+        wanted_(names_.size()),
+        codes_(names_.size()),
+        in_floats_(names_.size(), true) {
     join_ranges();
     find_wanted();
   }
@@ -209,8 +228,7 @@ class Quantizer {
       const Node& node = graph_.nodes()[i];
       if (is_quantized(node)) {
         at(wanted_, node.inputs[0]) = true;
-        if (epilogue_of(node).residual && at(range_, root(node.inputs.back())))
-          at(wanted_, node.inputs.back()) = true;
+        if (epilogue_of(node).residual && at(range_, root(node.inputs.back()))) at(wanted_, node.inputs.back()) = true;
       } else if (moves_codes(node)) {
         for (const ValueId id : node.inputs) at(wanted_, id) = true;
       }

@@ -20,8 +20,8 @@ Params parse(AttrReader& attrs, std::span<const TensorType> inputs) {
   p.channels = x[3];
   p.filters = w[3];
   require(w[0] >= 1 && w[1] >= 1 && w[2] == p.channels, ErrorKind::Shape, op,
-          ": expected a kernel of shape (height, width, ", p.channels, ", filters) for x of shape ", x,
-          ", got shape ", w);
+          ": expected a kernel of shape (height, width, ", p.channels, ", filters) for x of shape ", x, ", got shape ",
+          w);
   p.window = parse_window(attrs, x, w[0], w[1], 1, 1);
   p.end = parse_int8_epilogue(attrs, inputs);
   return Params(p);

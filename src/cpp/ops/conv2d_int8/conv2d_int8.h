@@ -20,9 +20,6 @@ struct Conv2dInt8Params {
   FC_INLINE constexpr std::int64_t depth() const { return window.h.size * window.w.size * channels; }
 };
 
-// The longest sum of which no partial sum leaves 32 bits.
-inline constexpr std::int64_t kInt8MaxDepth = 65536;
-
 // Steps of a sum are taken by kInt8Step; what is beyond the depth has weight 0.
 inline constexpr std::int64_t kInt8Step = 64;
 
@@ -43,13 +40,15 @@ struct Int8Factors {
   std::int64_t rows, taps, run;
   const void* panel;
   const std::int32_t* start;
+  const void* next;  // what to call in meanwhile
+  std::int64_t next_bytes;
 };
 
 // How an instruction set multiplies: a row of its op's table is one of these with the loops of conv2d_int8_product.cpp.
 struct Int8Engine {
-  int row_items;    // bytes of an element of the matrix of windows, and of packed weights
-  int packed_pairs; // neighbours of a sum that lie together in packed weights
-  void (*begin)();  // before the blocks of a task, in its thread; may be nullptr, like end
+  int row_items;     // bytes of an element of the matrix of windows, and of packed weights
+  int packed_pairs;  // neighbours of a sum that lie together in packed weights
+  void (*begin)();   // before the blocks of a task, in its thread; may be nullptr, like end
   void (*end)();
   // Rows [first, first + count) of the matrix of windows, `pitch` elements apart.
   void (*copy)(const CodeWindows& windows, std::int64_t first, std::int64_t count, void* to, std::int64_t pitch);

@@ -33,6 +33,8 @@ FC_INLINE void multiply_rows(const Int8Factors& f, std::int32_t* sums) {
   if constexpr (two) load_tile_rows<2>(f.start, 0), load_tile_rows<3>(f.start + 16, 0);
   const auto* row = static_cast<const unsigned char*>(f.a);
   const auto* b = static_cast<const unsigned char*>(f.panel);
+  const auto* next = static_cast<const char*>(f.next);
+  const std::int64_t next_bytes = ceil_div(f.next_bytes, f.taps * f.run / kInt8Step);
   for (std::int64_t tap = 0; tap < f.taps; ++tap, row += f.tap_pitch) {
     const unsigned char* a = row;
     for (std::int64_t k = 0; k < f.run; k += kInt8Step, a += kInt8Step, b += 2 * kTileBytes) {
@@ -46,6 +48,8 @@ FC_INLINE void multiply_rows(const Int8Factors& f, std::int32_t* sums) {
         multiply_add_codes<2, 5, 6>();
         multiply_add_codes<3, 5, 7>();
       }
+      for (std::int64_t i = 0; i < next_bytes; i += 64) _mm_prefetch(next + i, _MM_HINT_T1);
+      next += next_bytes;
     }
   }
   constexpr std::int64_t kStride = kInt8Columns * 4;

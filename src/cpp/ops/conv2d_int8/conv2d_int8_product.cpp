@@ -1,5 +1,6 @@
-// Computes   conv2d_int8 as a matrix product: a row is an output pixel, a column a filter, the sum runs over the window.
-// Layout     of rows, one of three: where the picture is such a matrix already (1 x 1, stride 1, channels a multiple of
+// Computes   conv2d_int8 as a matrix product: a row is an output pixel, a column a filter, the sum runs over the
+// window. Layout     of rows, one of three: where the picture is such a matrix already (1 x 1, stride 1, channels a
+// multiple of
 //            kInt8Step) it is read in place. Windows of stride 1 whose rows are a multiple of kInt8Step are read in
 //            strips: rows of the picture copied with their border into the thread's scratch, where each pixel begins
 //            a window; windows that begin in the border are computed, too, and dropped. Other windows are copied, each
@@ -94,9 +95,7 @@ class Product {
     return columns;
   }
 
-  std::int64_t columns_of(std::int64_t panel) const {
-    return min_i64(kInt8Columns, p_.filters - panel * kInt8Columns);
-  }
+  std::int64_t columns_of(std::int64_t panel) const { return min_i64(kInt8Columns, p_.filters - panel * kInt8Columns); }
 
   // Panels [begin, end) for blocks of `rows` rows: body(first row, its panel, its sums) finishes a block.
   template <class Body>
@@ -105,15 +104,23 @@ class Product {
     const auto* a = static_cast<const unsigned char*>(f.a);
     const std::int64_t rows = f.rows;
     alignas(64) std::int32_t sums[kBlockRows * kInt8Columns];
+    const bool near = (end - begin) * packing_.panel_bytes() <= kNearBytes;
     const auto block = [&](std::int64_t r, std::int64_t panel) {
       f.a = a + r * f.pitch * engine_.row_items;
       f.rows = min_i64(kBlockRows, rows - r);
       f.panel = packed_ + packing_.header_bytes() + panel * packing_.panel_bytes();
       f.start = columns[panel - begin].start;
+      if (!near && panel + 1 < end) {  // each block calls in its share of the next panel
+        f.next_bytes = round_up(ceil_div(packing_.panel_bytes() * kBlockRows, round_up(rows, kBlockRows)), 64);
+        f.next =
+            packed_ + packing_.header_bytes() + (panel + 1) * packing_.panel_bytes() + r / kBlockRows * f.next_bytes;
+      } else {
+        f.next_bytes = 0;
+      }
       engine_.multiply(f, sums);
       body(r, f.rows, panel, sums);
     };
-    if ((end - begin) * packing_.panel_bytes() <= kNearBytes) {
+    if (near) {
       for (std::int64_t r = 0; r < rows; r += kBlockRows)
         for (std::int64_t panel = begin; panel < end; ++panel) block(r, panel);
     } else {
@@ -139,8 +146,16 @@ class Product {
         thread_scratch(column_bytes + (copies ? round_up(count, 16) * pitch * engine_.row_items : 0)));
     if (copies) engine_.copy(windows_, first, count, scratch + column_bytes, pitch);
     const Int8Columns* columns = set_columns(begin, end, scratch);
-    const Int8Factors f{copies ? scratch + column_bytes : operands_.x + first * pitch, pitch, 0, count, 1, pitch,
-                        nullptr, nullptr};
+    const Int8Factors f{copies ? scratch + column_bytes : operands_.x + first * pitch,
+                        pitch,
+                        0,
+                        count,
+                        1,
+                        pitch,
+                        nullptr,
+                        nullptr,
+                        nullptr,
+                        0};
     multiply(f, begin, end, columns, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
       finish(columns[panel - begin], sums, first + r, n, panel);
     });
@@ -160,8 +175,16 @@ class Product {
     for (std::int64_t i = 0; i < copied; ++i) copy_line(x, top - h.before + i, strip + i * line_bytes);
     const Int8Columns* columns = set_columns(begin, end, scratch);
     const std::int64_t pixel = (picture * windows_.out_height + top) * windows_.out_width;
-    const Int8Factors f{strip, p_.channels, h.dilation * line_bytes, lines * width, h.size, w.size * p_.channels,
-                        nullptr, nullptr};
+    const Int8Factors f{strip,
+                        p_.channels,
+                        h.dilation * line_bytes,
+                        lines * width,
+                        h.size,
+                        w.size * p_.channels,
+                        nullptr,
+                        nullptr,
+                        nullptr,
+                        0};
     multiply(f, begin, end, columns, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
       for (std::int64_t done = 0; done < n;) {
         const std::int64_t i = (r + done) / width, j = (r + done) % width;

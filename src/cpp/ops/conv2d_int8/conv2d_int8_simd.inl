@@ -59,6 +59,37 @@ void copy(const CodeWindows& windows, std::int64_t first, std::int64_t count, vo
   copy_windows(windows, first, count, static_cast<std::int16_t*>(to), pitch);
 }
 
+// ---- results -------------------------------------------------------------------------------------
+
+template <class Kind, class Lanes>
+FC_INLINE void finish_rows(const Int8Block& b, Lanes lanes) {
+  const Int8Finish f = *b.finish;
+  constexpr std::int64_t kItem = Kind::codes ? 1 : 4, kResidualItem = Kind::residual == Residual::Codes ? 1 : 4;
+  F32 scale[kFinishRegisters], bias[kFinishRegisters];
+  for (int i = 0; i < kFinishRegisters; ++i) {
+    scale[i] = load(b.by_column->scale + i * F32::width);
+    bias[i] = load(b.by_column->bias + i * F32::width);
+  }
+  auto* y = static_cast<unsigned char*>(b.y);
+  auto* residual = static_cast<const unsigned char*>(b.residual);
+  for (std::int64_t r = 0; r < b.rows; ++r) {
+    I32 sum[kFinishRegisters];
+    for (int i = 0; i < kFinishRegisters; ++i) sum[i] = load(b.sums + r * kInt8Columns + i * F32::width);
+    finish_row<Kind>(f, sum, scale, bias, residual, y, lanes);
+    y += b.row_stride * kItem;
+    if constexpr (Kind::residual != Residual::None) residual += b.row_stride * kResidualItem;
+  }
+}
+
+void finish_block(const Int8Block& b) {
+  with_finish(*b.finish, [&](auto kind) {
+    if (b.columns == kInt8Columns)
+      finish_rows<decltype(kind)>(b, Whole{});
+    else
+      finish_rows<decltype(kind)>(b, Part{b.columns});
+  });
+}
+
 }  // namespace
 
 const Int8Engine int8_engine{2, 2, nullptr, nullptr, copy, multiply, finish_block};

@@ -92,7 +92,7 @@ void set_columns(const Int8Finish& finish, const Int8Epilogue& e, const Int8Oper
     columns.scale[i] = real ? e.x.scale * operands.scale[first + i] * finish.factor : 0.0f;
     const float bias = real && operands.bias != nullptr ? operands.bias[first + i] : 0.0f;
     columns.bias[i] = std::fma(bias, finish.factor, finish.offset);
-    columns.start[i] = real ? -e.x.zero_point * sums[first + i] : 0;
+    columns.start[i] = real && sums != nullptr ? -e.x.zero_point * sums[first + i] : 0;
   }
 }
 

@@ -16,21 +16,6 @@ Int8Epilogue parse_int8_epilogue(AttrReader& attrs, std::span<const TensorType> 
 TensorType infer_int8_product(const char* op, const Int8Epilogue& e, std::span<const TensorType> inputs,
                               const Shape& y);
 
-struct Int8Operands {
-  const std::uint8_t* x;
-  const float *scale, *bias;  // bias: nullptr where there is none
-  const unsigned char* residual;
-  unsigned char* y;
-  std::int64_t residual_item, y_item;  // bytes of one element
-};
-Int8Operands int8_operands(const Int8Epilogue& e, const KernelArgs& args);
-
-Int8Finish int8_finish(const Int8Epilogue& e, const KernelArgs& args);
-
-// Of columns [first, first + count); `sums` are those of all columns of w.
-void set_columns(const Int8Finish& finish, const Int8Epilogue& e, const Int8Operands& operands,
-                 const std::int32_t* sums, std::int64_t first, std::int64_t count, Int8Columns& columns);
-
 namespace ref {
 // Turns the exact sum of one element into a result.
 void finish(const Int8Epilogue& e, const Int8Operands& operands, std::int64_t sum, std::int64_t channel,

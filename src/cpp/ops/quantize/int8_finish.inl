@@ -46,9 +46,8 @@ FC_INLINE void with_finish(const Int8Finish& f, const Body& body) {
 
 // kInt8Columns sums of one row, `lanes` saying how many of them are real.
 template <class Kind, class Lanes>
-FC_INLINE void finish_row(const Int8Finish& f, const I32 (&sum)[kFinishRegisters],
-                          const F32 (&scale)[kFinishRegisters], const F32 (&bias)[kFinishRegisters],
-                          const void* residual, void* y, Lanes lanes) {
+FC_INLINE void finish_row(const Int8Finish& f, const I32 (&sum)[kFinishRegisters], const F32 (&scale)[kFinishRegisters],
+                          const F32 (&bias)[kFinishRegisters], const void* residual, void* y, Lanes lanes) {
   F32 v[kFinishRegisters];
   for (int i = 0; i < kFinishRegisters; ++i) v[i] = fma(to_f32(sum[i]), scale[i], bias[i]);
   if constexpr (Kind::residual == Residual::Codes) {
@@ -58,8 +57,8 @@ FC_INLINE void finish_row(const Int8Finish& f, const I32 (&sum)[kFinishRegisters
   }
   if constexpr (Kind::residual == Residual::Floats)
     for (int i = 0; i < kFinishRegisters; ++i)
-      v[i] = fma(load(static_cast<const float*>(residual) + i * F32::width, part_of(lanes, i)),
-                 set(f.residual_scale), v[i]);
+      v[i] = fma(load(static_cast<const float*>(residual) + i * F32::width, part_of(lanes, i)), set(f.residual_scale),
+                 v[i]);
   if constexpr (Kind::kind == Int8Finish::Any)
     with_activation(f.epilogue.activation, [&](auto k) {
       for (F32& x : v) x = activate<decltype(k)::kind>(x, f.epilogue.alpha);
@@ -67,8 +66,7 @@ FC_INLINE void finish_row(const Int8Finish& f, const I32 (&sum)[kFinishRegisters
   if constexpr (Kind::codes) {
     I32 q[kFinishRegisters];
     for (int i = 0; i < kFinishRegisters; ++i) {
-      if constexpr (Kind::kind == Int8Finish::Leaky)
-        v[i] = max(v[i] * set(f.epilogue.alpha), v[i]) + set(f.zero_point);
+      if constexpr (Kind::kind == Int8Finish::Leaky) v[i] = max(v[i] * set(f.epilogue.alpha), v[i]) + set(f.zero_point);
       if constexpr (Kind::kind == Int8Finish::Any) v[i] = fma(v[i], set(f.inverse), set(f.zero_point));
       q[i] = to_i32(min(set(f.high), v[i]));  // what is below 0, and NaN, is stored as 0
     }
@@ -79,35 +77,6 @@ FC_INLINE void finish_row(const Int8Finish& f, const I32 (&sum)[kFinishRegisters
       store(static_cast<float*>(y) + i * F32::width, v[i], part_of(lanes, i));
     }
   }
-}
-
-template <class Kind, class Lanes>
-FC_INLINE void finish_rows(const Int8Block& b, Lanes lanes) {
-  const Int8Finish f = *b.finish;
-  constexpr std::int64_t kItem = Kind::codes ? 1 : 4, kResidualItem = Kind::residual == Residual::Codes ? 1 : 4;
-  F32 scale[kFinishRegisters], bias[kFinishRegisters];
-  for (int i = 0; i < kFinishRegisters; ++i) {
-    scale[i] = load(b.by_column->scale + i * F32::width);
-    bias[i] = load(b.by_column->bias + i * F32::width);
-  }
-  auto* y = static_cast<unsigned char*>(b.y);
-  auto* residual = static_cast<const unsigned char*>(b.residual);
-  for (std::int64_t r = 0; r < b.rows; ++r) {
-    I32 sum[kFinishRegisters];
-    for (int i = 0; i < kFinishRegisters; ++i) sum[i] = load(b.sums + r * kInt8Columns + i * F32::width);
-    finish_row<Kind>(f, sum, scale, bias, residual, y, lanes);
-    y += b.row_stride * kItem;
-    if constexpr (Kind::residual != Residual::None) residual += b.row_stride * kResidualItem;
-  }
-}
-
-void finish_block(const Int8Block& b) {
-  with_finish(*b.finish, [&](auto kind) {
-    if (b.columns == kInt8Columns)
-      finish_rows<decltype(kind)>(b, Whole{});
-    else
-      finish_rows<decltype(kind)>(b, Part{b.columns});
-  });
 }
 
 }  // namespace

@@ -21,6 +21,9 @@ struct Int8Epilogue {
   std::int32_t codes = 1;    // whether y is
 };
 
+// The longest sum of which no partial sum leaves 32 bits.
+inline constexpr std::int64_t kInt8MaxDepth = 65536;
+
 enum class Residual : std::int32_t { None, Codes, Floats };
 
 // How kernels compute it: a number is v = sum scale[o] + residual residual_scale + bias[o], where scale, residual_scale
@@ -61,5 +64,20 @@ struct Int8Block {
   void* y;
   std::int64_t row_stride;  // elements of y and residual from one row to the next
 };
+
+struct Int8Operands {
+  const std::uint8_t* x;
+  const float *scale, *bias;  // bias: nullptr where there is none
+  const unsigned char* residual;
+  unsigned char* y;
+  std::int64_t residual_item, y_item;  // bytes of one element
+};
+Int8Operands int8_operands(const Int8Epilogue& e, const KernelArgs& args);
+
+Int8Finish int8_finish(const Int8Epilogue& e, const KernelArgs& args);
+
+// Of columns [first, first + count); `sums` are those of all columns of w, or nullptr.
+void set_columns(const Int8Finish& finish, const Int8Epilogue& e, const Int8Operands& operands,
+                 const std::int32_t* sums, std::int64_t first, std::int64_t count, Int8Columns& columns);
 
 }  // namespace fastcnn

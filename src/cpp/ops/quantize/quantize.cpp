@@ -44,8 +44,8 @@ Params parse_weights(AttrReader& attrs, std::span<const TensorType> inputs) {
   require_inputs(attrs.op(), inputs, 1, 1);
   const Shape& w = inputs[0].shape;
   const std::int64_t axes = attrs.integer("channel_axes", 1);
-  require(axes >= 1 && axes <= w.rank, ErrorKind::Config, attrs.op(), ": channel_axes: expected 1 to the rank of shape ",
-          w, ", got ", axes);
+  require(axes >= 1 && axes <= w.rank, ErrorKind::Config, attrs.op(),
+          ": channel_axes: expected 1 to the rank of shape ", w, ", got ", axes);
   return Params(QuantizeWeightsParams{w.product(w.rank - static_cast<int>(axes), w.rank)});
 }
 
@@ -79,8 +79,12 @@ constexpr KernelInfo kQuantizeWeights[] = {{.name = "quantize_weights_f32_ref", 
 }  // namespace
 
 const Op quantize_op{.name = "quantize", .parse = parse, .infer = infer_quantize, .kernels = kQuantize, .int8 = true};
-const Op dequantize_op{.name = "dequantize", .parse = parse, .infer = infer_dequantize, .kernels = kDequantize, .int8 = true};
-const Op quantize_weights_op{
-    .name = "quantize_weights", .parse = parse_weights, .infer = infer_weights, .kernels = kQuantizeWeights, .int8 = true};
+const Op dequantize_op{
+    .name = "dequantize", .parse = parse, .infer = infer_dequantize, .kernels = kDequantize, .int8 = true};
+const Op quantize_weights_op{.name = "quantize_weights",
+                             .parse = parse_weights,
+                             .infer = infer_weights,
+                             .kernels = kQuantizeWeights,
+                             .int8 = true};
 
 }  // namespace fastcnn

@@ -7,7 +7,8 @@
 //                     `channel_axes` axes together.
 //
 // Corner cases, the same for every kernel:
-//   - x / scale + zero_point is one fused multiply-add by the rounded 1 / scale; it is rounded to nearest, ties to even;
+//   - x / scale + zero_point is one fused multiply-add by the rounded 1 / scale; it is rounded to nearest, ties to
+//   even;
 //   - numbers beyond the codes, infinities included, give the code at the end; NaN gives 0.
 #pragma once
 
@@ -24,7 +25,7 @@ struct QuantizeWeightsParams {
   std::int64_t channels = 0;
 };
 
-#define FC_QUANTIZE_KERNELS            \
+#define FC_QUANTIZE_KERNELS              \
   void quantize(const KernelArgs& args); \
   void dequantize(const KernelArgs& args);
 

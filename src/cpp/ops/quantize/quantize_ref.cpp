@@ -17,8 +17,7 @@ void dequantize(const KernelArgs& args) {
   const Quantization& q = args.problem.as<QuantizeParams>().q;
   const auto* x = args.in[0].as<std::uint8_t>();
   float* y = args.out[0].as<float>();
-  for (std::int64_t i = 0; i < args.in[0].shape().size(); ++i)
-    y[i] = q.scale * static_cast<float>(x[i] - q.zero_point);
+  for (std::int64_t i = 0; i < args.in[0].shape().size(); ++i) y[i] = q.scale * static_cast<float>(x[i] - q.zero_point);
 }
 
 void quantize_weights(const KernelArgs& args) {

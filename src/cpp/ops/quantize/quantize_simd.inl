@@ -33,8 +33,7 @@ void dequantize(const KernelArgs& args) {
   parallel_ranges(args.in[0].shape().size(), kTaskElements, [&](std::int64_t begin, std::int64_t end) {
     const F32 scale = set(q.scale), zero_point = set(static_cast<float>(q.zero_point));
     std::int64_t i = begin;
-    for (; i + F32::width <= end; i += F32::width)
-      store(y + i, scale * (to_f32(load_codes(x + i)) - zero_point));
+    for (; i + F32::width <= end; i += F32::width) store(y + i, scale * (to_f32(load_codes(x + i)) - zero_point));
     if (i < end) store(y + i, scale * (to_f32(load_codes(x + i, end - i)) - zero_point), end - i);
   });
 }
