@@ -146,7 +146,7 @@ def quantize(
     *,
     exclude: Iterable[str | Layer] = (),
     method: str = "minmax",
-    min_decibels: float = 12.0,
+    min_decibels: float = 20.0,
     batch_size: int = 8,
 ) -> Any:
     """Make a model that computes on 8-bit integers where the given one computes on floats.
@@ -228,8 +228,8 @@ def quantize(
     quantization = Quantization(ranges, floats, QuantizationReport(tuple(layers), (), ()))
     result = _copy(model)
     result._quantization = quantization
-    decibels, agreement = _compare(model, result, batches)
-    report = replace(quantization.report, decibels=decibels, agreement=agreement)
+    whole, agreement = _compare(model, result, batches)
+    report = replace(quantization.report, decibels=whole, agreement=agreement)
     result._quantization = replace(quantization, report=report)
     return result
 
@@ -332,7 +332,9 @@ def _find_ranges(
             found = seen.setdefault(name, _Seen())
             found.add(x, method != "minmax")
             if not (math.isfinite(found.low) and math.isfinite(found.high)) or np.isnan(x.min()):
-                what = "the data are" if _layer(name) == "input" else f"layer {name!r} gives what is"
+                what = (
+                    "the data are" if _layer(name) == "input" else f"layer {name!r} gives what is"
+                )
                 raise ConfigError(f"quantize: {what} not finite, so that there is no range")
     return {name: found.limits(method) for name, found in seen.items()}
 

@@ -160,10 +160,16 @@ def test_max_pool(kernel: str, case: Case) -> None:
     np.testing.assert_array_equal(y, np.where(np.isneginf(expected), 0, expected))
 
 
-@pytest.mark.parametrize("case", [*cases.CONV_INT8[-4:], cases.DEPTHWISE_INT8[-1]], ids=lambda c: c.id)
+@pytest.mark.parametrize(
+    "case", [*cases.CONV_INT8[-4:], cases.DEPTHWISE_INT8[-1]], ids=lambda c: c.id
+)
 def test_same_bits_at_any_thread_count(case: Case) -> None:
     x, w = codes(case)
-    operands = [x, w, np.full(max(w.shape[2:]) if w.shape[-1] == 1 else w.shape[-1], 1e-5, np.float32)]
+    operands = [
+        x,
+        w,
+        np.full(max(w.shape[2:]) if w.shape[-1] == 1 else w.shape[-1], 1e-5, np.float32),
+    ]
     plan = compile_op(case.op, operands, {**case.attrs, "y_scale": 0.02, "y_zero_point": 128})
     before = _C.num_threads()
     try:

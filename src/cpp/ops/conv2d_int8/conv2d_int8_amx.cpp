@@ -65,10 +65,12 @@ void multiply(const Int8Factors& f, std::int32_t* sums) {
   f.rows > kTileRows ? multiply_rows<true>(f, sums) : multiply_rows<false>(f, sums);
 }
 
+void end() { release(); }
+
 void finish(const Int8Block& block) { fastcnn::avx512::int8_engine.finish(block); }
 
 }  // namespace
 
-const Int8Engine int8_engine{1, 4, begin, release, copy, multiply, finish};
+const Int8Engine int8_engine{1, 4, begin, end, copy, multiply, finish};
 
 }  // namespace fastcnn::amx
