@@ -61,7 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> Results:
         Entrant("fastcnn", isa, precision)
         for isa, precision in itertools.product(options.isa, options.precision)
     ]
-    peers = [Entrant(p) for p in options.peers if importlib.util.find_spec(p)]
+    int8 = options.precision == ["int8"]  # peers quantise, too, as far as they can
+    peers = [
+        Entrant(p, precision="int8" if int8 else "")
+        for p in options.peers
+        if importlib.util.find_spec(p) and not (int8 and p == "torch")
+    ]
     for network, batch, threads in itertools.product(
         options.models, options.batch, options.threads
     ):
@@ -126,7 +131,7 @@ def measure(
                 runtime=entrant.runtime,
                 note="" if is_ours else notes[entrant],
                 isa=entrant.isa or (_C.max_isa() if is_ours else ""),
-                precision=entrant.precision if is_ours else "float32",
+                precision=entrant.precision or "float32",
                 min_ms=round(time.min_ms, 4),
                 median_ms=round(time.median_ms, 4),
                 calls=time.calls,
@@ -202,7 +207,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--threads", type=numbers, default=[1, len(os.sched_getaffinity(0))])
     add("--peers", type=words, default=list(PEERS), help=",".join(PEERS))
     add("--isa", type=words, default=[""], help="what fastcnn may use: avx2,avx512,amx")
-    add("--precision", type=words, default=["highest"], help="highest,high,medium")
+    add("--precision", type=words, default=["highest"], help="highest,high,medium; or int8")
     add("--seconds", type=float, default=10.0, help="for each network, batch and threads")
     add("--clock", choices=("wall", "cpu"), default="wall", help="cpu: 1 thread, busy machine")
     add("--compile-limit", type=int, default=120, help="seconds for torch.compile; 0: not tried")
@@ -213,6 +218,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.threads = sorted(set(options.threads))
     if options.clock == "cpu" and options.threads != [1]:
         parser.error("--clock cpu counts the time of all threads: it needs --threads 1")
+    if "int8" in options.precision and len(options.precision) > 1:
+        parser.error("--precision int8 is measured by itself: peers are quantised, too")
     unknown = set(options.models) - set(NETWORKS) or set(options.peers) - set(PEERS)
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}")

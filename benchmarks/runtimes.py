@@ -1,4 +1,4 @@
-"""fastcnn and its peers behind one face, each in its best float32 configuration.
+"""fastcnn and its peers behind one face, each in its best configuration.
 
 A runtime is opened in a process of its own (worker.py), so that idle worker pools of one cannot
 take the time of another.
@@ -43,9 +43,26 @@ class Job:
         """The input (n, c, h, w)."""
         return np.ascontiguousarray(self.picture().transpose(0, 3, 1, 2))
 
+    def calibration(self) -> np.ndarray:
+        """Pictures (n, h, w, c) to find the ranges of 8-bit codes with, without the input's."""
+        return picture(8, self.size or NETWORKS[self.network].size, seed=2)
+
     def model(self) -> Any:
-        """The network as a fastcnn model."""
-        return NETWORKS[self.network].model(self.size, self.precision)
+        """The network as a fastcnn model, in floats."""
+        precision = None if self.precision == "int8" else self.precision
+        return NETWORKS[self.network].model(self.size, precision)
+
+    def onnx(self) -> bytes:
+        """The network as an ONNX file, of 8-bit codes where that is the precision."""
+        from benchmarks.onnx_network import onnx_bytes
+
+        model = onnx_bytes(record(self.model(), self.picture().shape))
+        if self.precision != "int8":
+            return model
+        from benchmarks.onnx_quantized import quantized
+
+        pictures = np.ascontiguousarray(self.calibration().transpose(0, 3, 1, 2))
+        return quantized(model, pictures, self.batch)
 
 
 class Runtime(Protocol):
@@ -82,7 +99,10 @@ class Fastcnn:
 
         fc.set_num_threads(job.threads)
         self.x = job.picture()
-        self.plan = job.model().plan(self.x.shape)
+        model = job.model()
+        if job.precision == "int8":
+            model = fc.quantize(model, job.calibration())
+        self.plan = model.plan(self.x.shape)
         self.note = f"{self.plan.flops} FLOP"
         self.y: list[np.ndarray] = []
 
@@ -209,10 +229,8 @@ class OnnxRuntime:
     note = ""
 
     def __init__(self, job: Job) -> None:
-        from benchmarks.onnx_network import onnx_bytes
-
         self.threads, self.x = job.threads, job.channels_first()
-        self.model = onnx_bytes(record(job.model(), job.picture().shape))
+        self.model = job.onnx()
         self.session = self._session()
         import onnxruntime as ort
 
@@ -263,15 +281,13 @@ class OnnxRuntime:
 
 
 class OpenVino:
-    """OpenVINO's CPU plugin in float32 (its default is bf16 where the CPU has it)."""
+    """OpenVINO's CPU plugin; floats in float32 (its default is bf16 where the CPU has it)."""
 
     note = ""
 
     def __init__(self, job: Job) -> None:
         self.threads, self.x = job.threads, job.channels_first()
-        from benchmarks.onnx_network import onnx_bytes
-
-        self.model = onnx_bytes(record(job.model(), job.picture().shape))
+        self.model = job.onnx()
         self.request = self._request()
 
     def _request(self, **options: Any) -> Any:

@@ -67,6 +67,7 @@ class Plan:
 
     input_types: list[tuple[tuple[int, ...], str]]
     output_types: list[tuple[tuple[int, ...], str]]
+    output_names: list[str]
     arena_bytes: int
     constant_bytes: int
     def run(
@@ -85,10 +86,15 @@ def compile(
     optimize: bool = True,
     cache: ConstantCache | None = None,
     timings: TimingCache | None = None,
+    quantization: dict[str, Any] | None = None,
+    observe: str = "",
 ) -> Plan:
     """Compile a graph; `kernel` forces that row wherever its op occurs (tests, benchmarks).
 
     With `timings` the rows of heavy ops are chosen by what is measured, here or before.
+    `quantization` is ``{"ranges": {value: (low, high)}, "float_layers": [name]}``: products are
+    computed on 8-bit codes. `observe` gives, instead of the graph's outputs, all float "values" or
+    all "products" computed on codes, their names being the plan's `output_names`.
     """
 
 def ops() -> list[str]: ...

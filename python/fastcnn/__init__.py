@@ -26,6 +26,7 @@ from fastcnn.variable import Variable
 
 if TYPE_CHECKING:
     from fastcnn import applications, io, utils
+    from fastcnn.quantization import quantize
 
 __all__ = [
     "Input",
@@ -44,6 +45,7 @@ __all__ = [
     "layers",
     "load_model",
     "ops",
+    "quantize",
     "saving",
     "set_autotune",
     "set_float32_precision",
@@ -57,10 +59,14 @@ _LAZY = ("applications", "io", "utils")  # imported when first used
 
 
 def __getattr__(name: str) -> Any:
+    if name == "quantize":
+        from fastcnn.quantization import quantize
+
+        return quantize
     if name in _LAZY:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, "quantize"})

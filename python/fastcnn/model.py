@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,12 @@ from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.functional import FunctionalGraph, from_config
 from fastcnn.layers.layer import Layer, _map_shapes
 from fastcnn.ops._dispatch import as_array
-from fastcnn.plan import Plan, ShapeOf, is_array
+from fastcnn.plan import Plan, PlanCache, ShapeOf, is_array
 from fastcnn.symbolic import KerasTensor, shapes_only
+from fastcnn.tracing import Trace
+
+if TYPE_CHECKING:
+    from fastcnn.quantization import Quantization, QuantizationReport
 
 StrPath = str | os.PathLike[str]
 
@@ -62,6 +66,7 @@ class Model(Layer):
         super().__init__(name=name, trainable=trainable, **kwargs)
         self.precision = precision
         self._graph: FunctionalGraph | None = None
+        self._quantization: Quantization | None = None
         if inputs is not None:
             self._graph = FunctionalGraph(inputs, outputs, self.name)
             self.built = True
@@ -259,6 +264,11 @@ class Model(Layer):
         """Compute the outputs for one batch."""
         return self(x)
 
+    def _trace(self, args: Any, kwargs: Any) -> tuple[Trace, Any]:
+        if self._plans is None:
+            self._plans = PlanCache(self)
+        return self._plans.trace(args, kwargs)
+
     def _predict_batches(self, batches: Iterator[Any], steps: int | None) -> Any:
         results: list[Any] = []
         for batch in batches:
@@ -300,6 +310,18 @@ class Model(Layer):
         from fastcnn.summary import summarize_html
 
         return summarize_html(self)
+
+    def quantization_report(self) -> QuantizationReport:
+        """Tell how near the model is to the float model it was quantised from.
+
+        Raises
+        ------
+        ConfigError
+            `fastcnn.quantize` did not make it.
+        """
+        if self._quantization is None:
+            raise ConfigError(f'model "{self.name}" is not quantised')
+        return self._quantization.report
 
     # ---- saving --------------------------------------------------------------------------------
 

@@ -98,9 +98,8 @@ class PlanCache:
             if key[-1] != _changes or compiled.plan.is_stale():
                 del self._plans[key]
 
-    def _compile(
-        self, args: Any, kwargs: Any, precision: str, timings: TimingCache | None
-    ) -> Compiled:
+    def trace(self, args: Any, kwargs: Any) -> tuple[Trace, Any]:
+        """Describe the layer for a call; give the structure of its outputs, too."""
         trace = Trace()
 
         def symbolic(x: Any) -> Any:
@@ -117,11 +116,19 @@ class PlanCache:
                     "expected; its call must return what functions of fastcnn.ops return"
                 )
         trace.set_outputs(leaves)
+        return trace, outputs
+
+    def _compile(
+        self, args: Any, kwargs: Any, precision: str, timings: TimingCache | None
+    ) -> Compiled:
+        trace, outputs = self.trace(args, kwargs)
+        quantization = getattr(self._layer, "_quantization", None)
         plan = _C.compile(
             trace.graph,
             precision=precision,
             cache=self._constants,
             timings=timings._timings if timings is not None else None,
+            quantization=None if quantization is None else quantization.spec(),
         )
         return Compiled(plan, _tree.map_structure(lambda _: None, outputs))
 

@@ -106,9 +106,22 @@ def save_model(model: Layer, filepath: StrPath, overwrite: bool = True) -> None:
 
 def describe(model: Layer) -> str:
     """Write as JSON what a model is and which inputs it is built for."""
-    return serialization.to_json(
-        {"model": serialize_layer(model), "call_shapes": _symbolic_shapes(model)}
-    )
+    description = {"model": serialize_layer(model), "call_shapes": _symbolic_shapes(model)}
+    quantization = getattr(model, "_quantization", None)
+    if quantization is not None:
+        description["quantization"] = quantization.get_config()
+    return serialization.to_json(description)
+
+
+def _quantize(model: Layer, description: Mapping[str, Any]) -> None:
+    """Let a model be computed as the one that was described."""
+    if "quantization" in description:
+        from fastcnn.model import Model
+        from fastcnn.quantization import Quantization
+
+        if not isinstance(model, Model):
+            raise FileFormatError("expected a model, since it is quantised")
+        model._quantization = Quantization.from_config(description["quantization"])
 
 
 def _symbolic_shapes(model: Layer) -> Any:
@@ -234,11 +247,14 @@ def load_model(filepath: StrPath, custom_objects: Mapping[str, Any] | None = Non
     with custom_object_scope(custom_objects):
         try:
             description = serialization.from_json(metadata.get("config", ""))
-            if not isinstance(description, dict) or set(description) != {"model", "call_shapes"}:
+            if not isinstance(description, dict) or (
+                set(description) - {"quantization"} != {"model", "call_shapes"}
+            ):
                 raise FileFormatError("expected a configuration of model and call_shapes")
             with serialization.weights_follow(sum(t.size for t in tensors.values())):
                 model = deserialize_layer(description["model"])
                 _build(model, description["call_shapes"])
+                _quantize(model, description)
         except (FastcnnError, RecursionError) as error:
             raise FileFormatError(f"{path}: {error}") from error
     _assign(model, tensors, path)
@@ -290,6 +306,7 @@ def restore(classes: Mapping[str, Any], text: str, weights: list[NDArray[Any]] |
         description = serialization.from_json(text)
         model = deserialize_layer(description["model"])
         _build(model, description["call_shapes"])
+        _quantize(model, description)
     if weights is not None:
         model.set_weights(weights)
     return model

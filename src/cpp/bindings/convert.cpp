@@ -14,7 +14,8 @@ struct DTypeRow {
   const char* name;
 };
 constexpr DTypeRow kDTypes[] = {{DType::F32, "float32"}, {DType::F64, "float64"}, {DType::I64, "int64"},
-                                {DType::I32, "int32"},   {DType::U8, "uint8"},    {DType::Bool, "bool"}};
+                                {DType::I32, "int32"},   {DType::U8, "uint8"},    {DType::S8, "int8"},
+                                {DType::Bool, "bool"}};
 
 bool is_sequence(const py::handle& value) {
   return py::isinstance<py::tuple>(value) || py::isinstance<py::list>(value);
@@ -46,7 +47,7 @@ Attr make_attr(const std::string& op, const std::string& name, const py::handle&
 DType parse_dtype(const std::string& name) {
   for (const DTypeRow& row : kDTypes)
     if (name == row.name) return row.dtype;
-  fail(ErrorKind::DType, "expected dtype float32, float64, int64, int32, uint8 or bool; got ", name);
+  fail(ErrorKind::DType, "expected dtype float32, float64, int64, int32, uint8, int8 or bool; got ", name);
 }
 
 Tensor view_array(const py::array& array, const char* what) {

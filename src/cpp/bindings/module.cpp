@@ -40,9 +40,29 @@ std::shared_ptr<const Constant> make_constant(const py::array& array) {
   return constant;
 }
 
+// {"ranges": {name: (low, high)}, "float_layers": [name]}, or None.
+QuantizationSpec make_quantization(const py::object& given) {
+  QuantizationSpec spec;
+  if (given.is_none()) return spec;
+  spec.ranges = given["ranges"].cast<std::map<std::string, std::pair<double, double>>>();
+  for (const std::string& name : given["float_layers"].cast<std::vector<std::string>>()) spec.float_layers.insert(name);
+  return spec;
+}
+
+Observe parse_observe(const std::string& what) {
+  if (what.empty()) return Observe::Outputs;
+  if (what == "values") return Observe::Values;
+  if (what == "products") return Observe::Products;
+  fail(ErrorKind::Config, "compile: observe: expected '', 'values' or 'products', got '", what, "'");
+}
+
 std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::string& precision, const std::string& kernel,
-                                          bool optimize, ConstantCache* cache, TimingCache* timings) {
-  const CompileOptions options{max_isa(), parse_precision(precision), kernel, optimize, timings};
+                                          bool optimize, ConstantCache* cache, TimingCache* timings,
+                                          const py::object& quantization, const std::string& observe) {
+  CompileOptions options{max_isa(), parse_precision(precision), kernel, optimize, timings};
+  const QuantizationSpec spec = make_quantization(quantization);
+  if (!quantization.is_none()) options.quantization = &spec;
+  options.observe = parse_observe(observe);
   const py::gil_scoped_release unlocked;
   return compile(graph, options, cache);
 }
@@ -105,7 +125,7 @@ py::list describe_steps(const Plan& plan) {
     d["name"] = step.node.name;
     d["op"] = step.node.op->name;
     d["kernel"] = step.node.kernel->name;
-    d["precision"] = precision_name(step.node.kernel->precision);
+    d["precision"] = step.node.op->int8 ? "int8" : precision_name(step.node.kernel->precision);
     d["inputs"] = inputs;
     d["outputs"] = outputs;
     d["flops"] = step.flops;
@@ -127,7 +147,7 @@ py::list list_kernels(const std::string& op_name) {
       d["name"] = row.name;
       d["device"] = row.device == Device::Cpu ? "cpu" : "cuda";
       d["isa"] = isa_name(row.isa);
-      d["precision"] = precision_name(row.precision);
+      d["precision"] = op->int8 ? "int8" : precision_name(row.precision);
       rows.append(d);
     }
   }
@@ -240,11 +260,13 @@ PYBIND11_MODULE(_C, m) {
       .def("is_stale", &Plan::is_stale)
       .def_property_readonly("input_types", [](const Plan& p) { return typed_shapes(p.input_types()); })
       .def_property_readonly("output_types", [](const Plan& p) { return typed_shapes(p.output_types()); })
+      .def_property_readonly("output_names", &Plan::output_names)
       .def_property_readonly("arena_bytes", &Plan::arena_bytes)
       .def_property_readonly("constant_bytes", &Plan::constant_bytes);
 
   m.def("compile", &compile_graph, py::arg("graph"), py::arg("precision") = "highest", py::arg("kernel") = "",
-        py::arg("optimize") = true, py::arg("cache") = py::none(), py::arg("timings") = py::none());
+        py::arg("optimize") = true, py::arg("cache") = py::none(), py::arg("timings") = py::none(),
+        py::arg("quantization") = py::none(), py::arg("observe") = "");
   m.def("ops", [] {
     std::vector<std::string> names;
     for (const Op* op : all_ops()) names.emplace_back(op->name);

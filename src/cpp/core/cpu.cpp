@@ -56,11 +56,13 @@ Isa detect() {
   const bool avx512 =
       (state & 0xe6) == 0xe6 && bit(l7.ebx, kF) && bit(l7.ebx, kDq) && bit(l7.ebx, kBw) && bit(l7.ebx, kVl);
   if (!avx512) return Isa::Avx2;
-  // The flags of the AMX files (cmake/isa.cmake) allow AVX512-BF16 too, which a virtual machine may hide on its own.
+  // The flags of the AMX files (cmake/isa.cmake) allow AVX512-BF16 and VNNI too, which a virtual machine may hide on
+  // its own.
+  constexpr int kVnni = 11;  // of ecx
   constexpr int kAmxBf16 = 22, kAmxTile = 24, kAmxInt8 = 25, kAvx512Bf16 = 5;
   const bool bf16 = l7.eax >= 1 && bit(CpuidLeaf(7, 1).eax, kAvx512Bf16);
-  const bool amx =
-      bf16 && bit(l7.edx, kAmxBf16) && bit(l7.edx, kAmxTile) && bit(l7.edx, kAmxInt8) && (state & 0x60000) == 0x60000;
+  const bool amx = bf16 && bit(l7.ecx, kVnni) && bit(l7.edx, kAmxBf16) && bit(l7.edx, kAmxTile) &&
+                   bit(l7.edx, kAmxInt8) && (state & 0x60000) == 0x60000;
   return amx && request_amx_permission() ? Isa::Amx : Isa::Avx512;
 }
 #else

@@ -11,6 +11,7 @@ const char* dtype_name(DType dtype) {
     case DType::I64: return "int64";
     case DType::I32: return "int32";
     case DType::U8: return "uint8";
+    case DType::S8: return "int8";
     case DType::Bool: return "bool";
   }
   return "?";

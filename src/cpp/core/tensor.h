@@ -5,7 +5,7 @@
 
 namespace fastcnn {
 
-enum class DType : std::uint8_t { F32, F64, I64, I32, U8, Bool };
+enum class DType : std::uint8_t { F32, F64, I64, I32, U8, S8, Bool };
 
 FC_INLINE constexpr std::int64_t item_size(DType dtype) {
   switch (dtype) {
@@ -14,6 +14,7 @@ FC_INLINE constexpr std::int64_t item_size(DType dtype) {
     case DType::F64:
     case DType::I64: return 8;
     case DType::U8:
+    case DType::S8:
     case DType::Bool: return 1;
   }
   return 0;

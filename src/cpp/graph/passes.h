@@ -3,6 +3,7 @@
 #pragma once
 
 #include "graph/graph.h"
+#include "graph/quantization.h"
 
 namespace fastcnn {
 
@@ -22,5 +23,14 @@ void fuse_epilogues(Graph& graph);
 // Where all users of a picture read only every s-th pixel (1 x 1 convolutions of stride s), its producer computes only
 // these: the stride moves up to the first window that reads neighbours, through sums and activations.
 void move_strides_up(Graph& graph);
+
+// Products whose operand's range is known are computed on codes of 8 bits, and so is what lies between them and only
+// moves or compares numbers. Comes last: it names values after their nodes, which other passes make and take.
+void quantize_products(Graph& graph, const QuantizationSpec& spec);
+
+// Make what a QuantizationSpec is about the graph's outputs, and tell their names: every value that is computed in
+// floats; every product that could be computed on codes, computed so by itself.
+std::vector<std::string> observe_values(Graph& graph);
+std::vector<std::string> observe_products(Graph& graph, const QuantizationSpec& spec);
 
 }  // namespace fastcnn

@@ -54,6 +54,7 @@ struct Op {
   Epilogue& (*epilogue)(Params& params) = nullptr;
   int num_operands = 0;
   bool is_view = false;   // the result is the first operand's memory under another shape; no kernels
+  bool int8 = false;      // computes on codes of 8 bits, whatever the precision level: plans call it int8
   bool in_place = false;  // kernels may write their result over the first operand when both have the same size
 };
 

@@ -30,6 +30,14 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
     remove_dead_nodes(graph);
     move_strides_up(graph);
   }
+  if (options.observe == Observe::Values) plan->output_names_ = observe_values(graph);
+  if (options.quantization != nullptr) {
+    if (options.observe == Observe::Products)
+      plan->output_names_ = observe_products(graph, *options.quantization);
+    else
+      quantize_products(graph, *options.quantization);
+    remove_dead_nodes(graph);
+  }
   choose_kernels(graph, options);
   ConstantCache own;
   fold_constants(graph, cache != nullptr ? *cache : own);

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "graph/graph.h"
+#include "graph/quantization.h"
 #include "plan/timing_cache.h"
 
 namespace fastcnn {
@@ -22,12 +23,21 @@ class ConstantCache {
   std::unordered_map<std::string, std::weak_ptr<const Constant>> constants_;
 };
 
+// What a plan gives instead of the graph's outputs, for calibration.
+enum class Observe {
+  Outputs,   // nothing instead
+  Values,    // the inputs and every float result that steps of the plan would compute
+  Products,  // every product that could be computed on codes: so computed, from floats made codes, to floats
+};
+
 struct CompileOptions {
   Isa isa = Isa::Ref;
   Precision precision = Precision::Highest;
-  std::string kernel;              // forces this row wherever its op occurs
-  bool optimize = true;            // false: the graph as described, for tests of the passes
-  TimingCache* timings = nullptr;  // rows of heavy ops are chosen by measurement
+  std::string kernel;                              // forces this row wherever its op occurs
+  bool optimize = true;                            // false: the graph as described, for tests of the passes
+  TimingCache* timings = nullptr;                  // rows of heavy ops are chosen by measurement
+  const QuantizationSpec* quantization = nullptr;  // nullptr: in floats
+  Observe observe = Observe::Outputs;
 };
 
 // Where a step finds an operand.
@@ -71,6 +81,8 @@ class Plan {
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<TensorType>& input_types() const { return input_types_; }
   const std::vector<TensorType>& output_types() const { return output_types_; }
+  // Of the outputs when observing, else empty: the names by which a QuantizationSpec knows values.
+  const std::vector<std::string>& output_names() const { return output_names_; }
   std::int64_t arena_bytes() const { return arena_bytes_; }
   std::int64_t constant_bytes() const;
 
@@ -93,6 +105,7 @@ class Plan {
   std::vector<FrozenTensor> constants_;
   std::vector<std::pair<std::shared_ptr<Variable>, std::uint64_t>> frozen_;  // with the version folded in
   std::vector<TensorType> input_types_, output_types_;
+  std::vector<std::string> output_names_;
   std::int64_t arena_bytes_ = 0;
 
   mutable std::mutex mutex_;

@@ -32,6 +32,7 @@ bool put_value(DType dtype, double value, unsigned char* bytes) {
     case DType::I64: return put_value<std::int64_t>(value, bytes);
     case DType::I32: return put_value<std::int32_t>(value, bytes);
     case DType::U8: return put_value<std::uint8_t>(value, bytes);
+    case DType::S8: return put_value<std::int8_t>(value, bytes);
     case DType::Bool: return put_value<bool>(value, bytes);
   }
   return false;
