@@ -112,6 +112,53 @@ def yolo_v2(size: int, anchors: int = 5, classes: int = 80) -> Model:
     return Model(image, layers.Conv2D(anchors * (5 + classes), 1)(x), name="yolo_v2")
 
 
+def inception_resnet_v1(size: int, embedding: int = 512) -> Model:
+    """Inception-ResNet-v1 as FaceNet uses it, up to the embedding before its normalisation."""
+
+    def conv(
+        x: Tensor, filters: int, size: Any = 1, strides: int = 1, padding: str = "same"
+    ) -> Tensor:
+        x = layers.Conv2D(filters, size, strides=strides, padding=padding, use_bias=False)(x)
+        return layers.ReLU()(layers.BatchNormalization(epsilon=1e-3)(x))
+
+    def chain(x: Tensor, *sizes: tuple[int, Any]) -> Tensor:
+        for filters, size in sizes:
+            x = conv(x, filters, size)
+        return x
+
+    def residual(x: Tensor, scale: float, activate: bool, *branches: tuple[Any, ...]) -> Tensor:
+        mixed = layers.Concatenate()([chain(x, *branch) for branch in branches])
+        mixed = layers.Conv2D(x.shape[-1], 1)(mixed)
+        x = layers.Add()([layers.Rescaling(scale)(mixed) if scale != 1 else mixed, x])
+        return layers.ReLU()(x) if activate else x
+
+    def reduce(x: Tensor, *branches: tuple[Any, ...]) -> Tensor:
+        parts = [
+            conv(chain(x, *branch[:-1]), branch[-1], 3, strides=2, padding="valid")
+            for branch in branches
+        ]
+        return layers.Concatenate()([*parts, layers.MaxPooling2D(3, strides=2)(x)])
+
+    image = layers.Input((size, size, 3))
+    x = conv(image, 32, 3, strides=2, padding="valid")
+    x = conv(conv(x, 32, 3, padding="valid"), 64, 3)
+    x = layers.MaxPooling2D(3, strides=2)(x)
+    x = conv(conv(x, 80), 192, 3, padding="valid")
+    x = conv(x, 256, 3, strides=2, padding="valid")
+    for _ in range(5):
+        x = residual(x, 0.17, True, ((32, 1),), ((32, 1), (32, 3)), ((32, 1), (32, 3), (32, 3)))
+    x = reduce(x, (384,), ((192, 1), (192, 3), 256))
+    for _ in range(10):
+        x = residual(x, 0.10, True, ((128, 1),), ((128, 1), (128, (1, 7)), (128, (7, 1))))
+    x = reduce(x, ((256, 1), 384), ((256, 1), 256), ((256, 1), (256, 3), 256))
+    for last in (False,) * 5 + (True,):
+        scale = 1.0 if last else 0.20
+        x = residual(x, scale, not last, ((192, 1),), ((192, 1), (192, (1, 3)), (192, (3, 1))))
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.BatchNormalization(epsilon=1e-3)(layers.Dense(embedding, use_bias=False)(x))
+    return Model(image, x, name="inception_resnet_v1")
+
+
 NETWORKS = {
     n.name: n
     for n in (
@@ -120,6 +167,7 @@ NETWORKS = {
         Network("mobilenetv2", 224, _application("MobileNetV2")),
         Network("unet256", 256, unet),
         Network("yolov2", 416, yolo_v2),
+        Network("inceptionresnetv1", 160, inception_resnet_v1),
     )
 }
 

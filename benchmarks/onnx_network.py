@@ -52,7 +52,7 @@ def _value_names(tape: Tape, steps: list[Step]) -> dict[int, str]:
     names = {tape.input: "input"}
     places = {step.output: place for place, step in enumerate(steps)}
     for step in steps:
-        if step.kind in ("relu", "relu6", "leaky_relu", "add", "batch_norm"):
+        if step.kind in ("relu", "relu6", "leaky_relu", "add", "batch_norm", "scale"):
             last = max(step.inputs, key=lambda value: places.get(value, -1))
             names[step.output] = f"{names[last]}/{step.kind}"
         else:
@@ -106,4 +106,8 @@ def _nodes(step: Step, inputs: list[str], output: str, weights: list[Any]) -> li
             return [node("Concat", axis=1)]
         case "add":
             return [node("Add")]
+        case "scale":
+            factor = np.array([step.number], np.float32)
+            weights.append(numpy_helper.from_array(factor, f"{output}_factor"))
+            return [node("Mul", [*inputs, f"{output}_factor"])]
     raise NotImplementedError(step.kind)

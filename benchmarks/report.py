@@ -18,7 +18,7 @@ BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 _NAMES = {"torch": "PyTorch", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 _NETWORKS = {
     "resnet50": "ResNet-50", "vgg19": "VGG-19", "mobilenetv2": "MobileNetV2",
-    "unet256": "U-Net", "yolov2": "YOLOv2",
+    "unet256": "U-Net", "yolov2": "YOLOv2", "inceptionresnetv1": "Inception-ResNet-v1",
 }  # fmt: skip
 
 

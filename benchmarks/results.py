@@ -24,6 +24,10 @@ FIELDS = {
         *_MEASURED, "network", "size", "batch", "runtime", "note", "isa", "precision", "error",
         "fma_gflops", "amx_gflops", "ratios",
     ),
+    "array": (
+        "kind", "run", "threads", "min_ms", "median_ms", "calls", "function", "case", "runtime",
+        "agrees", "ratios",
+    ),
     "kernel": (
         *_MEASURED, "op", "case", "kernel", "precision", "gbyte", "level", "share_of_memory",
     ),

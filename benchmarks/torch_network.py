@@ -83,4 +83,6 @@ def _apply(step: Step, xs: list[torch.Tensor], w: list[torch.Tensor]) -> torch.T
             return torch.cat(xs, 1)
         case "add":
             return xs[0] + xs[1]
+        case "scale":
+            return x * step.number
     raise NotImplementedError(step.kind)

@@ -134,6 +134,8 @@ def _step(node: Node, tape: Tape) -> Step:
         step.kind = "concat"
     elif node.op == "add" and not arrays:
         step.kind = "add"
+    elif node.op == "mul" and len(arrays) == 1 and arrays[0].size == 1:
+        step.kind, step.number = "scale", float(arrays[0].item())
     else:
         raise NotImplementedError(f"{node.op} {node.attrs}")
     return step

@@ -44,6 +44,12 @@ class ConstantCache:
     def __init__(self) -> None: ...
     bytes: int
 
+class TimingCache:
+    """Nanoseconds by problem, then by kernel."""
+
+    def __init__(self, timings: dict[str, dict[str, int]] = ...) -> None: ...
+    timings: dict[str, dict[str, int]]
+
 class Graph:
     def __init__(self) -> None: ...
     def input(self, shape: Sequence[int], dtype: str = "float32") -> int: ...
@@ -79,11 +85,13 @@ def compile(
     kernel: str = "",
     optimize: bool = True,
     cache: ConstantCache | None = None,
+    timings: TimingCache | None = None,
     quantization: dict[str, Any] | None = None,
     observe: str = "",
 ) -> Plan:
     """Compile a graph; `kernel` forces that row wherever its op occurs (tests, benchmarks).
 
+    With `timings` the rows of heavy ops are chosen by what is measured, here or before.
     `quantization` is ``{"ranges": {value: (low, high)}, "float_layers": [name]}``: products are
     computed on 8-bit codes. `observe` gives, instead of the graph's outputs, all float "values" or
     all "products" computed on codes, their names being the plan's `output_names`.
@@ -92,6 +100,12 @@ def compile(
 def ops() -> list[str]: ...
 def kernels(op: str = "") -> list[KernelRow]: ...
 def cpu_isa() -> str: ...
+def measure_fma_gflops() -> float:
+    """GFLOP/s of multiply-adds in registers, all threads together, of a millisecond."""
+
+def cpu_model() -> str:
+    """The processor's name and signature."""
+
 def max_isa() -> str: ...
 def num_threads() -> int: ...
 def set_num_threads(n: int) -> None: ...

@@ -6,9 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from fastcnn import activations, initializers, layers, ops, saving
+from fastcnn.autotune import TimingCache
 from fastcnn.config import (
+    get_autotune,
     get_float32_precision,
     get_num_threads,
+    set_autotune,
     set_float32_precision,
     set_num_threads,
     show_config,
@@ -30,9 +33,11 @@ __all__ = [
     "KerasTensor",
     "Model",
     "Sequential",
+    "TimingCache",
     "Variable",
     "activations",
     "applications",
+    "get_autotune",
     "get_float32_precision",
     "get_num_threads",
     "initializers",
@@ -42,6 +47,7 @@ __all__ = [
     "ops",
     "quantize",
     "saving",
+    "set_autotune",
     "set_float32_precision",
     "set_num_threads",
     "set_random_seed",

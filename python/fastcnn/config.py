@@ -6,19 +6,58 @@ import os
 import sys
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastcnn import _C
 from fastcnn.errors import ConfigError
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from fastcnn.autotune import TimingCache
+
 _PRECISIONS = ("highest", "high", "medium")
-_process_precision = "highest"
-# What a ``with`` block sets, for the code inside it alone: this thread, this task.
-_local_precision: ContextVar[str | None] = ContextVar("fastcnn_float32_precision", default=None)
 _OPTIONAL = ("PIL", "safetensors", "h5py", "typer", "rich", "matplotlib", "skimage", "onnx")
 
 
-class set_float32_precision:  # noqa: N801 - torch's name for the function
+class _Setting:
+    """A value of the process, and of the code inside a ``with`` block: its thread, its task."""
+
+    def __init__(self, name: str, value: Any) -> None:
+        self.process = value
+        self.local: ContextVar[tuple[Any] | None] = ContextVar(f"fastcnn_{name}", default=None)
+
+    def get(self) -> Any:
+        local = self.local.get()
+        return local[0] if local is not None else self.process
+
+
+class _SetForProcessOrBlock:
+    """Called, sets the value of the process; in a ``with``, that of the block."""
+
+    _setting: ClassVar[_Setting]
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        self._before = self._setting.process
+        self._setting.process = value
+
+    def __enter__(self) -> Self:
+        # Only the block was meant: the process goes back to what it had.
+        self._setting.process = self._before
+        self._token = self._setting.local.set((self._value,))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._setting.local.reset(self._token)
+
+
+class set_float32_precision(_SetForProcessOrBlock):  # noqa: N801 - torch's name for the function
     """Set how far float32 results may be from exact: a function and a context manager.
 
     Called, it sets the level of the process; in a ``with``, that of the block.
@@ -43,26 +82,10 @@ class set_float32_precision:  # noqa: N801 - torch's name for the function
     'highest'
     """
 
+    _setting = _Setting("float32_precision", "highest")
+
     def __init__(self, precision: str) -> None:
-        global _process_precision
-        self._precision = check_precision(precision)
-        self._before = _process_precision
-        _process_precision = precision
-
-    def __enter__(self) -> set_float32_precision:
-        # Only the block was meant: the process goes back to what it had.
-        global _process_precision
-        _process_precision = self._before
-        self._token = _local_precision.set(self._precision)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        _local_precision.reset(self._token)
+        super().__init__(check_precision(precision))
 
 
 def check_precision(precision: str) -> str:
@@ -74,7 +97,49 @@ def check_precision(precision: str) -> str:
 
 def get_float32_precision() -> str:
     """The precision level in force here: "highest", "high" or "medium"."""
-    return _local_precision.get() or _process_precision
+    level: str = set_float32_precision._setting.get()
+    return level
+
+
+class set_autotune(_SetForProcessOrBlock):  # noqa: N801 - as its siblings
+    """Choose kernels by measuring them: a function and a context manager.
+
+    While it is set, each plan takes the fastest kernel for every heavy step, among those that the
+    precision allows; without it, the first of a fixed order. What was measured is kept in `timings`
+    and not measured again. Called, it sets it for the process; in a ``with``, for the block.
+
+    Parameters
+    ----------
+    timings : fastcnn.TimingCache or None
+        Where to look for times, and to keep new ones; None: measure nothing.
+
+    Notes
+    -----
+    Kernels measured are at the promised precision, but sum in different orders: last bits may
+    differ from those of a plan that was not tuned. With the timings saved, they are the same again.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> timings = fc.TimingCache()
+    >>> with fc.set_autotune(timings):
+    ...     y = fc.ops.conv2d(np.ones((1, 8, 8, 3)), np.ones((3, 3, 3, 16)))
+    """
+
+    _setting = _Setting("autotune", None)
+
+    def __init__(self, timings: TimingCache | None) -> None:
+        from fastcnn.autotune import TimingCache
+
+        if timings is not None and not isinstance(timings, TimingCache):
+            raise ConfigError(f"set_autotune: expected a TimingCache or None, got {timings!r}")
+        super().__init__(timings)
+
+
+def get_autotune() -> TimingCache | None:
+    """The timings that plans made here use; None where kernels are not measured."""
+    timings: TimingCache | None = set_autotune._setting.get()
+    return timings
 
 
 def set_num_threads(n: int) -> None:

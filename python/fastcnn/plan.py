@@ -18,6 +18,7 @@ from fastcnn.ops._dispatch import as_array
 from fastcnn.tracing import Trace, Value
 
 if TYPE_CHECKING:
+    from fastcnn.autotune import TimingCache
     from fastcnn.layers.layer import Layer
 
 # Plans of one model for different shapes share their packed weights; each has an arena of its own.
@@ -70,22 +71,23 @@ class PlanCache:
             return ShapeOf(arrays[-1].shape)
 
         precision = getattr(self._layer, "precision", None) or config.get_float32_precision()
+        timings = config.get_autotune()
         if len(args) == 1 and not kwargs and isinstance(args[0], (np.ndarray, ShapeOf)):
             given = args[0].shape  # what most calls are
             if isinstance(args[0], np.ndarray):
                 arrays.append(as_array(args[0]))
         else:
             given = _tree.signature((args, kwargs), describe)
-        key = (given, precision, _C.max_isa(), _changes)
+        key = (given, precision, timings, _C.max_isa(), _changes)
         with self._lock:
             found = self._plans.get(key)
             if found is not None and not found.plan.is_stale():
                 self._plans.move_to_end(key)
                 return found, arrays
-            made = self._compile(args, kwargs, precision)
+            made = self._compile(args, kwargs, precision, timings)
             self._drop_outdated()
             # Building a layer while it is traced counts as a change of what it is.
-            self._plans[(given, precision, _C.max_isa(), _changes)] = made
+            self._plans[(given, precision, timings, _C.max_isa(), _changes)] = made
             while len(self._plans) > self._capacity:
                 self._plans.popitem(last=False)
             return made, arrays
@@ -116,13 +118,16 @@ class PlanCache:
         trace.set_outputs(leaves)
         return trace, outputs
 
-    def _compile(self, args: Any, kwargs: Any, precision: str) -> Compiled:
+    def _compile(
+        self, args: Any, kwargs: Any, precision: str, timings: TimingCache | None
+    ) -> Compiled:
         trace, outputs = self.trace(args, kwargs)
         quantization = getattr(self._layer, "_quantization", None)
         plan = _C.compile(
             trace.graph,
             precision=precision,
             cache=self._constants,
+            timings=timings._timings if timings is not None else None,
             quantization=None if quantization is None else quantization.spec(),
         )
         return Compiled(plan, _tree.map_structure(lambda _: None, outputs))

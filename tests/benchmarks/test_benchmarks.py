@@ -15,7 +15,9 @@ from benchmarks.timing import pick_cpus, take_turns
 
 from benchmarks import compare, kernels, models, peaks, profiles, report
 
-QUICK = {"resnet50": 32, "vgg19": 32, "mobilenetv2": 32, "unet256": 16, "yolov2": 32}
+QUICK = {"resnet50": 32, "vgg19": 32, "mobilenetv2": 32, "unet256": 16, "yolov2": 32} | {
+    "inceptionresnetv1": 80
+}
 
 
 def installed(package: str) -> bool:

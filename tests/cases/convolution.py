@@ -28,6 +28,15 @@ CONV = [
     Case("conv2d", ((1, 23, 22, 3), (7, 7, 3, 64)), {"strides": 2, "pads": (3, 3, 3, 3)}),
     Case("conv2d", ((2, 11, 12, 3), (3, 3, 3, 32)), {"strides": 2, "padding": "same"}),
     Case("conv2d", ((1, 8, 8, 1), (5, 5, 1, 6)), {"padding": "valid"}),
+    # Few columns and many rows: tall tiles, alone in a row of the picture, across its edges, across
+    # two rows, with a rest; windows that are copied and windows that are not.
+    *(Case("conv2d", ((1, 6, 14, 9), (1, 1, 9, n))) for n in (7, 8, 16, 24)),
+    Case("conv2d", ((2, 29, 28, 5), (1, 1, 5, 20)), {"strides": 2}),
+    Case("conv2d", ((1, 6, 33, 3), (3, 3, 3, 20)), {"padding": "same"}),
+    Case("conv2d", ((2, 7, 57, 3), (3, 3, 3, 8)), {"padding": "same", "strides": 2}),
+    Case("conv2d", ((1, 5, 44, 24), (3, 3, 24, 17)), {"padding": "same"}),
+    Case("conv2d", ((1, 5, 44, 24), (3, 3, 8, 48)), {"padding": "same", "groups": 3}),
+    Case("conv2d", ((1, 9, 30, 3), (2, 2, 3, 9)), {"strides": 5, "pads": (2, 2, 2, 2)}),
     # The common one, in pictures of one tile's width and others.
     *(
         Case("conv2d", ((n, s, s, c), (3, 3, c, f)), {"padding": "same"})
@@ -53,6 +62,21 @@ CONV = [
     Case("conv2d", ((2, 6, 6, 12), (3, 3, 3, 40)), {"groups": 4, "padding": "same"}),
     Case("conv2d", ((1, 6, 6, 64), (1, 1, 32, 66)), {"groups": 2}),
     Case("conv2d", ((1, 5, 5, 6), (3, 3, 1, 6)), {"groups": 6, "padding": "same"}),
+    # Large enough for kernels that decline small problems: tails of rows, sums and columns, one
+    # row of tiles, runs that are read where they lie and runs that are copied.
+    *(
+        Case("conv2d", ((1, r, 1, c), (1, 1, c, n)))
+        for r, c, n in ((1, 64, 64), (15, 64, 65), (24, 128, 128), (33, 70, 100), (300, 140, 150))
+    ),
+    Case("conv2d", ((2, 7, 7, 64), (3, 3, 64, 136)), {"padding": "same"}),
+    Case("conv2d", ((1, 8, 7, 40), (3, 3, 40, 130)), {"padding": "same"}),
+    Case("conv2d", ((2, 13, 12, 64), (3, 3, 64, 145)), {"strides": 2, "padding": "same"}),
+    Case("conv2d", ((1, 12, 11, 64), (3, 3, 64, 128)), {"dilation": 2, "padding": "same"}),
+    Case("conv2d", ((1, 4, 6, 32), (5, 7, 32, 128)), {"padding": "same"}),
+    Case("conv2d", ((1, 6, 6, 256), (3, 3, 256, 138)), {"padding": "same"}),
+    Case("conv2d", ((1, 20, 20, 600), (1, 1, 600, 600))),
+    Case("conv2d", ((1, 6, 6, 256), (1, 1, 128, 276)), {"groups": 2}),
+    Case("conv2d", ((2, 6, 7, 66), (3, 3, 33, 256)), {"groups": 2, "padding": "same"}),
 ]
 
 TRANSPOSE = [

@@ -12,6 +12,9 @@ DENSE = [
     *(Case("dense", ((9, 20), (20, n))) for n in (1, 8, 15, 16, 17, 64, 65, 80, 130)),
     # A sum that is cut.
     Case("dense", ((9, 5000), (5000, 70))),
+    # Large enough for kernels that decline small problems.
+    *(Case("dense", s) for s in (((16, 64), (64, 48)), ((33, 200), (200, 130)))),
+    Case("dense", ((40, 2500), (2500, 130))),
 ]
 
 MATMUL = [
@@ -27,8 +30,13 @@ MATMUL = [
         (True, False, (3, 20, 9), (20, 33)),
         (False, False, (9, 20), (3, 20, 33)),
         (True, False, (5000, 9), (5000, 70)),
+        (True, False, (20, 45), (20, 8)),
+        (False, False, (2, 45, 20), (2, 20, 30)),
         (False, False, (0, 9, 20), (0, 20, 33)),
         (False, False, (4, 0), (0, 3)),
+        (False, False, (130, 70), (70, 130)),
+        (False, True, (3, 129, 100), (3, 65, 100)),
+        (False, False, (2, 150, 64), (64, 80)),
     )
 ]
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from fastcnn import cli
+import fastcnn as fc
+from fastcnn import _C, cli
 from fastcnn.applications.imagenet import imagenet_classes
 from fastcnn.applications.weights import find
 from fastcnn.errors import MissingWeightsError
@@ -167,3 +168,71 @@ def test_help_imports_little() -> None:
 def test_module_is_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "fastcnn", "info"], capture_output=True, text=True)
     assert done.returncode == 0 and "isa_used" in done.stdout
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    x = fc.Input((16, 12, 3))
+    y = fc.layers.Conv2D(32, 3, name="edges")(x)
+    path = tmp_path / "small.fastcnn"
+    fc.Model(x, fc.layers.MaxPooling2D(name="less")(y), name="small").save(path)
+    return path
+
+
+def test_bench_profiles_a_saved_model(run: Run, network: Path) -> None:
+    threads = fc.get_num_threads()
+    code, out, err = run(
+        "bench", network, "--batch", "2", "--threads", "1", "--seconds", "0", "--profile", "--json"
+    )
+    assert code == 0 and err == ""
+    report = json.loads(out)
+    assert (report["model"], report["shape"], report["threads"]) == ("small", [2, 16, 12, 3], 1)
+    assert 0 < report["min_ms"] <= report["median_ms"]
+    assert [step["name"] for step in report["steps"]] == ["edges", "less"]
+    assert [step["shape"] for step in report["steps"]] == [[2, 14, 10, 32], [2, 7, 5, 32]]
+    assert sum(step["share"] for step in report["steps"]) == pytest.approx(1)
+    edges, less = report["steps"]
+    assert edges["kernel"].startswith("conv2d_f32") and edges["gflops"] > 0 and less["gflops"] == 0
+    assert (report["peak_gflops"] > 0) == (_C.max_isa() != "ref")
+    assert fc.get_num_threads() == threads
+
+
+def test_bench_draws_a_table(run: Run, network: Path, tmp_path: Path) -> None:
+    times = tmp_path / "times.json"
+    for _ in range(2):  # the second finds the times
+        code, out, err = run("bench", network, "--seconds", "0", "--profile", "--autotune", times)
+        assert code == 0 and err == ""
+        assert "small 1x16x12x3" in out and "edges" in out and "FMA peak" in out
+    assert fc.TimingCache.load(times).timings or _C.max_isa() in ("ref", "avx2")
+    assert fc.get_autotune() is None
+
+
+def test_bench_times_an_application(run: Run) -> None:
+    code, out, _ = run("bench", "squeezenet", "--size", "64", "--seconds", "0")
+    assert code == 0 and "squeezenet 1x64x64x3" in out and "edges" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing"], "expected a classifier of"),
+        (["resnet50", "--precision", "exact"], "float32 precision: expected one of"),
+    ],
+)
+def test_bench_tells_what_it_does_not_know(run: Run, arguments: list[str], message: str) -> None:
+    code, out, err = run("bench", *arguments, "--seconds", "0")
+    assert code == 2 and out == "" and message in err
+
+
+def test_bench_needs_sizes(run: Run, tmp_path: Path) -> None:
+    x = fc.Input((None, None, 3))
+    any_size = tmp_path / "any.fastcnn"
+    fc.Model(x, fc.layers.Conv2D(4, 3)(x)).save(any_size)
+    code, _, err = run("bench", any_size, "--seconds", "0")
+    assert code == 2 and "pictures of any size" in err
+    assert run("bench", any_size, "--seconds", "0", "--size", "8").code == 0
+    y = fc.Input((None, None, 3))
+    two = tmp_path / "two.fastcnn"
+    fc.Model([x, y], fc.layers.Add()([x, y])).save(two)
+    code, _, err = run("bench", two, "--seconds", "0")
+    assert code == 2 and "expected a model with one input, it has 2" in err

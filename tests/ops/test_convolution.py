@@ -36,7 +36,8 @@ def check_sums(kernel: str, case: Case) -> None:
     magnitudes = SUMS[case.op](np.abs(x), np.abs(w), **case.attrs)
     if tile := winograd_tile(kernel):
         magnitudes = largest_of_tile(magnitudes, tile)
-    assert_within(y, SUMS[case.op](x, w, **case.attrs), dot_bound(magnitudes, terms(case)))
+    limit = dot_bound(magnitudes, terms(case), kernel)
+    assert_within(y, SUMS[case.op](x, w, **case.attrs), limit)
 
 
 def winograd_tile(kernel: str) -> int:
@@ -93,9 +94,10 @@ EPILOGUES = [
 
 
 @pytest.mark.parametrize("epilogue", EPILOGUES, ids=lambda e: ",".join(map(str, e.values())))
+@pytest.mark.parametrize("filters", [133, 13])
 @pytest.mark.parametrize("op", ["conv2d", "conv2d_transpose"])
-def test_epilogue(op: str, epilogue: dict[str, Any]) -> None:
-    shapes = ((2, 4, 5, 6), (2, 2, 6, 37) if op == "conv2d" else (2, 2, 37, 6))
+def test_epilogue(op: str, filters: int, epilogue: dict[str, Any]) -> None:
+    shapes = ((2, 4, 29, 64), (2, 2, 64, filters) if op == "conv2d" else (2, 2, filters, 64))
     attrs: dict[str, Any] = {"groups": 1, "strides": 2, "padding": "same"}
     rng = np.random.default_rng(3)
     x, w = (rng.standard_normal(s).astype(np.float32) for s in shapes)
@@ -103,7 +105,7 @@ def test_epilogue(op: str, epilogue: dict[str, Any]) -> None:
     magnitudes = SUMS[op](np.abs(x), np.abs(w), **attrs)
     extra = []
     if epilogue.get("has_bias"):
-        extra.append(rng.standard_normal(37).astype(np.float32))
+        extra.append(rng.standard_normal(filters).astype(np.float32))
     if epilogue.get("has_residual"):
         extra.append(rng.standard_normal(sums.shape).astype(np.float32))
     magnitudes = magnitudes + sum(np.abs(e) for e in extra)
@@ -112,7 +114,7 @@ def test_epilogue(op: str, epilogue: dict[str, Any]) -> None:
     for kernel in kernel_rows(op):
         (y,) = run_kernel(kernel, case, [x, w, *extra])
         # No activation is steeper than hard_swish's 1.5, and they err by ulps.
-        assert_within(y, expected, 2 * dot_bound(magnitudes, 30) + 1e-6)
+        assert_within(y, expected, 2 * dot_bound(magnitudes, 256, kernel) + 1e-6)
 
 
 @pytest.mark.parametrize("kernel", kernel_rows("conv2d"))
@@ -121,9 +123,9 @@ def test_epilogue(op: str, epilogue: dict[str, Any]) -> None:
 def test_what_is_not_finite_reaches_the_outputs_that_depend_on_it(
     kernel: str, value: float, activation: str
 ) -> None:
-    x = np.ones((1, 9, 9, 5), np.float32)
+    x = np.ones((1, 9, 9, 32), np.float32)
     x[0, 4, 4, 2] = value
-    w = np.full((3, 3, 5, 70), 0.01, np.float32)
+    w = np.full((3, 3, 32, 130), 0.01, np.float32)
     case = Case("conv2d", (x.shape, w.shape), {"padding": "same", "activation": activation})
     (y,) = run_kernel(kernel, case, [x, w])
     touched = np.zeros((9, 9), bool)
@@ -136,7 +138,10 @@ def test_what_is_not_finite_reaches_the_outputs_that_depend_on_it(
         near = (tiles >= tiles[3]) & (tiles <= tiles[5])
         assert not reached.any(axis=-1)[0][~(near[:, None] & near)].any()
         return
-    reached = np.isnan(y) if np.isnan(value) else y >= (1 if activation == "tanh" else 6)
+    if np.isnan(value):
+        reached = np.isnan(y)
+    else:  # a factor in several parts makes NaN of infinity (docs/precision.md)
+        reached = (y >= (1 if activation == "tanh" else 6)) | (np.isnan(y) & ("bf16x" in kernel))
     assert (reached.all(axis=-1)[0] == touched).all()
     assert (reached.any(axis=-1)[0] == touched).all()
 
@@ -149,8 +154,8 @@ def test_same_bits_at_any_thread_count(case: Case) -> None:
 @pytest.mark.parametrize("kernel", kernel_rows("conv2d"))
 def test_a_picture_gives_the_same_bits_alone_and_in_a_batch(kernel: str) -> None:
     rng = np.random.default_rng(5)
-    x = rng.standard_normal((5, 6, 5, 20)).astype(np.float32)
-    w = rng.standard_normal((3, 3, 20, 33)).astype(np.float32)
+    x = rng.standard_normal((5, 6, 5, 64)).astype(np.float32)
+    w = rng.standard_normal((3, 3, 64, 130)).astype(np.float32)
     attrs = {"padding": "same"}
     (y,) = run_kernel(kernel, Case("conv2d", (x.shape, w.shape), attrs), [x, w])
     for n in range(5):

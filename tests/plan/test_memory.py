@@ -12,7 +12,7 @@ SHAPE = (1, 4, 3, 16)
 def programs(draw: st.DrawFn) -> list[tuple[str, int, int]]:
     """Steps (kind, i, k): a new value from the values i and k made so far."""
     steps = draw(st.integers(1, 12))
-    kinds = ("add", "mul", "relu", "view", "join", "sub")
+    kinds = ("add", "mul", "relu", "view", "join", "sub", "pool", "side by side")
     return [
         (draw(st.sampled_from(kinds)), draw(st.integers(0, n + 1)), draw(st.integers(0, n + 1)))
         for n in range(steps)
@@ -46,6 +46,14 @@ def test_a_plan_computes_what_numpy_computes(
             ]
             values.append(net.add("concat", *halves, axis=1))
             arrays.append(np.concatenate([x[:, :2], y[:, 2:]], axis=1))
+        elif kind == "pool":
+            values.append(net.add("max_pool2d", a, pool_size=1))
+            arrays.append(x)
+        elif kind == "side by side":  # half the channels of both, twice to have as many again
+            pooled = [net.add("max_pool2d", v, pool_size=(1, 1), strides=1) for v in (a, b)]
+            wide = net.add("max_pool2d", net.add("concat", *pooled, axis=3), pool_size=1)
+            values.append(net.add("slice", wide, begin=[0, 0, 0, 8], size=[1, 4, 3, 16]))
+            arrays.append(np.concatenate([x, y], axis=3)[..., 8:24])
         else:
             values.append(net.add(kind, a, b))
             arrays.append({"add": np.add, "mul": np.multiply, "sub": np.subtract}[kind](x, y))

@@ -1,8 +1,10 @@
 """Each pass: what it leaves in the plan, and that results stay what the graph described."""
 
+import numpy as np
 import pytest
 
-from tests.plan.builder import Net, assert_same_as_described, ops_of
+from fastcnn import _C
+from tests.plan.builder import Net, assert_same_as_described, ops_of, random_inputs
 
 
 def test_nodes_nobody_reads_are_dropped() -> None:
@@ -24,6 +26,26 @@ def test_batch_norm_folds_into_a_depthwise_convolution_with_a_multiplier() -> No
     net = Net()
     y = net.add("depthwise_conv2d", net.input(1, 6, 5, 3), net.variable(3, 3, 3, 2), padding="same")
     assert ops_of(assert_same_as_described(net, net.batch_norm(y))) == ["depthwise_conv2d"]
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (8,), (1, 1, 1, 8)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_constant_factor_folds_into_the_convolution_before_it(
+    shape: tuple[int, ...], bias: bool
+) -> None:
+    net = Net()
+    x = net.input(2, 5, 6, 8)
+    branch = net.add("mul", net.conv(x, 8, bias=bias), net.variable(*shape), activation="relu")
+    assert ops_of(assert_same_as_described(net, branch)) == ["conv2d"]
+    scaled = net.add("mul", net.variable(*shape), net.conv(x, 8, bias=bias))
+    plan = assert_same_as_described(net, net.add("add", scaled, x, activation="relu"))
+    assert ops_of(plan) == ["conv2d"]
+
+
+def test_a_factor_that_is_not_of_the_channels_stays() -> None:
+    net = Net()
+    y = net.add("mul", net.conv(net.input(2, 5, 6, 3), 6), net.variable(6, 1))
+    assert ops_of(assert_same_as_described(net, y)) == ["conv2d", "mul"]
 
 
 def test_batch_norm_stays_where_another_reads_the_convolution() -> None:
@@ -124,3 +146,119 @@ def test_zeros_around_non_negative_values_fold_into_the_maximum(
     x = net.add("pad", x, pads=pads, mode="constant")
     y = net.add("max_pool2d", x, pool_size=3, strides=2)
     assert ops_of(assert_same_as_described(net, y)) == left
+
+
+def strides_of(plan: _C.Plan) -> list[tuple[str, tuple[int, ...]]]:
+    """Op and result of each step: who computes how many pixels."""
+    return [(step["op"], step["outputs"][0][1:3]) for step in plan.steps()]
+
+
+def assert_same_bits(net: Net, *outputs: int) -> _C.Plan:
+    """The optimised plan leaves results out, and computes the others as before."""
+    fast, plain = net.compile(*outputs), net.compile(*outputs, optimize=False)
+    inputs = random_inputs(fast)
+    for a, b in zip(fast.run(inputs), plain.run(inputs), strict=True):
+        np.testing.assert_array_equal(a, b)
+    return fast
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 9), (1, 2)])
+def test_the_stride_of_a_pointwise_convolution_moves_to_the_convolution_before_it(
+    size: tuple[int, int],
+) -> None:
+    net = Net()
+    y = net.conv(net.input(2, *size, 3), 8, dilation=2)
+    y = net.conv(y, 5, 1, strides=(2, 3))
+    plan = assert_same_bits(net, y)
+    out = (-(-size[0] // 2), -(-size[1] // 3))
+    assert strides_of(plan) == [("conv2d", out), ("conv2d", out)]
+
+
+def test_strides_multiply_on_their_way_up() -> None:
+    net = Net()
+    y = net.conv(net.input(1, 23, 19, 3), 4, 5, strides=2)
+    y = net.conv(net.conv(y, 4, 1, strides=3), 4, 1, strides=(1, 2))
+    plan = assert_same_bits(net, y)
+    assert strides_of(plan) == [("conv2d", (4, 2))] * 3
+
+
+def test_a_residual_that_others_read_is_thinned() -> None:
+    net = Net()
+    x = net.conv(net.input(2, 9, 8, 3), 8)
+    y = net.conv(net.conv(net.conv(x, 4, 1), 4), 8, 1)
+    y = net.add("activation", net.add("add", y, x), activation="relu")
+    plan = assert_same_bits(net, net.conv(y, 16, 1, strides=2), net.conv(y, 3, 1, strides=2))
+    full, quarter = (9, 8), (5, 4)
+    assert strides_of(plan) == [
+        ("conv2d", full),
+        ("conv2d", full),
+        ("conv2d", quarter),
+        ("slice", quarter),
+        *[("conv2d", quarter)] * 3,
+    ]
+
+
+def test_a_residual_that_nobody_else_reads_is_computed_thinned() -> None:
+    net = Net()
+    x = net.input(1, 8, 8, 3)
+    y = net.add("add", net.conv(x, 8), net.conv(x, 8, 1))
+    plan = assert_same_bits(net, net.conv(y, 4, 1, strides=2))
+    assert strides_of(plan) == [("conv2d", (4, 4))] * 3
+
+
+def test_strides_move_through_element_wise_ops_and_pools() -> None:
+    net = Net()
+    x = net.input(1, 12, 13, 4)
+    y = net.add("max_pool2d", x, pool_size=3, strides=1, padding="same")
+    y = net.add("add", net.add("mul", y, net.input(1, 1, 1, 4)), x)
+    y = net.add("prelu", y, net.variable(4))
+    y = net.add("max_pool2d", net.add("unary", y, kind="exp"), pool_size=1, strides=2)
+    plan = assert_same_bits(net, y)
+    ops = ["max_pool2d", "mul", "slice", "add", "prelu", "unary", "max_pool2d"]
+    assert strides_of(plan) == [(op, (6, 7)) for op in ops]
+
+
+def test_users_that_read_different_pixels_share_what_both_read() -> None:
+    net = Net()
+    y = net.conv(net.input(1, 24, 24, 3), 4)
+    plan = assert_same_bits(
+        net,
+        net.conv(y, 2, 1, strides=4),
+        net.conv(y, 2, 1, strides=6),
+        net.conv(y, 2, 1, strides=2),
+    )
+    assert [out for _, out in strides_of(plan)] == [(12, 12), (6, 6), (4, 4), (12, 12)]
+
+
+@pytest.mark.parametrize("user", ["output", "neighbours", "padding", "all", "channels"])
+def test_strides_stay_where_others_read_all_pixels(user: str) -> None:
+    net = Net()
+    y = net.conv(net.input(1, 8, 8, 3), 4)
+    pads = [1, 1, 1, 1] if user == "padding" else [0, 0, 0, 0]
+    outputs = [net.add("conv2d", y, net.variable(1, 1, 4, 4), strides=2, pads=pads)]
+    if user == "output":
+        outputs.append(y)
+    elif user == "neighbours":
+        outputs.append(net.conv(y, 4, 2, strides=2))
+    elif user == "all":
+        outputs.append(net.conv(y, 4, 1))
+    elif user == "channels":
+        outputs.append(net.add("reduce_sum", y, axis=[3]))
+    assert strides_of(assert_same_bits(net, *outputs))[0] == ("conv2d", (8, 8))
+
+
+def test_the_weights_of_a_convolution_are_not_thinned() -> None:
+    net = Net()
+    w = net.conv(net.input(3, 3, 4, 4), 4, 1)  # of the shape of the picture, made of a picture
+    y = net.add("conv2d", net.input(3, 3, 4, 4), w, padding="same")
+    assert net.graph.shape(y) == net.graph.shape(w)
+    plan = assert_same_bits(net, net.conv(y, 4, 1, strides=2))
+    assert strides_of(plan)[0] == ("conv2d", (3, 4))
+    assert strides_of(plan)[-2:] == [("conv2d", (2, 2))] * 2
+
+
+def test_strides_too_large_to_multiply_stay() -> None:
+    net = Net()
+    y = net.conv(net.input(1, 3, 3, 2), 2, 3, strides=2**30)
+    plan = assert_same_bits(net, net.conv(y, 2, 1, strides=2**30))
+    assert [out for _, out in strides_of(plan)] == [(1, 1), (1, 1)]

@@ -7,7 +7,7 @@ import pytest
 
 from fastcnn import _C
 from fastcnn.errors import ConfigError, DTypeError, ShapeError, UnsupportedError
-from tests.plan.builder import Net, ops_of, random_inputs
+from tests.plan.builder import Net, assert_same_as_described, ops_of, random_inputs
 
 
 def test_an_input_a_constant_and_a_repeated_value_may_be_outputs() -> None:
@@ -55,6 +55,55 @@ def test_concatenations_within_a_concatenation_are_written_in_place() -> None:
     inputs = random_inputs(plan)
     (result,) = plan.run(inputs)
     np.testing.assert_array_equal(result, np.maximum(np.concatenate(inputs, axis=1), 0) ** 2)
+
+
+def test_channels_are_computed_in_their_place_in_a_concatenation() -> None:
+    net = Net()
+    x = net.input(2, 6, 8, 16)
+    up = net.add("conv2d_transpose", x, net.variable(3, 3, 32, 16), strides=2, padding="same")
+    skip = net.conv(net.input(2, 12, 16, 3), 16, bias=True, activation="relu")
+    grouped = net.add("conv2d", up, net.variable(3, 3, 16, 48), padding="same", groups=2)
+    pooled = net.add("max_pool2d", grouped, pool_size=3, strides=1, padding="same")
+    plan = net.compile(net.add("concat", skip, grouped, pooled), net.add("max_pool2d", skip))
+    inputs = random_inputs(plan)
+    together, below = plan.run(inputs)
+    parts = net.compile(skip, grouped, pooled).run(inputs)
+    np.testing.assert_array_equal(together, np.concatenate(parts, axis=3))
+    rows = parts[0].reshape(2, 6, 2, 8, 2, 16)
+    np.testing.assert_array_equal(below, rows.max(axis=(2, 4)))
+    if _C.max_isa() != "ref":  # only the input of the second convolution has memory of its own
+        workspaces = 4 * max(step["workspace"] + 64 for step in plan.steps())
+        assert plan.arena_bytes <= 2 * 12 * 16 * 32 * 4 + workspaces
+
+
+def test_a_part_that_is_joined_twice_is_copied_from_its_place() -> None:
+    net = Net()
+    x = net.conv(net.input(1, 5, 7, 3), 16)
+    plan = net.compile(net.add("concat", x, x, net.conv(x, 32)))
+    inputs = random_inputs(plan)
+    (result,) = plan.run(inputs)
+    np.testing.assert_array_equal(result[..., :16], net.compile(x).run(inputs)[0])
+    np.testing.assert_array_equal(result[..., :16], result[..., 16:32])
+
+
+@pytest.mark.parametrize("user", ["conv2d", "activation", "reshape", "residual", "concat"])
+def test_channels_that_others_read_are_copied_where_these_need_them_together(user: str) -> None:
+    net = Net()
+    x = net.input(1, 6, 5, 3)
+    part, other = net.conv(x, 16), net.conv(x, 16)
+    if user == "residual":
+        part = net.add("add", part, net.conv(net.input(1, 6, 5, 16), 16))
+    joined = net.add("concat", part, other)
+    outputs = [net.add("activation", joined, activation="tanh"), net.conv(joined, 16)]
+    if user == "conv2d":
+        outputs.append(net.conv(part, 4))
+    elif user == "activation":
+        outputs.append(net.add("mul", net.add("activation", part, activation="tanh"), other))
+    elif user == "reshape":
+        outputs.append(net.add("mul", net.add("reshape", part, shape=[30, 16]), net.input(16)))
+    elif user == "concat":
+        outputs.append(net.conv(net.add("concat", other, part), 4))
+    assert_same_as_described(net, *outputs)
 
 
 def test_the_second_run_allocates_nothing() -> None:

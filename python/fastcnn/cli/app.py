@@ -64,6 +64,44 @@ def classify(
 
 
 @app.command()
+def bench(
+    model: Annotated[
+        str,
+        typer.Argument(help="A network of fastcnn.applications, or a file that Model.save wrote."),
+    ] = "resnet50",
+    size: Annotated[
+        int | None, typer.Option(min=1, help="Height and width; the network's own if not given.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=4096, help="All that may be used if not given.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="highest, high or medium.")] = "highest",
+    seconds: Annotated[float, typer.Option(min=0, help="How long to measure.")] = 3.0,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Also tell kernel, time and speed of each step.")
+    ] = False,
+    autotune: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Choose kernels by measurement; look up and keep times in FILE."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Tell how long a network takes on this machine."""
+    from fastcnn.cli.bench import bench as measure, print_json, print_report
+
+    report = measure(model, size, batch, threads, precision, seconds, profile, autotune)
+    if as_json:
+        print_json(report)
+    else:
+        print_report(report)
+
+
+@app.command()
 def demo(
     output: Annotated[Path, typer.Option(help="Where to draw the results.")] = Path("results.png"),
 ) -> None:

@@ -13,12 +13,15 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastcnn import _C, config
 from fastcnn.errors import ConfigError, DTypeError
+
+if TYPE_CHECKING:
+    from fastcnn.autotune import TimingCache
 
 _SUPPORTED = ("float32", "float64", "int64", "int32", "uint8", "bool")
 
@@ -121,12 +124,18 @@ def _plain(op: str, name: str, value: Any) -> Any:
 
 
 def _compile(
-    op: str, arrays: Sequence[np.ndarray], attrs: dict[str, Any], precision: str, kernel: str
+    op: str,
+    arrays: Sequence[np.ndarray],
+    attrs: dict[str, Any],
+    precision: str,
+    kernel: str,
+    timings: TimingCache | None,
 ) -> _C.Plan:
     graph = _C.Graph()
     operands = [graph.input(a.shape, a.dtype.name) for a in arrays]
     graph.set_outputs(graph.add(op, operands, attrs))
-    return _C.compile(graph, precision=precision, kernel=kernel)
+    known = timings._timings if timings is not None else None
+    return _C.compile(graph, precision=precision, kernel=kernel, timings=known)
 
 
 def run_op(
@@ -134,15 +143,17 @@ def run_op(
 ) -> list[np.ndarray]:
     """Run one op on C-contiguous arrays; `kernel` forces that row of the op's table."""
     precision = config.get_float32_precision()
+    timings = config.get_autotune()
     key = (
         op,
         tuple((a.shape, a.dtype.name) for a in arrays),
         tuple(sorted((k, _freeze(v)) for k, v in attrs.items())),
         precision,
+        timings,
         _C.max_isa(),
         kernel,
     )
-    plan = plan_cache.get(key, lambda: _compile(op, arrays, attrs, precision, kernel))
+    plan = plan_cache.get(key, lambda: _compile(op, arrays, attrs, precision, kernel, timings))
     return plan.run(arrays)
 
 

@@ -10,6 +10,7 @@
 
 #include "bindings/convert.h"
 #include "core/thread_pool.h"
+#include "plan/fma_peak.h"
 #include "plan/plan.h"
 
 namespace py = pybind11;
@@ -56,9 +57,9 @@ Observe parse_observe(const std::string& what) {
 }
 
 std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::string& precision, const std::string& kernel,
-                                          bool optimize, ConstantCache* cache, const py::object& quantization,
-                                          const std::string& observe) {
-  CompileOptions options{max_isa(), parse_precision(precision), kernel, optimize};
+                                          bool optimize, ConstantCache* cache, TimingCache* timings,
+                                          const py::object& quantization, const std::string& observe) {
+  CompileOptions options{max_isa(), parse_precision(precision), kernel, optimize, timings};
   const QuantizationSpec spec = make_quantization(quantization);
   if (!quantization.is_none()) options.quantization = &spec;
   options.observe = parse_observe(observe);
@@ -213,6 +214,10 @@ PYBIND11_MODULE(_C, m) {
       .def(py::init<>())
       .def_property_readonly("bytes", &ConstantCache::bytes);
 
+  py::class_<TimingCache, std::shared_ptr<TimingCache>>(m, "TimingCache", "Nanoseconds by problem, then by kernel.")
+      .def(py::init<TimingCache::Timings>(), py::arg("timings") = TimingCache::Timings())
+      .def_property_readonly("timings", &TimingCache::timings);
+
   py::class_<Graph>(m, "Graph", "Ops joined by values.")
       .def(py::init<>())
       .def(
@@ -260,8 +265,8 @@ PYBIND11_MODULE(_C, m) {
       .def_property_readonly("constant_bytes", &Plan::constant_bytes);
 
   m.def("compile", &compile_graph, py::arg("graph"), py::arg("precision") = "highest", py::arg("kernel") = "",
-        py::arg("optimize") = true, py::arg("cache") = py::none(), py::arg("quantization") = py::none(),
-        py::arg("observe") = "");
+        py::arg("optimize") = true, py::arg("cache") = py::none(), py::arg("timings") = py::none(),
+        py::arg("quantization") = py::none(), py::arg("observe") = "");
   m.def("ops", [] {
     std::vector<std::string> names;
     for (const Op* op : all_ops()) names.emplace_back(op->name);
@@ -269,6 +274,8 @@ PYBIND11_MODULE(_C, m) {
   });
   m.def("kernels", &list_kernels, py::arg("op") = "");
   m.def("cpu_isa", [] { return isa_name(cpu_isa()); });
+  m.def("measure_fma_gflops", [] { return measure_fma_gflops(max_isa()); }, py::call_guard<py::gil_scoped_release>());
+  m.def("cpu_model", &cpu_model);
   m.def("max_isa", [] { return isa_name(max_isa()); });
   m.def("num_threads", &num_threads);
   m.def("set_num_threads", &set_num_threads, py::arg("n"), py::call_guard<py::gil_scoped_release>());

@@ -1,5 +1,6 @@
 #include "core/cpu.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -68,6 +69,26 @@ Isa detect() {
 Isa detect() { return Isa::Ref; }
 #endif
 
+#if FC_X86
+struct CpuModel {
+  char text[80] = {};
+  CpuModel() {
+    constexpr unsigned kBrand = 0x80000002;
+    unsigned words[12] = {};
+    if (__get_cpuid_max(0x80000000, nullptr) >= kBrand + 2)
+      for (unsigned i = 0; i < 3; ++i)
+        __cpuid(kBrand + i, words[4 * i], words[4 * i + 1], words[4 * i + 2], words[4 * i + 3]);
+    const char* name = reinterpret_cast<const char*>(words);
+    std::snprintf(text, sizeof text, "%.*s (%x)", static_cast<int>(strnlen(name, sizeof words)), name,
+                  CpuidLeaf(1, 0).eax);
+  }
+};
+#else
+struct CpuModel {
+  char text[80] = "unknown";
+};
+#endif
+
 }  // namespace
 
 const char* isa_name(Isa isa) { return kNames[static_cast<int>(isa)]; }
@@ -81,6 +102,11 @@ Isa parse_isa(const char* name) {
 Isa cpu_isa() {
   static const Isa isa = detect();
   return isa;
+}
+
+const char* cpu_model() {
+  static const CpuModel model;
+  return model.text;
 }
 
 Isa max_isa() {

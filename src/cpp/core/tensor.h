@@ -1,4 +1,4 @@
-// Tensor: a view - pointer, dtype, shape; always contiguous. Images are NHWC, convolution kernels HWIO.
+// Tensor: a view - pointer, dtype, shape; contiguous. Images are NHWC, convolution kernels HWIO.
 #pragma once
 
 #include "core/base.h"
@@ -58,6 +58,10 @@ struct TensorType {
 struct Tensor {
   void* data = nullptr;
   TensorType type;
+  // The exception, for kernels that say they take it: a picture that is some of the channels of a larger one has this
+  // many elements from a pixel to the next. 0: as many as it has channels.
+  std::int64_t pitch = 0;
+  FC_INLINE std::int64_t pixel_pitch() const { return pitch != 0 ? pitch : type.shape.back(); }
   template <class T>
   FC_INLINE T* as() const {
     return static_cast<T*>(data);

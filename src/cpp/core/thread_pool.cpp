@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/buffer.h"
 #include "core/error.h"
 
 #if FC_X86
@@ -39,13 +40,23 @@ FC_INLINE void cpu_relax() {
 constexpr auto kSpin = std::chrono::microseconds(50);
 
 thread_local bool t_inside_task = false;
+thread_local void* t_scratch = nullptr;  // of the task that this thread computes
+
+void enlarge(Buffer& buffer, std::int64_t bytes) {
+  if (buffer.bytes() >= bytes) return;
+  buffer = Buffer();  // frees before it allocates: the old content is not wanted
+  buffer = Buffer(bytes);
+}
 
 class Pool {
  public:
-  explicit Pool(int threads) : wanted_(threads) {
+  explicit Pool(int threads) : wanted_(threads), scratch_(static_cast<std::size_t>(threads)) {
     workers_.reserve(static_cast<std::size_t>(threads - 1));
     try {
-      while (size() < threads) workers_.emplace_back([this] { work(); });
+      while (size() < threads) {
+        Buffer& scratch = scratch_[workers_.size() + 1];
+        workers_.emplace_back([this, &scratch] { work(scratch); });
+      }
     } catch (const std::system_error&) {
       // The system gives no more threads: those that are there compute, with the same results.
     }
@@ -61,10 +72,11 @@ class Pool {
   int size() const { return static_cast<int>(workers_.size()) + 1; }
   int wanted() const { return wanted_; }  // what it was made for; size() is less where threads are scarce
 
-  void run(std::int64_t tasks, TaskFn fn, const void* body) {
+  void run(std::int64_t tasks, TaskFn fn, const void* body, std::int64_t scratch_bytes) {
     // A worker that woke late for the previous job may still hold its place in the queue: it must have
     // left before the job's fields change.
     while (active_.load(std::memory_order_seq_cst) != 0) cpu_relax();
+    for (Buffer& scratch : scratch_) enlarge(scratch, scratch_bytes);
     fn_ = fn;
     body_ = body;
     tasks_ = tasks;
@@ -73,7 +85,7 @@ class Pool {
     open_.store(true, std::memory_order_seq_cst);
     epoch_.fetch_add(1, std::memory_order_seq_cst);
     if (sleepers_.load(std::memory_order_seq_cst) > 0) epoch_.notify_all();
-    drain();
+    drain(scratch_[0]);
     for (int spins = 0; done_.load(std::memory_order_acquire) != tasks; ++spins) {
       cpu_relax();
       // The task still running may have lost its core to another process: give it ours.
@@ -84,8 +96,9 @@ class Pool {
   }
 
  private:
-  void drain() {
+  void drain(const Buffer& scratch) {
     t_inside_task = true;
+    t_scratch = scratch.data();
     for (;;) {
       const std::int64_t i = next_.fetch_add(1, std::memory_order_relaxed);
       if (i >= tasks_) break;
@@ -100,13 +113,13 @@ class Pool {
     t_inside_task = false;
   }
 
-  void work() {
+  void work(const Buffer& scratch) {
     std::uint32_t seen = 0;
     while (!stop_.load(std::memory_order_acquire)) {
       wait_for_change(seen);
       seen = epoch_.load(std::memory_order_acquire);
       active_.fetch_add(1, std::memory_order_seq_cst);
-      if (open_.load(std::memory_order_seq_cst)) drain();
+      if (open_.load(std::memory_order_seq_cst)) drain(scratch);
       active_.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -137,6 +150,7 @@ class Pool {
   const void* body_ = nullptr;
   std::int64_t tasks_ = 0;
   const int wanted_;
+  std::vector<Buffer> scratch_;  // one for the caller, one for each worker
   std::vector<std::thread> workers_;
 };
 
@@ -214,16 +228,27 @@ void set_num_threads(int n) {
   s.pool.reset();
 }
 
-void run_tasks(std::int64_t tasks, TaskFn fn, const void* body) {
+void* task_scratch() { return t_scratch; }
+
+void run_tasks(std::int64_t tasks, TaskFn fn, const void* body) { run_tasks(tasks, fn, body, 0); }
+
+void run_tasks(std::int64_t tasks, TaskFn fn, const void* body, std::int64_t scratch_bytes) {
   State& s = state();
   if (tasks > 1 && !t_inside_task && s.wanted > 1) {
     if (const std::unique_lock<std::mutex> lock(s.busy, std::try_to_lock); lock.owns_lock()) {
       if (!s.pool || s.pool->wanted() != s.wanted) s.pool = std::make_unique<Pool>(s.wanted);
-      s.pool->run(tasks, fn, body);
+      s.pool->run(tasks, fn, body, scratch_bytes);
       return;
     }
   }
+  thread_local Buffer own;
+  void* const outer = t_scratch;
+  if (scratch_bytes > 0) {
+    enlarge(own, scratch_bytes);
+    t_scratch = own.data();
+  }
   for (std::int64_t i = 0; i < tasks; ++i) fn(body, i);
+  t_scratch = outer;
 }
 
 }  // namespace fastcnn

@@ -24,6 +24,18 @@ FC_INLINE void parallel_for(std::int64_t tasks, const Body& body) {
   run_tasks(tasks, [](const void* b, std::int64_t i) { (*static_cast<const Body*>(b))(i); }, &body);
 }
 
+// The same with `bytes` of scratch memory for whoever computes a task: body(i, scratch), aligned to kAlignment, with
+// unknown content. The pool keeps it for each of its threads and enlarges it before the tasks start, so that a plan's
+// second call allocates nothing, whoever takes which task. Not for tasks within tasks.
+void run_tasks(std::int64_t tasks, TaskFn fn, const void* body, std::int64_t bytes);
+void* task_scratch();
+
+template <class Body>
+FC_INLINE void parallel_for(std::int64_t tasks, std::int64_t bytes, const Body& body) {
+  run_tasks(
+      tasks, [](const void* b, std::int64_t i) { (*static_cast<const Body*>(b))(i, task_scratch()); }, &body, bytes);
+}
+
 // Splits [0, size) into pieces of `grain` (the last may be shorter): body(begin, end).
 template <class Body>
 FC_INLINE void parallel_ranges(std::int64_t size, std::int64_t grain, const Body& body) {

@@ -6,15 +6,20 @@
 
 namespace fastcnn::gemm {
 
-// The largest micro-tile of an instruction set: `rows` x (`vectors` * `width`) floats of the result.
+// The largest micro-tile of an instruction set: `rows` x (`vectors` * `width`) floats of the result. Where all columns
+// fit `tall_vectors` vectors, such a tile leaves registers unused and is over too soon: there tiles have `tall_rows`
+// rows.
 struct Blocking {
   int rows, vectors, width;
+  int tall_rows, tall_vectors;
 };
 
-inline constexpr Blocking kAvx512Blocking{.rows = 7, .vectors = 4, .width = 16};
-inline constexpr Blocking kAvx2Blocking{.rows = 6, .vectors = 2, .width = 8};
-inline constexpr int kMaxTileRows = 7;
+inline constexpr Blocking kAvx512Blocking{.rows = 7, .vectors = 4, .width = 16, .tall_rows = 14, .tall_vectors = 2};
+inline constexpr Blocking kAvx2Blocking{.rows = 6, .vectors = 2, .width = 8, .tall_rows = 12, .tall_vectors = 1};
+inline constexpr int kMaxRows = 7;       // of a tile whose rows lie anywhere
+inline constexpr int kMaxTileRows = 14;  // of any tile
 inline constexpr int kMaxTileVectors = 4;
+inline constexpr int kMaxTallVectors = 2;
 
 // A panel of packed B is swept once per micro-tile of rows, so what is swept must stay in L2 beside the rows of A.
 // Longer sums are cut, and the partial result waits in C.
@@ -24,10 +29,36 @@ inline constexpr std::int64_t kPanelBytes = 512 * 1024;
 // kPanelBytes, since sums are not cut there.
 inline constexpr std::int64_t kResidentBytes = kPanelBytes;
 
+// Sums of at most this many terms are over before the lines of C that they call in would have come.
+inline constexpr std::int64_t kShortSum = 96;
+
 // A task should be worth handing to a thread (multiply-adds), and there should be enough of them for a large machine.
 inline constexpr std::int64_t kTaskWork = std::int64_t{1} << 20;
 inline constexpr std::int64_t kTasks = 96;
 // Fewer tiles than this per task would fetch the panel of B from L3 for too little work.
 inline constexpr std::int64_t kTaskTiles = 4;
+
+// Products of floats split into bf16 parts (split_gemm.cpp). A task has at most this many strips of 32 rows, their
+// parts staying in L2 beside a panel of B; of longer sums, so much of the parts at a time.
+inline constexpr std::int64_t kSplitStrips = 4;
+// ... or this many, where B comes from L3: then it comes less often.
+inline constexpr std::int64_t kSplitManyStrips = 8;
+inline constexpr std::int64_t kSplitResidentBytes = 1024 * 1024;
+inline constexpr std::int64_t kSplitBytes = 512 * 1024;
+// Where there are few rows, tasks share them: each splits them anew, so for no fewer panels of 32 columns than this;
+// and for no more than these, since C waits between the parts of the sum.
+inline constexpr std::int64_t kSplitPanels = 8;
+inline constexpr std::int64_t kSplitMaxPanels = 16;
+inline constexpr std::int64_t kSplitTasks = 16;
+inline constexpr std::int64_t kSplitLeastTasks = 2;
+inline constexpr std::int64_t kSplitPackSteps = 4;  // of 32 rows of B, packed at a time
+
+// Below these a product by one, two or three parts is slower than fused multiply-adds. B may be larger than `bytes`
+// where it is used by many rows.
+struct SplitLeast {
+  std::int64_t rows, depth, columns, bytes;
+};
+inline constexpr SplitLeast kSplitLeast[] = {{1, 32, 32, INT64_MAX}, {12, 64, 48, 9 << 19}, {24, 128, 128, 2 << 20}};
+inline constexpr std::int64_t kSplitBytesPerRow = 16 * 1024;
 
 }  // namespace fastcnn::gemm

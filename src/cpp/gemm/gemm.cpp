@@ -29,22 +29,29 @@ void pack_block(const PackSource& s, std::int64_t first_column, std::int64_t pan
   }
 }
 
-// How a product is cut into tasks and micro-tiles.
+// How a product is cut into tasks and tiles of rows.
 struct Grid {
+  std::int64_t rows;
   Panels panels;
-  std::int64_t tiles;   // micro-tiles of rows, as even as can be
-  bool resident;        // a task takes its rows through all panels, else through one
-  std::int64_t chunks;  // of tiles; a task has one
+  bool resident;           // a task takes its rows through all panels, else through one
+  std::int64_t tall;       // rows of each tile but the last where the only panel is narrow; else 0
+  EvenParts tiles;         // where `tall` is 0
+  EvenParts chunks{0, 0};  // of tiles; a task has one
 
   Grid(const Blocking& blocking, const Product& p)
-      : panels(blocking, p.columns), tiles(ceil_div(p.rows, blocking.rows)) {
-    const std::int64_t depth = max_i64(1, p.depth);
-    resident = packed_size(blocking, depth, p.columns) * static_cast<std::int64_t>(sizeof(float)) <= kResidentBytes;
+      : rows(p.rows),
+        panels(blocking, p.columns),
+        resident(packed_size(blocking, max_i64(1, p.depth), p.columns) * static_cast<std::int64_t>(sizeof(float)) <=
+                 kResidentBytes),
+        tall(resident && panels.total_vectors <= blocking.tall_vectors ? blocking.tall_rows : 0),
+        tiles(p.rows, ceil_div(p.rows, tall > 0 ? tall : blocking.rows)) {
     const std::int64_t groups = resident ? 1 : panels.count;
-    const std::int64_t tile_work = blocking.rows * depth * ceil_div(p.columns, groups);
+    const std::int64_t tile_rows = ceil_div(p.rows, tiles.count);
+    const std::int64_t tile_work = tile_rows * max_i64(1, p.depth) * ceil_div(p.columns, groups);
     const std::int64_t least = max_i64(resident ? 1 : kTaskTiles, ceil_div(kTaskWork, tile_work));
-    chunks = max_i64(1, min_i64(ceil_div(kTasks, groups * p.batch), tiles / least));
+    chunks = {tiles.count, max_i64(1, min_i64(ceil_div(kTasks, groups * p.batch), tiles.count / least))};
   }
+  std::int64_t first_row(std::int64_t tile) const { return tall > 0 ? min_i64(rows, tile * tall) : tiles.begin(tile); }
 };
 
 // The sum over `depth` rows of B in parts that each stay in L2, cut at multiples of the source's unit.
@@ -87,7 +94,7 @@ class Worker {
     // Room for the pointers of a tile, kept by the thread from call to call.
     thread_local std::vector<const float*> pointers;
     thread_local std::vector<float> scratch;
-    const auto taps = static_cast<std::size_t>(source.max_taps() * engine.blocking.rows);
+    const auto taps = static_cast<std::size_t>(source.max_taps() * kMaxTileRows);
     const auto floats = static_cast<std::size_t>(source.scratch());
     if (pointers.size() < taps) pointers.resize(taps);
     if (scratch.size() < floats) scratch.resize(floats);
@@ -104,10 +111,16 @@ class Worker {
   // All of B stays in L2: row by row of tiles, so that A is read and C is written once, front to back.
   void sweep_rows(std::int64_t first_tile, std::int64_t last_tile) {
     for (std::int64_t i = first_tile; i < last_tile; ++i) {
-      take_rows(i);
-      for (std::int64_t panel = 0; panel < grid_.panels.count; ++panel) {
-        take_panel(panel);
-        if (cut(set_, count_, p_.a_step, 0, p_.depth, tile_)) compute(0, b_, 0);
+      const std::int64_t first = grid_.first_row(i), rows = grid_.first_row(i + 1) - first;
+      take_rows(first, rows);
+      if (grid_.tall == 0 || (rows == grid_.tall && set_.even)) {
+        through_panels();
+        continue;
+      }
+      const EvenParts parts(rows, ceil_div(rows, engine_.blocking.rows));
+      for (std::int64_t part = 0; part < parts.count; ++part) {
+        take_rows(first + parts.begin(part), parts.begin(part + 1) - parts.begin(part));
+        through_panels();
       }
     }
   }
@@ -119,17 +132,26 @@ class Worker {
     for (std::int64_t part = 0; part < parts.count; ++part) {
       const std::int64_t begin = parts.begin(part), end = parts.begin(part + 1);
       for (std::int64_t i = first_tile; i < last_tile; ++i) {
-        take_rows(i);
+        const std::int64_t first = grid_.first_row(i);
+        take_rows(first, grid_.first_row(i + 1) - first);
         if (cut(set_, count_, p_.a_step, begin, end, tile_)) compute(begin, b_ + end * width_, last_tile - 1 - i);
       }
     }
   }
 
  private:
-  void take_rows(std::int64_t tile) {
-    first_row_ = tile * p_.rows / grid_.tiles;
-    count_ = static_cast<int>((tile + 1) * p_.rows / grid_.tiles - first_row_);
+  void take_rows(std::int64_t first, std::int64_t count) {
+    first_row_ = first;
+    count_ = static_cast<int>(count);
+    set_.even = false;
     source_.rows(batch_, first_row_, count_, set_);
+  }
+
+  void through_panels() {
+    for (std::int64_t panel = 0; panel < grid_.panels.count; ++panel) {
+      take_panel(panel);
+      if (cut(set_, count_, p_.a_step, 0, p_.depth, tile_)) compute(0, b_, 0);
+    }
   }
 
   void take_panel(std::int64_t panel) {
@@ -151,11 +173,14 @@ class Worker {
     tile_.b = b_ + max_i64(set_.b_row, begin) * width_;
     const std::int64_t floats = tile_.taps * tile_.depth * kLine;
     const float* share = next + left * floats;
+    // A short sum is over before its own lines of C have come: it calls in those of the next tile.
+    tile_.ahead = 0;
+    if (tile_.taps * tile_.depth <= kShortSum && count_ > 1) tile_.ahead = count_ * (set_.at[1] - set_.at[0]);
     if (next != b_ && left < vectors_ && share + floats <= packed_end_)
       tile_.prefetch = share;
     else
       tile_.prefetch = source_.contiguous() ? set_.a[0] + count_ * set_.depth : tile_.b;
-    engine_.tile[count_ - 1][vectors_ - 1](tile_);
+    (grid_.tall == count_ ? engine_.tall[vectors_ - 1] : engine_.tile[count_ - 1][vectors_ - 1])(tile_);
   }
 
   const Engine& engine_;
@@ -178,20 +203,14 @@ std::int64_t packed_size(const Blocking& blocking, std::int64_t depth, std::int6
   return depth * round_up(columns, blocking.width);
 }
 
-void pack_rows(const Blocking& blocking, const PackSource& s, std::int64_t first_row, std::int64_t total_depth,
-               float* packed) {
+void pack(const Blocking& blocking, const PackSource& s, float* packed) {
   const Panels panels(blocking, s.columns);
   const std::int64_t blocks = ceil_div(s.depth, kPackRows);
   parallel_for(panels.count * blocks, [&](std::int64_t i) {
     const std::int64_t p = i / blocks, begin = i % blocks * kPackRows, end = min_i64(s.depth, begin + kPackRows);
     const std::int64_t width = panels.vectors(p) * panels.width;
-    pack_block(s, panels.first_column(p), width, begin, end,
-               packed + panels.offset(p, total_depth) + (first_row + begin) * width);
+    pack_block(s, panels.first_column(p), width, begin, end, packed + panels.offset(p, s.depth) + begin * width);
   });
-}
-
-void pack(const Blocking& blocking, const PackSource& source, float* packed) {
-  pack_rows(blocking, source, 0, source.depth, packed);
 }
 
 void MatrixRows::rows(std::int64_t batch, std::int64_t first, int count, RowSet& set) const {
@@ -203,16 +222,18 @@ void MatrixRows::rows(std::int64_t batch, std::int64_t first, int count, RowSet&
     set.a[r] = a + r * row_stride_;
     set.at[r] = (first + r) * c_stride_;
   }
+  set.even = true;
 }
 
 void multiply(const Engine& engine, const Product& p, const RowSource& source) {
   if (p.rows <= 0 || p.columns <= 0 || p.batch <= 0) return;
   const Grid grid(engine.blocking, p);
   const std::int64_t panels = grid.panels.count;
-  const std::int64_t tasks_per_batch = (grid.resident ? 1 : panels) * grid.chunks;
+  const std::int64_t tasks_per_batch = (grid.resident ? 1 : panels) * grid.chunks.count;
   parallel_for(p.batch * tasks_per_batch, [&](std::int64_t task) {
-    const std::int64_t panel = task % tasks_per_batch / grid.chunks, chunk = task % grid.chunks;
-    const std::int64_t first = chunk * grid.tiles / grid.chunks, last = (chunk + 1) * grid.tiles / grid.chunks;
+    const std::int64_t panel = task % tasks_per_batch / grid.chunks.count;
+    const std::int64_t chunk = task % grid.chunks.count;
+    const std::int64_t first = grid.chunks.begin(chunk), last = grid.chunks.begin(chunk + 1);
     Worker worker(engine, p, source, grid, task / tasks_per_batch);
     grid.resident ? worker.sweep_rows(first, last) : worker.sweep_panel(panel, first, last);
   });

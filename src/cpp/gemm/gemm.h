@@ -9,19 +9,29 @@ namespace fastcnn::gemm {
 
 // ---- packed B ----------------------------------------------------------------------------------
 
+// `total` in `count` parts as even as can be, the larger ones first; no division to find one.
+struct EvenParts {
+  std::int64_t count, size, larger;
+
+  EvenParts(std::int64_t total, std::int64_t parts)
+      : count(parts), size(parts > 0 ? total / parts : 0), larger(parts > 0 ? total % parts : 0) {}
+  std::int64_t begin(std::int64_t part) const { return part * size + min_i64(part, larger); }
+};
+
 // The columns of B in panels of at most `vectors` vectors, as even as can be: 80 columns of width 16 are 3 + 2 vectors,
 // not 4 + 1. Panel p holds `depth` rows of vectors(p) * width floats; the columns beyond the last are zero.
 struct Panels {
   std::int64_t total_vectors, count;
   int width;
+  EvenParts parts;
 
   Panels(const Blocking& blocking, std::int64_t columns)
       : total_vectors(ceil_div(columns, blocking.width)),
         count(ceil_div(total_vectors, blocking.vectors)),
-        width(blocking.width) {}
-  std::int64_t first_vector(std::int64_t p) const { return p * total_vectors / count; }
-  std::int64_t vectors(std::int64_t p) const { return first_vector(p + 1) - first_vector(p); }
-  std::int64_t first_column(std::int64_t p) const { return first_vector(p) * width; }
+        width(blocking.width),
+        parts(total_vectors, count) {}
+  std::int64_t vectors(std::int64_t p) const { return parts.begin(p + 1) - parts.begin(p); }
+  std::int64_t first_column(std::int64_t p) const { return parts.begin(p) * width; }
   // Where panel p starts, in floats.
   std::int64_t offset(std::int64_t p, std::int64_t depth) const { return first_column(p) * depth; }
 };
@@ -29,16 +39,13 @@ struct Panels {
 // Floats that a packed B of depth x columns takes.
 std::int64_t packed_size(const Blocking& blocking, std::int64_t depth, std::int64_t columns);
 
-// B(k, n) = b[k * row_stride + n * column_stride], for k < depth and n < columns, into rows first_row ... of a packed
-// B whose depth is total_depth.
+// B(k, n) = b[k * row_stride + n * column_stride], for k < depth and n < columns.
 struct PackSource {
   const float* b;
   std::int64_t row_stride, column_stride;
   std::int64_t depth, columns;
 };
 void pack(const Blocking& blocking, const PackSource& source, float* packed);
-void pack_rows(const Blocking& blocking, const PackSource& source, std::int64_t first_row, std::int64_t total_depth,
-               float* packed);
 
 // ---- where the rows of A and C lie ---------------------------------------------------------------
 
@@ -49,6 +56,7 @@ struct RowSet {
   std::int64_t taps, depth;       // how A's row is cut: `taps` runs of `depth` floats
   std::int64_t b_row;             // the row of B that the first tap meets
   std::int64_t at[kMaxTileRows];  // where the rows of C (and of the residual) start
+  bool even;                      // within each tap, the rows of A follow each other at one distance
 };
 
 class RowSource {
@@ -104,6 +112,14 @@ struct Product {
     alpha = epilogue.alpha;
   }
 };
+
+// By engine, as for the others (split_gemm.h).
+inline std::int64_t packed_size(const Engine& engine, std::int64_t depth, std::int64_t columns) {
+  return packed_size(engine.blocking, depth, columns);
+}
+inline void pack(const Engine& engine, const PackSource& source, float* packed) {
+  pack(engine.blocking, source, packed);
+}
 
 // Multi-threaded, cut by shape. With depth 0 the sums are 0 and the epilogue still applies.
 void multiply(const Engine& engine, const Product& product, const RowSource& source);

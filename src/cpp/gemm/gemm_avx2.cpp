@@ -9,6 +9,7 @@ const Engine engine{kAvx2Blocking,
                      {tile<3, 1>, tile<3, 2>},
                      {tile<4, 1>, tile<4, 2>},
                      {tile<5, 1>, tile<5, 2>},
-                     {tile<6, 1>, tile<6, 2>}}};
+                     {tile<6, 1>, tile<6, 2>}},
+                    {tile<12, 1>}};
 
 }  // namespace fastcnn::gemm::avx2

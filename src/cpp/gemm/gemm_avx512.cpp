@@ -10,6 +10,7 @@ const Engine engine{kAvx512Blocking,
                      {tile<4, 1>, tile<4, 2>, tile<4, 3>, tile<4, 4>},
                      {tile<5, 1>, tile<5, 2>, tile<5, 3>, tile<5, 4>},
                      {tile<6, 1>, tile<6, 2>, tile<6, 3>, tile<6, 4>},
-                     {tile<7, 1>, tile<7, 2>, tile<7, 3>, tile<7, 4>}}};
+                     {tile<7, 1>, tile<7, 2>, tile<7, 3>, tile<7, 4>}},
+                    {tile<14, 1>, tile<14, 2>}};
 
 }  // namespace fastcnn::gemm::avx512

@@ -4,10 +4,13 @@
 // Tile       AVX-512 7 x 64: 28 accumulators + 2 of B + 1 broadcast of A = 31 of 32 registers: the columns are taken
 //            in two halves, so each element of A is broadcast twice: 18 loads for 28 multiply-adds.
 //            AVX2 6 x 16: 12 accumulators + 2 + 1 = 15 of 16: 8 loads for 12 multiply-adds.
+//            Few columns: AVX-512 14 x 32 (28 + 2 + 1 registers), 14 x 16 (14 + 1); AVX2 12 x 8 (12 + 1 + 1).
 // Why        both units start a multiply-add each cycle and two loads are served beside them, so the loads must be
 //            fewer than the multiply-adds; 4 cycles of latency want at least 8 accumulators. Seven rows divide the
 //            pictures of ImageNet networks (224, 112, 56, 28, 14, 7), and a tile that is one row of a 7 x 7 picture
-//            may leave out the taps above and below it.
+//            may leave out the taps above and below it. Where a tile is short, starting and storing it cost as much
+//            as its sums; where it is one vector wide, seven accumulators do not cover the latency: hence 14 rows.
+//            Their pointers would not fit the registers, so tall tiles are rows at one distance.
 // Needs      nothing: fewer rows and fewer columns are instances of their own, the last columns are masked.
 // Accuracy   one chain of fused multiply-adds an element: |error| <= K eps sum |a b|.
 // Source     M. Dukhan, The Indirect Convolution Algorithm, 2019; K. Goto and R. van de Geijn, Anatomy of
@@ -30,14 +33,60 @@ template <int rows, int vectors, class Body>
 FC_INLINE void each(const Body& body) {
 #pragma GCC unroll 8
   for (int v = 0; v < vectors; ++v)
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int r = 0; r < rows; ++r) body(r, v);
 }
 
 // k steps between two looks at what else there is to do.
 constexpr std::int64_t kStride = 8;
-// How far ahead, in floats, tiles of one or two rows call in B.
+// How far ahead, in floats, tiles of few rows call in B.
 constexpr std::int64_t kAhead = 2048;
+
+// Hides from the compiler where a number comes from, so that it forms addresses from it where they are used.
+template <class T>
+FC_INLINE void hide(T& v) {
+  asm("" : "+r"(v));
+}
+
+// The rows of A within one tap: a pointer each,
+template <int rows, bool even = (rows > kMaxRows)>
+struct Rows {
+  const float* p[rows];
+  std::int64_t offset = 0;
+
+  FC_INLINE Rows(const float* const* a) {
+    for (int r = 0; r < rows; ++r) p[r] = a[r];
+  }
+  FC_INLINE F32 get(int r) const { return set(p[r][offset]); }
+  FC_INLINE void next(std::int64_t step) { offset += step; }
+  FC_INLINE void again() { hide(offset); }
+};
+
+// or, of more rows than there are registers for pointers, one for each seven: the address modes of x86 reach 0, 1, 2,
+// 4 and 8 times a register, so that with one, three and five times the distance seven rows are in reach.
+template <int rows>
+struct Rows<rows, true> {
+  static constexpr int kReach = 7, kPointers = (rows + kReach - 1) / kReach;
+  const float* p[kPointers];
+  std::int64_t one, three, five;
+
+  FC_INLINE Rows(const float* const* a) : one(a[1] - a[0]), three(3 * one), five(5 * one) {
+    for (int i = 0; i < kPointers; ++i) p[i] = a[0] + i * kReach * one;
+    again();
+  }
+  FC_INLINE F32 get(int r) const {
+    const std::int64_t distance[kReach] = {0, one, 2 * one, three, 4 * one, five, 2 * three};
+    return set(p[r / kReach][distance[r % kReach]]);
+  }
+  FC_INLINE void next(std::int64_t step) {
+    for (int i = 0; i < kPointers; ++i) p[i] += step;
+    again();
+  }
+  FC_INLINE void again() {
+    hide(one), hide(three), hide(five);
+    for (int i = 0; i < kPointers; ++i) hide(p[i]);
+  }
+};
 
 template <int rows, int vectors>
 FC_INLINE void multiply_add(const Tile& t, Accumulators<rows, vectors>& acc) {
@@ -47,43 +96,47 @@ FC_INLINE void multiply_add(const Tile& t, Accumulators<rows, vectors>& acc) {
   static_assert(vectors % kHeld == 0 && rows * vectors + kHeld + 1 <= F32::registers);
   const float* b = t.b;
   const float* prefetch = t.prefetch;
+  // Rows of C to call in at each look.
+  const std::int64_t looks = t.taps * (t.depth < kStride ? 1 : t.depth / kStride);
+  const int share = looks >= rows ? 1 : rows / static_cast<int>(looks > 0 ? looks : 1) + 1;
   int row = 0;
   for (std::int64_t tap = 0; tap < t.taps; ++tap) {
-    const float* a[rows];
-    for (int r = 0; r < rows; ++r) a[r] = t.a[tap * rows + r];
-    std::int64_t offset = 0;
-    for (std::int64_t left = t.depth; left > 0; left -= kStride) {
-      // C and the residual are touched when the sums are done: their lines are called in now, a row at a time, since
-      // all at once they would take every fill buffer from A and B.
-      if (row < rows) {
-        const std::int64_t at = t.at[row++];
-        for (int n = 0; n < vectors * kWidth; n += kLine) __builtin_prefetch(t.c + at + n, 1);
-        if (t.residual != nullptr)
-          for (int n = 0; n < vectors * kWidth; n += kLine) __builtin_prefetch(t.residual + at + n);
-      }
-      for (std::int64_t k = left < kStride ? left : kStride; k > 0; --k) {
+    Rows<rows> a(t.a + tap * rows);
+    for (std::int64_t left = t.depth; left > 0;) {
+      // C and the residual are touched when the sums are done: their lines are called in now, some rows at a time,
+      // since all at once they would take every fill buffer from A and B.
+      if (row < rows)
+        for (const int end = row + share < rows ? row + share : rows; row < end; ++row) {
+          const std::int64_t at = t.at[row] + t.ahead;
+          for (int n = 0; n < vectors * kWidth; n += kLine) __builtin_prefetch(t.c + at + n, 1);
+          if (t.residual != nullptr)
+            for (int n = 0; n < vectors * kWidth; n += kLine) __builtin_prefetch(t.residual + at + n);
+        }
+      std::int64_t k = left < 2 * kStride ? left : kStride;
+      left -= k;
+      for (; k > 0; --k) {
 #pragma GCC unroll 4
         for (int held = 0; held < vectors; held += kHeld) {
           F32 bv[kHeld];
           for (int v = 0; v < kHeld; ++v) bv[v] = load(b + (held + v) * kWidth);
           // Hides from the compiler that the second half reads the same floats of A: keeping them costs registers.
-          if (held > 0) asm("" : "+r"(offset));
-#pragma GCC unroll 8
+          if (held > 0) a.again();
+#pragma GCC unroll 16
           for (int r = 0; r < rows; ++r) {
-            const F32 av = set(a[r][offset]);
+            const F32 av = a.get(r);
 #pragma GCC unroll 4
             for (int v = 0; v < kHeld; ++v) acc.v[r][held + v] = fma(av, bv[v], acc.v[r][held + v]);
           }
         }
-        // One or two rows use each line of B once or twice and outrun the hardware's prefetcher.
-        if constexpr (rows <= 2)
+        // Few rows use each line of B a few times and outrun the hardware's prefetcher.
+        if constexpr (rows <= 4)
           for (int v = 0; v < vectors * kWidth; v += kLine)
             _mm_prefetch(reinterpret_cast<const char*>(b + kAhead + v), _MM_HINT_T0);
         else
           _mm_prefetch(reinterpret_cast<const char*>(prefetch), _MM_HINT_T1);
         prefetch += kLine;
         b += vectors * kWidth;
-        offset += t.a_step;
+        a.next(t.a_step);
       }
     }
   }

@@ -12,7 +12,8 @@ namespace fastcnn::gemm {
 // Each element is one chain of fused multiply-adds that starts from the bias and goes in the order of (t, k): the same
 // bits for any tile size.
 struct Tile {
-  const float* const* a;  // taps x rows pointers
+  const float* const* a;  // taps x rows pointers; of more than kMaxRows rows only the first two of a tap are read, the
+                          // others follow at the same distance
   std::int64_t taps, depth;
   std::int64_t a_step;     // floats from one k to the next: 1 in an NHWC picture
   const float* b;          // a packed panel: taps * depth rows of vectors * width floats
@@ -25,15 +26,18 @@ struct Tile {
   float alpha;
   bool accumulate;        // the chain goes on from what C holds instead of the bias
   bool finish;            // residual and activation are applied: this is the last part of the sum
+  std::int64_t ahead;     // of C and of the residual the lines so many floats beyond the rows are called in
   const float* prefetch;  // with each k a line of 64 bytes from here on is called into L2: what comes next
 };
 
 using TileFn = void (*)(const Tile&);
 
-// The micro-kernels of one instruction set; tile[r - 1][v - 1] computes r rows x v vectors.
+// The micro-kernels of one instruction set; tile[r - 1][v - 1] computes r rows x v vectors, tall[v - 1]
+// blocking.tall_rows rows x v vectors.
 struct Engine {
   Blocking blocking;
-  TileFn tile[kMaxTileRows][kMaxTileVectors];
+  TileFn tile[kMaxRows][kMaxTileVectors];
+  TileFn tall[kMaxTallVectors];
 };
 
 #if FC_X86

@@ -11,14 +11,18 @@ namespace fastcnn {
 void remove_dead_nodes(Graph& graph);
 
 // With constant statistics, product -> batch_norm becomes a product with scaled weights and a bias, and a batch_norm
-// elsewhere becomes scale_shift.
-void fold_batch_norm(Graph& graph);
+// elsewhere becomes scale_shift. Product -> multiplication by constants of the channels likewise.
+void fold_scales(Graph& graph);
 
 // A border of zeros before a convolution, or before a maximum of non-negative values, becomes the window's padding.
 void fold_padding(Graph& graph);
 
 // act(product + residual) becomes the product's epilogue.
 void fuse_epilogues(Graph& graph);
+
+// Where all users of a picture read only every s-th pixel (1 x 1 convolutions of stride s), its producer computes only
+// these: the stride moves up to the first window that reads neighbours, through sums and activations.
+void move_strides_up(Graph& graph);
 
 // Products whose operand's range is known are computed on codes of 8 bits, and so is what lies between them and only
 // moves or compares numbers. Comes last: it names values after their nodes, which other passes make and take.

@@ -36,6 +36,9 @@ struct KernelInfo {
   // picture, the batch) share one packed operand.
   Params (*pack_params)(const Params&) = nullptr;
   int pack_input = 1;
+  // Whether it takes a Tensor::pitch: that of its picture (operand 0), and, where it has no residual, that of its
+  // result. So a part of a concatenation of channels is computed in its place.
+  bool pitched_picture = false, pitched_result = false;
 };
 
 struct Op {

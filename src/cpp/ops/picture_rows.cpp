@@ -14,39 +14,56 @@ PictureRows::PictureRows(const Window2d& window, const Pictures& from, const Out
     : win_(window), from_(from), to_(to), zeros_(zeros), group_channels_(from.channels / from.groups) {
   const auto& [h, w] = win_;
   run_ = w.size * group_channels_;
+  step_ = w.stride * from.channels;
   mergeable_ = from.groups == 1 && w.dilation == 1;
-  copies_ = mergeable_ && w.size > 1 && run_ <= kShortRun;
+  copies_ = mergeable_ && w.size > 1 && w.stride <= w.size && run_ <= kShortRun;
   pointwise_ = h.size == 1 && w.size == 1 && h.before == 0 && h.after == 0 && w.before == 0 && w.after == 0;
   contiguous_ = pointwise_ && from.groups == 1 && h.stride == 1 && w.stride == 1;
+  same_ = pointwise_ && h.stride == 1 && w.stride == 1 && to.width == from.width && to.height == from.height &&
+          to.row == to.width * to.pixel && to.picture == to.height * to.row;
 }
 
 std::int64_t PictureRows::zeros_bytes(const Window2d& window, std::int64_t group_channels) {
   return max_i64(1, window.w.size * group_channels) * static_cast<std::int64_t>(sizeof(float));
 }
 
+// Rows of A that are pixels.
+void PictureRows::pixels(std::int64_t group, std::int64_t first, int count, gemm::RowSet& set) const {
+  set.taps = 1;
+  set.depth = group_channels_;
+  set.b_row = 0;
+  const float* a = from_.x + first * from_.channels + group * group_channels_;
+  for (int r = 0; r < count; ++r) {
+    set.a[r] = a + r * from_.channels;
+    set.at[r] = (first + r) * to_.pixel;
+  }
+  set.even = true;
+}
+
 void PictureRows::rows(std::int64_t group, std::int64_t first, int count, gemm::RowSet& set) const {
+  if (same_) return pixels(group, first, count, set);
   const auto& [h, w] = win_;
   const std::int64_t picture_size = from_.height * from_.width * from_.channels;
   std::int64_t j = first % to_.width, i = first / to_.width % to_.height, n = first / to_.width / to_.height;
 
-  Window window[gemm::kMaxTileRows];
+  Neighbours found[gemm::kMaxTileRows];
+  int neighbours = 0;
   std::int64_t first_tap = h.size, last_tap = 0;
-  bool all_inside = true, all_whole = true;
-  for (int r = 0; r < count; ++r) {
-    const float* picture = from_.x + n * picture_size + group * group_channels_;
-    const std::int64_t top = h.start(i), left = w.start(j);
-    const bool inside = left >= 0 && left + w.extent() <= from_.width;
+  bool all_inside = true;
+  for (int r = 0; r < count; ++neighbours) {
+    const int size = static_cast<int>(min_i64(count - r, to_.width - j));
+    const std::int64_t left = w.start(j), top = h.start(i);
+    const bool inside = left >= 0 && left + (size - 1) * w.stride + w.extent() <= from_.width;
+    found[neighbours] = {r, size, from_.x + n * picture_size + group * group_channels_, top, left, inside};
     const bool whole = top >= 0 && top + h.extent() <= from_.height;
-    window[r] = {picture + (top * from_.width + left) * from_.channels, picture, top, left, inside};
-    set.at[r] = n * to_.picture + i * to_.row + j * to_.pixel;
-    all_inside &= inside;
-    all_whole &= whole;
     first_tap = min_i64(first_tap, whole ? 0 : h.first_tap(i));
     last_tap = max_i64(last_tap, whole ? h.size : h.last_tap(i, from_.height));
-    if (++j == to_.width) {
-      j = 0;
-      if (++i == to_.height) i = 0, ++n;
-    }
+    all_inside &= inside;
+    const std::int64_t to = n * to_.picture + i * to_.row + j * to_.pixel;
+    for (int k = 0; k < size; ++k) set.at[r + k] = to + k * to_.pixel;
+    r += size;
+    j = 0;
+    if (++i == to_.height) i = 0, ++n;
   }
 
   const bool merged = mergeable_ && (all_inside || copies_);  // a run is a whole row of the window
@@ -54,41 +71,45 @@ void PictureRows::rows(std::int64_t group, std::int64_t first, int count, gemm::
   set.depth = merged ? run_ : group_channels_;
   set.taps = max_i64(0, last_tap - first_tap) * run_taps;
   set.b_row = set.taps > 0 ? first_tap * run_ : 0;
+  set.even = neighbours == 1 && (all_inside || merged);
 
   const float** a = set.a;
   float* copy = set.scratch;
-  for (std::int64_t kh = first_tap; kh < last_tap; ++kh) {
-    const std::int64_t down = kh * h.dilation;
-    for (std::int64_t kw = 0; kw < run_taps; ++kw) {
-      const std::int64_t right = kw * w.dilation, step = (down * from_.width + right) * from_.channels;
-      if (all_inside && all_whole) {
-        for (int r = 0; r < count; ++r) *a++ = window[r].start + step;
-        continue;
+  for (std::int64_t kh = first_tap; kh < last_tap; ++kh, a += run_taps * count)
+    for (int f = 0; f < neighbours; ++f) {
+      const Neighbours& windows = found[f];
+      const std::int64_t row = windows.top + kh * h.dilation;
+      const bool inside = row >= 0 && row < from_.height;
+      const float* start = windows.picture + (row * from_.width + windows.left) * from_.channels;
+      if (merged && inside && !windows.inside) {
+        start = copy;
+        copy = copy_span(windows, row, copy);
       }
-      for (int r = 0; r < count; ++r) {
-        const std::int64_t row = window[r].top + down, column = window[r].left + right;
-        if (row < 0 || row >= from_.height || (!merged && (column < 0 || column >= from_.width))) {
-          *a++ = zeros_;
-        } else if (!merged || window[r].inside) {
-          *a++ = window[r].start + step;
-        } else {
-          *a++ = copy;
-          copy = copy_run(window[r], row, copy);
+      for (std::int64_t kw = 0; kw < run_taps; ++kw) {
+        const float** to = a + kw * count + windows.first;
+        const float* from = start + kw * w.dilation * from_.channels;
+        for (int k = 0; k < windows.count; ++k) {
+          const std::int64_t column = windows.left + k * w.stride + kw * w.dilation;
+          const bool there = inside && (merged || windows.inside || (column >= 0 && column < from_.width));
+          to[k] = there ? from + k * step_ : zeros_;
         }
       }
     }
-  }
 }
 
-// One row of a window that crosses the left or right edge, with its zeros.
-float* PictureRows::copy_run(const Window& window, std::int64_t row, float* to) const {
-  const std::int64_t begin = max_i64(0, -window.left), end = min_i64(win_.w.size, from_.width - window.left);
-  std::memset(to, 0, static_cast<std::size_t>(run_) * sizeof(float));
-  if (begin < end)
-    std::memcpy(to + begin * from_.channels,
-                window.picture + (row * from_.width + window.left + begin) * from_.channels,
-                static_cast<std::size_t>((end - begin) * from_.channels) * sizeof(float));
-  return to + run_;
+// What the windows read of one row of the picture, with the zeros beside it.
+float* PictureRows::copy_span(const Neighbours& windows, std::int64_t row, float* to) const {
+  const std::int64_t pixels = (windows.count - 1) * win_.w.stride + win_.w.size;
+  const std::int64_t begin = min_i64(pixels, max_i64(0, -windows.left));
+  const std::int64_t end = max_i64(begin, min_i64(pixels, from_.width - windows.left));
+  const auto bytes = [&](std::int64_t count) {
+    return static_cast<std::size_t>(count * from_.channels) * sizeof(float);
+  };
+  std::memset(to, 0, bytes(begin));
+  std::memcpy(to + begin * from_.channels,
+              windows.picture + (row * from_.width + windows.left + begin) * from_.channels, bytes(end - begin));
+  std::memset(to + end * from_.channels, 0, bytes(pixels - end));
+  return to + pixels * from_.channels;
 }
 
 }  // namespace fastcnn

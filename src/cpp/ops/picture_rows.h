@@ -11,8 +11,8 @@ namespace fastcnn {
 // floats:
 //   - where it lies inside the picture's width, a run is a whole row of it (kw * channels floats);
 //   - else a run is one pixel, and pixels outside are a row of zeros;
-//   - few channels (a network's first layer: 3) would make such runs too short, so there the runs of the windows that
-//     cross the left or right edge are copied together, zeros included;
+//   - few channels (a network's first layer: 3) would make such runs too short, so there what neighbouring windows read
+//     of a row of the picture is copied where they cross its left or right edge, zeros included;
 //   - taps above or below the picture for all pixels of a tile are left out.
 class PictureRows final : public gemm::RowSource {
  public:
@@ -32,26 +32,32 @@ class PictureRows final : public gemm::RowSource {
 
   void rows(std::int64_t group, std::int64_t first, int count, gemm::RowSet& set) const override;
   std::int64_t max_taps() const override { return win_.h.size * win_.w.size; }
-  std::int64_t scratch() const override { return copies_ ? gemm::kMaxTileRows * win_.h.size * run_ : 0; }
+  std::int64_t scratch() const override {
+    return copies_ ? gemm::kMaxTileRows * win_.h.size * max_i64(run_, step_) : 0;
+  }
   std::int64_t unit() const override { return pointwise_ ? 1 : run_; }
   bool contiguous() const override { return contiguous_; }
 
  private:
-  struct Window {
-    const float* start;  // its first pixel, be it inside the picture or not
+  // Neighbouring windows of one row of outputs.
+  struct Neighbours {
+    int first, count;
     const float* picture;
-    std::int64_t top, left;
-    bool inside;  // the picture's width
+    std::int64_t top, left;  // of the first
+    bool inside;             // the picture's width, all of them
   };
-  float* copy_run(const Window& window, std::int64_t row, float* to) const;
+  void pixels(std::int64_t group, std::int64_t first, int count, gemm::RowSet& set) const;
+  float* copy_span(const Neighbours& windows, std::int64_t row, float* to) const;
 
   Window2d win_;
   Pictures from_;
   Output to_;
   const float* zeros_;
   std::int64_t group_channels_;
-  std::int64_t run_;  // floats of a window's row
+  std::int64_t run_;   // floats of a window's row
+  std::int64_t step_;  // floats from one window to its neighbour
   bool mergeable_, copies_, pointwise_, contiguous_;
+  bool same_;  // the windows are the pixels: row r of A is pixel r, and goes to pixel r of a result without gaps
 };
 
 }  // namespace fastcnn

@@ -33,13 +33,29 @@ const char* refusal(const KernelInfo& row, const Problem& problem, const Compile
   return row.declines != nullptr ? row.declines(problem) : nullptr;
 }
 
-void choose(const Graph& graph, Node& node, const CompileOptions& options) {
+// The fastest row, measured; nullptr where there is no choice.
+const KernelInfo* choose_fastest(const Graph& graph, const Node& node, const std::vector<bool>& constant,
+                                 const Problem& problem, const CompileOptions& options) {
+  std::vector<const KernelInfo*> rows;
+  for (const KernelInfo& row : node.op->kernels)
+    if ((row.isa != Isa::Ref || rows.empty()) && refusal(row, problem, options) == nullptr) rows.push_back(&row);
+  const bool empty = std::any_of(problem.outputs, problem.outputs + problem.num_outputs,
+                                 [](const TensorType& type) { return type.shape.size() == 0; });
+  return rows.size() > 1 && !empty ? options.timings->fastest(graph, node, constant, rows) : nullptr;
+}
+
+void choose(const Graph& graph, Node& node, const std::vector<bool>& constant, const CompileOptions& options) {
   const Candidate candidate(graph, node);
   const bool forced = !options.kernel.empty() && has_row(*node.op, options.kernel);
+  const KernelInfo* fastest = nullptr;
+  if (!forced && options.timings != nullptr && node.op->flops != nullptr)
+    fastest = choose_fastest(graph, node, constant, candidate.problem, options);
   for (const KernelInfo& row : node.op->kernels) {
     if (forced && options.kernel != row.name) continue;
     const char* reason = refusal(row, candidate.problem, options);
-    if (reason == nullptr && !forced && row.yields != nullptr) reason = row.yields(candidate.problem);
+    if (reason == nullptr && fastest != nullptr && fastest != &row) reason = "measured slower";
+    if (reason == nullptr && fastest == nullptr && !forced && row.yields != nullptr)
+      reason = row.yields(candidate.problem);
     if (reason == nullptr) {
       node.kernel = &row;
       return;
@@ -56,13 +72,19 @@ void choose_kernels(Graph& graph, const CompileOptions& options) {
   const auto has = [&](const Op* op) { return has_row(*op, options.kernel); };
   const bool known = options.kernel.empty() || std::any_of(all_ops().begin(), all_ops().end(), has);
   require(known, ErrorKind::Config, "compile: no op has a kernel '", options.kernel, "'");
+  std::vector<bool> constant(static_cast<std::size_t>(graph.num_values()));  // or will be, when constants are folded
+  for (ValueId id = 0; id < graph.num_values(); ++id) constant[static_cast<std::size_t>(id)] = graph.is_constant(id);
   for (Node& node : graph.take_nodes()) {
-    if (!node.op->is_view) choose(graph, node, options);
+    std::vector<bool> operands;
+    for (const ValueId id : node.inputs) operands.push_back(constant[static_cast<std::size_t>(id)]);
+    if (std::find(operands.begin(), operands.end(), false) == operands.end() && !operands.empty())
+      for (const ValueId id : node.outputs) constant[static_cast<std::size_t>(id)] = true;
+    if (!node.op->is_view) choose(graph, node, operands, options);
     if (node.kernel != nullptr && node.kernel->pack != nullptr) {
       ValueId& operand = node.inputs[static_cast<std::size_t>(node.kernel->pack_input)];
       const Params params = node.kernel->pack_params != nullptr ? node.kernel->pack_params(node.params) : node.params;
       operand = graph.add(*node.kernel->pack, params, {operand}, node.name)[0];
-      choose(graph, graph.nodes().back(), options);
+      choose(graph, graph.nodes().back(), {}, options);
     }
     graph.append(std::move(node));
   }

@@ -23,11 +23,12 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
   // THE list of passes.
   remove_dead_nodes(graph);
   if (options.optimize) {
-    fold_batch_norm(graph);
+    fold_scales(graph);
     remove_dead_nodes(graph);
     fuse_epilogues(graph);
     fold_padding(graph);
     remove_dead_nodes(graph);
+    move_strides_up(graph);
   }
   if (options.observe == Observe::Values) plan->output_names_ = observe_values(graph);
   if (options.quantization != nullptr) {

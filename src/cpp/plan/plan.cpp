@@ -34,7 +34,8 @@ Problem Step::problem() const {
 
 Plan::Execution::Execution(const Plan& plan) : arena(plan.arena_bytes_) {
   for (const Step& step : plan.steps_)
-    for (const TensorType& type : step.types) operands.push_back({nullptr, type});
+    for (std::size_t i = 0; i < step.types.size(); ++i)
+      operands.push_back({nullptr, step.types[i], step.locations[i].pitch});
 }
 
 std::unique_ptr<Plan::Execution> Plan::take_execution() const {

@@ -6,6 +6,7 @@
 
 #include "graph/graph.h"
 #include "graph/quantization.h"
+#include "plan/timing_cache.h"
 
 namespace fastcnn {
 
@@ -32,8 +33,9 @@ enum class Observe {
 struct CompileOptions {
   Isa isa = Isa::Ref;
   Precision precision = Precision::Highest;
-  std::string kernel;    // forces this row wherever its op occurs
-  bool optimize = true;  // false: the graph as described, for tests of the passes
+  std::string kernel;                              // forces this row wherever its op occurs
+  bool optimize = true;                            // false: the graph as described, for tests of the passes
+  TimingCache* timings = nullptr;                  // rows of heavy ops are chosen by measurement
   const QuantizationSpec* quantization = nullptr;  // nullptr: in floats
   Observe observe = Observe::Outputs;
 };
@@ -44,6 +46,7 @@ struct Location {
   Place place = Place::Arena;
   int index = 0;            // of the graph input, graph output or constant
   std::int64_t offset = 0;  // bytes from its start
+  std::int64_t pitch = 0;   // Tensor::pitch
 };
 
 struct Step {

@@ -39,6 +39,7 @@ class Planner {
   struct Home {
     int storage;
     std::int64_t offset;
+    std::int64_t pitch = 0;
   };
 
   int num_nodes() const { return static_cast<int>(graph_.nodes().size()); }
@@ -103,24 +104,27 @@ class Planner {
     return true;
   }
 
-  // A concatenation whose result holds its operands one after the other (nothing but ones before its axis): they are
-  // produced in their place. Operands that are views, outputs, shared or already placed stay and are copied.
+  // Operands of a concatenation are produced in their place in its result: one after the other where nothing but ones
+  // is before its axis, else, of channels, side by side in every pixel. Operands that are views, outputs, shared or
+  // already placed stay and are copied.
   void move_operands_into(const Node& n, ValueId out) {
     const Shape& shape = graph_.value(out).type.shape;
     std::int64_t total = 0;
     for (const ValueId id : n.inputs) total += bytes(id);
-    if (total != bytes(out) || !contiguous_parts(n, shape)) return;
+    if (total != bytes(out)) return;
+    const bool contiguous = contiguous_parts(n, shape);
+    if (!contiguous && !pixel_parts(n, shape)) return;
     std::int64_t offset = 0;
     for (const ValueId id : n.inputs) {
       const bool own = storage(id).place == Place::Arena && storage(id).bytes == bytes(id) && home(id).offset == 0 &&
                        offset % kAlignment == 0 && home(id).storage != home(out).storage;
-      if (own) {
+      if (own && (contiguous || takes_pitch(home(id).storage, n))) {
         const int old = home(id).storage;
         storage(out).first = std::min(storage(out).first, storage(id).first);
         for (Home& h : home_)
-          if (h.storage == old) h = {home(out).storage, offset + h.offset};
+          if (h.storage == old) h = {home(out).storage, offset + h.offset, contiguous ? 0 : shape[3]};
       }
-      offset += bytes(id);
+      offset += contiguous ? bytes(id) : graph_.value(id).type.shape[3] * item_size(graph_.value(id).type.dtype);
     }
   }
 
@@ -129,6 +133,34 @@ class Planner {
     const Shape& first = graph_.value(n.inputs[0]).type.shape;
     while (axis < out.rank && first[axis] == out[axis]) ++axis;
     return out.product(0, axis) == 1;
+  }
+
+  // A concatenation of channels whose parts are whole cache lines of every pixel.
+  bool pixel_parts(const Node& n, const Shape& out) const {
+    if (out.rank != 4) return false;
+    std::int64_t channels = 0;
+    for (const ValueId id : n.inputs) {
+      const TensorType& type = graph_.value(id).type;
+      if (type.shape[3] * item_size(type.dtype) % kAlignment != 0) return false;
+      channels += type.shape[3];
+    }
+    return channels == out[3];
+  }
+
+  // Whether all who write and read the memory, besides the concatenation `n`, take pixels that lie apart.
+  bool takes_pitch(int storage, const Node& n) const {
+    const auto inside = [&](ValueId id) { return home_[static_cast<std::size_t>(id)].storage == storage; };
+    for (const Node& node : graph_.nodes()) {
+      if (&node == &n) continue;
+      const KernelInfo* kernel = node.kernel;
+      for (std::size_t k = 0; k < node.inputs.size(); ++k)
+        if (inside(node.inputs[k]) && (k != 0 || kernel == nullptr || !kernel->pitched_picture)) return false;
+      if (std::none_of(node.outputs.begin(), node.outputs.end(), inside)) continue;
+      if (kernel == nullptr || !kernel->pitched_result) return false;
+      Params params = node.params;
+      if (node.op->epilogue != nullptr && node.op->epilogue(params).residual) return false;
+    }
+    return true;
   }
 
   void extend_lifetimes() {
@@ -180,7 +212,7 @@ class Planner {
       if (home(id).storage < 0) continue;
       const Storage& s = storage(id);
       const std::int64_t base = s.place == Place::Arena ? s.offset : 0;
-      plan_.values[static_cast<std::size_t>(id)] = {s.place, s.index, base + home(id).offset};
+      plan_.values[static_cast<std::size_t>(id)] = {s.place, s.index, base + home(id).offset, home(id).pitch};
     }
     for (int k = 0; k < static_cast<int>(graph_.outputs().size()); ++k) {
       const Location& at = plan_.values[static_cast<std::size_t>(graph_.outputs()[static_cast<std::size_t>(k)])];

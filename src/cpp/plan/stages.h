@@ -5,15 +5,20 @@
 
 namespace fastcnn {
 
-// Sets every node's kernel: the first row of its op's table that the options allow and that takes the problem, with
-// the reasons of those passed over. Adds the pack nodes that chosen kernels ask for.
+// Sets every node's kernel: the first row of its op's table that the options allow and that takes the problem - or the
+// fastest measured of these, where the options bring timings - with the reasons of those passed over. Adds the pack
+// nodes that chosen kernels ask for.
 void choose_kernels(Graph& graph, const CompileOptions& options);
+
+// 128 bits of a text.
+std::string digest(const std::string& text);
 
 // Runs the nodes whose operands are all constant, now, and puts their results in their place.
 void fold_constants(Graph& graph, ConstantCache& cache);
 
 // Where every value lives: views share their source's memory, element-wise results overwrite their operand, operands of
-// a concatenation are produced in place where that is contiguous, values that never live together share the arena.
+// a concatenation are produced in place where that is contiguous or their kernels take a pitch, values that never live
+// together share the arena.
 struct MemoryPlan {
   std::vector<Location> values;  // by ValueId
   std::vector<Copy> copies;

@@ -42,11 +42,12 @@ void run_concat(const KernelArgs& args) {
   for (int k = 0; k < args.problem.num_inputs; ++k) {
     const std::int64_t run = args.in[k].shape()[axis] * slab;
     const auto* from = args.in[k].as<unsigned char>();
-    const bool in_place = from == to && (outer == 1 || run == pitch);
+    const std::int64_t from_pitch = args.in[k].pitch != 0 ? item * args.in[k].pitch : run;
+    const bool in_place = from == to && (outer == 1 || from_pitch == pitch);
     if (!in_place && run > 0) {
       StridedCopy box;
       box.from = from, box.to = to, box.item = run;
-      box.add_axis(outer, run, pitch);
+      box.add_axis(outer, from_pitch, pitch);
       strided_copy(box);
     }
     to += run;

@@ -1,6 +1,6 @@
 #include "ops/conv2d/conv2d.h"
 
-#include "gemm/gemm.h"
+#include "gemm/split_gemm.h"
 #include "ops/conv2d/conv2d_winograd.h"
 #include "ops/epilogue_attrs.h"
 #include "ops/op.h"
@@ -61,19 +61,17 @@ Params pack_params(const Params& params) {
   return Params(packed);
 }
 
-std::vector<TensorType> infer_pack(const gemm::Blocking& blocking, const Params& params) {
+template <const auto& engine>
+std::vector<TensorType> infer_pack(const Params& params, std::span<const TensorType>) {
   const auto& p = params.as<Conv2dParams>();
   Shape s;
-  s.push_back(p.groups * gemm::packed_size(blocking, p.depth(), p.group_filters()));
+  s.push_back(p.groups * gemm::packed_size(engine, p.depth(), p.group_filters()));
   return {f32(s)};
 }
-std::vector<TensorType> infer_pack_avx512(const Params& params, std::span<const TensorType>) {
-  return infer_pack(gemm::kAvx512Blocking, params);
-}
-std::vector<TensorType> infer_pack_avx2(const Params& params, std::span<const TensorType>) {
-  return infer_pack(gemm::kAvx2Blocking, params);
-}
 
+constexpr KernelInfo kPackBf16x6[] = {{.name = "conv2d_pack_bf16x6", .run = amx::conv2d_bf16x6_pack}};
+constexpr KernelInfo kPackBf16x3[] = {{.name = "conv2d_pack_bf16x3", .run = amx::conv2d_bf16x3_pack}};
+constexpr KernelInfo kPackBf16[] = {{.name = "conv2d_pack_bf16", .run = amx::conv2d_bf16_pack}};
 constexpr KernelInfo kPackAvx512[] = {{.name = "conv2d_pack_n64_f32", .run = avx512::conv2d_pack}};
 constexpr KernelInfo kPackAvx2[] = {{.name = "conv2d_pack_n16_f32", .run = avx2::conv2d_pack}};
 
@@ -108,10 +106,16 @@ constexpr KernelInfo kPackWinograd2Avx2[] = {
 }  // namespace
 
 #if FC_X86
+const Op conv2d_pack_bf16x6_op{
+    .name = "conv2d_pack_bf16x6", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16x6>, .kernels = kPackBf16x6};
+const Op conv2d_pack_bf16x3_op{
+    .name = "conv2d_pack_bf16x3", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16x3>, .kernels = kPackBf16x3};
+const Op conv2d_pack_bf16_op{
+    .name = "conv2d_pack_bf16", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16>, .kernels = kPackBf16};
 const Op conv2d_pack_n64_op{
-    .name = "conv2d_pack_n64", .parse = nullptr, .infer = infer_pack_avx512, .kernels = kPackAvx512};
+    .name = "conv2d_pack_n64", .parse = nullptr, .infer = infer_pack<gemm::avx512::engine>, .kernels = kPackAvx512};
 const Op conv2d_pack_n16_op{
-    .name = "conv2d_pack_n16", .parse = nullptr, .infer = infer_pack_avx2, .kernels = kPackAvx2};
+    .name = "conv2d_pack_n16", .parse = nullptr, .infer = infer_pack<gemm::avx2::engine>, .kernels = kPackAvx2};
 const Op conv2d_pack_winograd4_n64_op{.name = "conv2d_pack_winograd4_n64",
                                       .parse = nullptr,
                                       .infer = Winograd4Avx512::infer_pack,
@@ -133,8 +137,27 @@ const Op conv2d_pack_winograd2_n16_op{.name = "conv2d_pack_winograd2_n16",
 // ---- the kernel table: best first, ref last -------------------------------------------------
 
 namespace {
+#if FC_X86
+template <const gemm::SplitEngine& engine>
+const char* yields_split(const Problem& problem) {
+  const auto& p = problem.as<Conv2dParams>();
+  const Shape& y = problem.outputs[0].shape;
+  if (p.group_channels() < 16) return "rows of few channels take longer to split than to multiply";
+  return gemm::yields(engine, y[0] * y[1] * y[2], p.depth(), p.group_filters());
+}
+#endif
+
 constexpr KernelInfo kKernels[] = {
 #if FC_X86
+    {.name = "conv2d_f32_bf16_amx",
+     .isa = Isa::Amx,
+     .precision = Precision::Medium,
+     .run = amx::conv2d_bf16,
+     .yields = yields_split<gemm::amx::bf16>,
+     .workspace = conv2d_workspace,
+     .pack = &conv2d_pack_bf16_op,
+     .pack_params = pack_params,
+     .pitched_result = true},
     {.name = "conv2d_f32_winograd4_avx512",
      .isa = Isa::Avx512,
      .run = Winograd4Avx512::run,
@@ -142,7 +165,9 @@ constexpr KernelInfo kKernels[] = {
      .yields = Winograd4Avx512::yields,
      .workspace = Winograd4Avx512::workspace,
      .pack = &conv2d_pack_winograd4_n64_op,
-     .pack_params = pack_params},
+     .pack_params = pack_params,
+     .pitched_picture = true,
+     .pitched_result = true},
     {.name = "conv2d_f32_winograd2_avx512",
      .isa = Isa::Avx512,
      .run = Winograd2Avx512::run,
@@ -150,13 +175,33 @@ constexpr KernelInfo kKernels[] = {
      .yields = Winograd2Avx512::yields,
      .workspace = Winograd2Avx512::workspace,
      .pack = &conv2d_pack_winograd2_n64_op,
-     .pack_params = pack_params},
+     .pack_params = pack_params,
+     .pitched_picture = true,
+     .pitched_result = true},
+    {.name = "conv2d_f32_bf16x3_amx",
+     .isa = Isa::Amx,
+     .precision = Precision::High,
+     .run = amx::conv2d_bf16x3,
+     .yields = yields_split<gemm::amx::bf16x3>,
+     .workspace = conv2d_workspace,
+     .pack = &conv2d_pack_bf16x3_op,
+     .pack_params = pack_params,
+     .pitched_result = true},
+    {.name = "conv2d_f32_bf16x6_amx",
+     .isa = Isa::Amx,
+     .run = amx::conv2d_bf16x6,
+     .yields = yields_split<gemm::amx::bf16x6>,
+     .workspace = conv2d_workspace,
+     .pack = &conv2d_pack_bf16x6_op,
+     .pack_params = pack_params,
+     .pitched_result = true},
     {.name = "conv2d_f32_avx512",
      .isa = Isa::Avx512,
      .run = avx512::conv2d,
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_n64_op,
-     .pack_params = pack_params},
+     .pack_params = pack_params,
+     .pitched_result = true},
     {.name = "conv2d_f32_winograd4_avx2",
      .isa = Isa::Avx2,
      .run = Winograd4Avx2::run,
@@ -164,7 +209,9 @@ constexpr KernelInfo kKernels[] = {
      .yields = Winograd4Avx2::yields,
      .workspace = Winograd4Avx2::workspace,
      .pack = &conv2d_pack_winograd4_n16_op,
-     .pack_params = pack_params},
+     .pack_params = pack_params,
+     .pitched_picture = true,
+     .pitched_result = true},
     {.name = "conv2d_f32_winograd2_avx2",
      .isa = Isa::Avx2,
      .run = Winograd2Avx2::run,
@@ -172,13 +219,16 @@ constexpr KernelInfo kKernels[] = {
      .yields = Winograd2Avx2::yields,
      .workspace = Winograd2Avx2::workspace,
      .pack = &conv2d_pack_winograd2_n16_op,
-     .pack_params = pack_params},
+     .pack_params = pack_params,
+     .pitched_picture = true,
+     .pitched_result = true},
     {.name = "conv2d_f32_avx2",
      .isa = Isa::Avx2,
      .run = avx2::conv2d,
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_n16_op,
-     .pack_params = pack_params},
+     .pack_params = pack_params,
+     .pitched_result = true},
 #endif
     {.name = "conv2d_f32_ref", .run = ref::conv2d},
 };

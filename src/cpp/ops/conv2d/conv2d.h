@@ -45,6 +45,14 @@ namespace avx512 {
 void conv2d(const KernelArgs& args);
 void conv2d_pack(const KernelArgs& args);
 }  // namespace avx512
+namespace amx {
+void conv2d_bf16x6(const KernelArgs& args);
+void conv2d_bf16x6_pack(const KernelArgs& args);
+void conv2d_bf16x3(const KernelArgs& args);
+void conv2d_bf16x3_pack(const KernelArgs& args);
+void conv2d_bf16(const KernelArgs& args);
+void conv2d_bf16_pack(const KernelArgs& args);
+}  // namespace amx
 std::int64_t conv2d_workspace(const Problem& problem);
 
 // conv2d_winograd.cpp: transforms around the same engine, for 3 x 3 kernels.

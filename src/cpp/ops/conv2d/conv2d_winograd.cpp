@@ -13,7 +13,7 @@
 
 #include <cstring>
 
-#include "core/scratch.h"
+#include "core/thread_pool.h"
 #include "gemm/gemm.h"
 #include "ops/conv2d/conv2d.h"
 #include "ops/epilogue_operands.h"
@@ -89,7 +89,9 @@ class Worker {
         zeros_(static_cast<const float*>(args.workspace)),
         y_(args.out[0].as<float>()),
         xs_(args.in[0].shape()),
+        x_pixel_(args.in[0].pixel_pitch()),
         ys_(args.out[0].shape()),
+        y_pixel_(args.out[0].pixel_pitch()),
         operands_(params_.epilogue, args, 2) {}
 
   // V of tiles [first, last), the first of them at `v`.
@@ -98,12 +100,12 @@ class Worker {
     for (std::int64_t t = first; t < last; ++t, v += grid_.channels) {
       const Place tile = place(t);
       const std::int64_t top = tile.i - params_.window.h.before, left = tile.j - params_.window.w.before;
-      const float* picture = x_ + tile.picture * xs_[1] * xs_[2] * xs_[3];
+      const float* picture = x_ + tile.picture * xs_[1] * xs_[2] * x_pixel_;
       for (std::int64_t i = 0, p = 0; i < grid_.n; ++i)
         for (std::int64_t j = 0; j < grid_.n; ++j, ++p) {
           const std::int64_t row = top + i, column = left + j;
           const bool inside = row >= 0 && row < xs_[1] && column >= 0 && column < xs_[2];
-          pixels[p] = inside ? picture + (row * xs_[2] + column) * xs_[3] : zeros_;
+          pixels[p] = inside ? picture + (row * xs_[2] + column) * x_pixel_ : zeros_;
         }
       transforms_.input({pixels, grid_.channels, v, grid_.v_stride()});
     }
@@ -117,18 +119,26 @@ class Worker {
     const float *u = this->u(panel, position), *end = u_ + grid_.u_panel(grid_.panels.count);
     const float* a[gemm::kMaxTileRows];
     std::int64_t at[gemm::kMaxTileRows];
+    const gemm::Blocking& blocking = engine.blocking;
+    const std::int64_t tall = vectors <= blocking.tall_vectors ? blocking.tall_rows : 0;
     gemm::Tile tile{
         .a = a, .taps = 1, .depth = grid_.channels, .a_step = 1, .b = u, .columns = width, .at = at, .c = m};
     tile.finish = true;
-    const std::int64_t count = ceil_div(rows, engine.blocking.rows), share = grid_.channels * kPad;
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t first = i * rows / count, last = (i + 1) * rows / count;
+    const std::int64_t share = grid_.channels * kPad;
+    std::int64_t left = ceil_div(rows, blocking.rows);  // tiles, as even as can be
+    for (std::int64_t i = 0, first = 0, last; first < rows; first = last, ++i) {
+      if (rows - first >= tall && tall > 0) {
+        last = first + tall;
+        left = ceil_div(rows - last, blocking.rows);
+      } else {
+        last = first + ceil_div(rows - first, left--);
+      }
       for (std::int64_t r = first; r < last; ++r) {
         a[r - first] = v + r * grid_.channels;
         at[r - first] = r * m_row;
       }
       tile.prefetch = i < vectors && next + (i + 1) * share <= end ? next + i * share : u;
-      engine.tile[last - first - 1][vectors - 1](tile);
+      (last - first == tall ? engine.tall[vectors - 1] : engine.tile[last - first - 1][vectors - 1])(tile);
     }
   }
 
@@ -137,14 +147,14 @@ class Worker {
                         std::int64_t m_row) const {
     winograd::OutputTile out{.stride = grid_.m_stride(),
                              .filters = end - begin,
-                             .row = ys_[2] * ys_[3],
-                             .pixel = ys_[3],
+                             .row = ys_[2] * y_pixel_,
+                             .pixel = y_pixel_,
                              .bias = operands_.bias != nullptr ? operands_.bias + begin : nullptr,
                              .activation = params_.epilogue.activation,
                              .alpha = params_.epilogue.alpha};
     for (std::int64_t t = first; t < last; ++t, m += m_row) {
       const Place tile = place(t);
-      const std::int64_t at = ((tile.picture * ys_[1] + tile.i) * ys_[2] + tile.j) * ys_[3] + begin;
+      const std::int64_t at = ((tile.picture * ys_[1] + tile.i) * ys_[2] + tile.j) * y_pixel_ + begin;
       out.m = m;
       out.rows = static_cast<int>(min_i64(grid_.m, ys_[1] - tile.i));
       out.columns = static_cast<int>(min_i64(grid_.m, ys_[2] - tile.j));
@@ -186,7 +196,10 @@ class Worker {
   const Conv2dParams& params_;
   const float *x_, *u_, *zeros_;
   float* y_;
-  const Shape &xs_, &ys_;
+  const Shape& xs_;
+  const std::int64_t x_pixel_;
+  const Shape& ys_;
+  const std::int64_t y_pixel_;
   const EpilogueOperands operands_;
 };
 
@@ -198,8 +211,9 @@ void winograd::convolve(const Transforms& transforms, const KernelArgs& args) {
   std::memset(zeros, 0, static_cast<std::size_t>(grid.zeros() * kFloat));
   const Worker worker(transforms, args, grid);
   if (!grid.staged) {
-    parallel_for(grid.blocks, [&](std::int64_t block) {
-      auto* v = static_cast<float*>(thread_scratch(grid.positions * (grid.v_stride() + grid.m_stride()) * kFloat));
+    const std::int64_t bytes = grid.positions * (grid.v_stride() + grid.m_stride()) * kFloat;
+    parallel_for(grid.blocks, bytes, [&](std::int64_t block, void* scratch) {
+      auto* v = static_cast<float*>(scratch);
       worker.convolve(grid.first_tile(block), grid.first_tile(block + 1), v, v + grid.positions * grid.v_stride());
     });
     return;

@@ -11,7 +11,6 @@
 // Accuracy   exact sums; then the contract's formula.
 #include <cstring>
 
-#include "core/scratch.h"
 #include "ops/conv2d_int8/conv2d_int8.h"
 #include "ops/quantize/int8_attrs.h"
 
@@ -54,16 +53,25 @@ class Product {
   }
 
   void run() const {
-    parallel_for(row_tasks_ * groups_, [&](std::int64_t task) {
+    parallel_for(row_tasks_ * groups_, column_bytes() + copy_bytes(), [&](std::int64_t task, void* scratch) {
       const std::int64_t begin = task % groups_ * panels_, end = min_i64(packing_.panels(), begin + panels_);
       if (engine_.begin != nullptr) engine_.begin();
-      strips_ ? run_strip(task / groups_, begin, end) : run_rows(task / groups_, begin, end);
+      strips_ ? run_strip(task / groups_, begin, end, scratch) : run_rows(task / groups_, begin, end, scratch);
       if (engine_.end != nullptr) engine_.end();
     });
   }
 
  private:
   std::int64_t line() const { return windows_.out_width + p_.window.w.size - 1; }  // pixels of a strip's row
+
+  // Of a task's scratch: first what is given by column, then the copy of its pixels.
+  std::int64_t column_bytes() const { return panels_ * static_cast<std::int64_t>(sizeof(Int8Columns)); }
+  std::int64_t copy_bytes() const {
+    // The last rows of the last block begin beyond the strip's windows.
+    if (strips_)
+      return (lines_ + p_.window.h.extent() - 1) * line() * p_.channels + (kBlockRows + p_.window.w.size) * p_.channels;
+    return in_place_ && rows_ % 16 == 0 ? 0 : task_rows_ * packing_.padded_depth() * engine_.row_items;
+  }
 
   // Cuts the product by its shape alone.
   void cut() {
@@ -138,39 +146,26 @@ class Product {
                     p_.filters});
   }
 
-  void run_rows(std::int64_t task, std::int64_t begin, std::int64_t end) const {
+  void run_rows(std::int64_t task, std::int64_t begin, std::int64_t end, void* scratch) const {
     const std::int64_t first = task * task_rows_, count = min_i64(task_rows_, rows_ - first);
-    const std::int64_t pitch = packing_.padded_depth(), column_bytes = (end - begin) * sizeof(Int8Columns);
+    const std::int64_t pitch = packing_.padded_depth();
     const bool copies = !in_place_ || count % 16 != 0;
-    auto* scratch = static_cast<unsigned char*>(
-        thread_scratch(column_bytes + (copies ? round_up(count, 16) * pitch * engine_.row_items : 0)));
-    if (copies) engine_.copy(windows_, first, count, scratch + column_bytes, pitch);
+    unsigned char* copy = static_cast<unsigned char*>(scratch) + column_bytes();
+    if (copies) engine_.copy(windows_, first, count, copy, pitch);
     const Int8Columns* columns = set_columns(begin, end, scratch);
-    const Int8Factors f{copies ? scratch + column_bytes : operands_.x + first * pitch,
-                        pitch,
-                        0,
-                        count,
-                        1,
-                        pitch,
-                        nullptr,
-                        nullptr,
-                        nullptr,
-                        0};
+    const Int8Factors f{
+        copies ? copy : operands_.x + first * pitch, pitch, 0, count, 1, pitch, nullptr, nullptr, nullptr, 0};
     multiply(f, begin, end, columns, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
       finish(columns[panel - begin], sums, first + r, n, panel);
     });
   }
 
-  void run_strip(std::int64_t task, std::int64_t begin, std::int64_t end) const {
+  void run_strip(std::int64_t task, std::int64_t begin, std::int64_t end, void* scratch) const {
     const auto& [h, w] = p_.window;
     const std::int64_t picture = task / strips_a_picture_, top = task % strips_a_picture_ * lines_;
     const std::int64_t lines = min_i64(lines_, windows_.out_height - top), width = line();
-    const std::int64_t line_bytes = width * p_.channels, column_bytes = (end - begin) * sizeof(Int8Columns);
-    const std::int64_t copied = lines + h.extent() - 1;
-    // The last rows of the last block begin beyond the strip's windows.
-    auto* scratch = static_cast<unsigned char*>(
-        thread_scratch(column_bytes + copied * line_bytes + (kBlockRows + w.size) * p_.channels));
-    unsigned char* strip = scratch + column_bytes;
+    const std::int64_t line_bytes = width * p_.channels, copied = lines + h.extent() - 1;
+    unsigned char* strip = static_cast<unsigned char*>(scratch) + column_bytes();
     const std::uint8_t* x = windows_.x + picture * windows_.height * windows_.width * p_.channels;
     for (std::int64_t i = 0; i < copied; ++i) copy_line(x, top - h.before + i, strip + i * line_bytes);
     const Int8Columns* columns = set_columns(begin, end, scratch);

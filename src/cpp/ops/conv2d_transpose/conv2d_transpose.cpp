@@ -1,6 +1,6 @@
 #include "ops/conv2d_transpose/conv2d_transpose.h"
 
-#include "gemm/gemm.h"
+#include "gemm/split_gemm.h"
 #include "ops/epilogue_attrs.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
@@ -75,49 +75,98 @@ Epilogue& epilogue(Params& params) { return params.edit<Conv2dTransposeParams>()
 // ---- packing: the kernel -> panels of filters, phase by phase, group by group ----------------
 
 #if FC_X86
-// Each tap is in one phase of each axis, so all phases together hold the kernel once.
-std::vector<TensorType> infer_pack(const gemm::Blocking& blocking, const Params& params) {
-  const auto& p = params.as<Conv2dTransposeParams>();
+template <const auto& engine>
+std::vector<TensorType> infer_pack(const Params& params, std::span<const TensorType>) {
   Shape s;
-  s.push_back(p.groups *
-              gemm::packed_size(blocking, p.window.h.size * p.window.w.size * p.group_channels(), p.group_filters()));
+  s.push_back(TransposeProduct<engine>::packed_size(params));
   return {f32(s)};
 }
-std::vector<TensorType> infer_pack_avx512(const Params& params, std::span<const TensorType>) {
-  return infer_pack(gemm::kAvx512Blocking, params);
-}
-std::vector<TensorType> infer_pack_avx2(const Params& params, std::span<const TensorType>) {
-  return infer_pack(gemm::kAvx2Blocking, params);
-}
 
-constexpr KernelInfo kPackAvx512[] = {{.name = "conv2d_transpose_pack_n64_f32", .run = avx512::conv2d_transpose_pack}};
-constexpr KernelInfo kPackAvx2[] = {{.name = "conv2d_transpose_pack_n16_f32", .run = avx2::conv2d_transpose_pack}};
+constexpr KernelInfo kPackBf16[] = {
+    {.name = "conv2d_transpose_pack_bf16", .run = TransposeProduct<gemm::amx::bf16>::pack}};
+constexpr KernelInfo kPackBf16x3[] = {
+    {.name = "conv2d_transpose_pack_bf16x3", .run = TransposeProduct<gemm::amx::bf16x3>::pack}};
+constexpr KernelInfo kPackBf16x6[] = {
+    {.name = "conv2d_transpose_pack_bf16x6", .run = TransposeProduct<gemm::amx::bf16x6>::pack}};
+constexpr KernelInfo kPackN64[] = {
+    {.name = "conv2d_transpose_pack_n64_f32", .run = TransposeProduct<gemm::avx512::engine>::pack}};
+constexpr KernelInfo kPackN16[] = {
+    {.name = "conv2d_transpose_pack_n16_f32", .run = TransposeProduct<gemm::avx2::engine>::pack}};
 #endif
 
 }  // namespace
 
 #if FC_X86
-const Op conv2d_transpose_pack_n64_op{
-    .name = "conv2d_transpose_pack_n64", .parse = nullptr, .infer = infer_pack_avx512, .kernels = kPackAvx512};
-const Op conv2d_transpose_pack_n16_op{
-    .name = "conv2d_transpose_pack_n16", .parse = nullptr, .infer = infer_pack_avx2, .kernels = kPackAvx2};
+const Op conv2d_transpose_pack_bf16_op{
+    .name = "conv2d_transpose_pack_bf16", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16>, .kernels = kPackBf16};
+const Op conv2d_transpose_pack_bf16x3_op{.name = "conv2d_transpose_pack_bf16x3",
+                                         .parse = nullptr,
+                                         .infer = infer_pack<gemm::amx::bf16x3>,
+                                         .kernels = kPackBf16x3};
+const Op conv2d_transpose_pack_bf16x6_op{.name = "conv2d_transpose_pack_bf16x6",
+                                         .parse = nullptr,
+                                         .infer = infer_pack<gemm::amx::bf16x6>,
+                                         .kernels = kPackBf16x6};
+const Op conv2d_transpose_pack_n64_op{.name = "conv2d_transpose_pack_n64",
+                                      .parse = nullptr,
+                                      .infer = infer_pack<gemm::avx512::engine>,
+                                      .kernels = kPackN64};
+const Op conv2d_transpose_pack_n16_op{.name = "conv2d_transpose_pack_n16",
+                                      .parse = nullptr,
+                                      .infer = infer_pack<gemm::avx2::engine>,
+                                      .kernels = kPackN16};
 #endif
 
 // ---- the kernel table: best first, ref last -------------------------------------------------
 
 namespace {
+#if FC_X86
+// The product of a phase that has one tap, of average size.
+template <const gemm::SplitEngine& engine>
+const char* yields_split(const Problem& problem) {
+  const auto& p = problem.as<Conv2dTransposeParams>();
+  const std::int64_t phases = p.window.h.stride * p.window.w.stride;
+  return gemm::yields(engine, problem.outputs[0].shape.product(0, 3) / phases, p.group_channels(), p.group_filters());
+}
+#endif
+
 constexpr KernelInfo kKernels[] = {
 #if FC_X86
+    {.name = "conv2d_transpose_f32_bf16_amx",
+     .isa = Isa::Amx,
+     .precision = Precision::Medium,
+     .run = TransposeProduct<gemm::amx::bf16>::run,
+     .yields = yields_split<gemm::amx::bf16>,
+     .workspace = conv2d_transpose_workspace,
+     .pack = &conv2d_transpose_pack_bf16_op,
+     .pitched_result = true},
+    {.name = "conv2d_transpose_f32_bf16x3_amx",
+     .isa = Isa::Amx,
+     .precision = Precision::High,
+     .run = TransposeProduct<gemm::amx::bf16x3>::run,
+     .yields = yields_split<gemm::amx::bf16x3>,
+     .workspace = conv2d_transpose_workspace,
+     .pack = &conv2d_transpose_pack_bf16x3_op,
+     .pitched_result = true},
+    {.name = "conv2d_transpose_f32_bf16x6_amx",
+     .isa = Isa::Amx,
+     .run = TransposeProduct<gemm::amx::bf16x6>::run,
+     .yields = yields_split<gemm::amx::bf16x6>,
+     .workspace = conv2d_transpose_workspace,
+     .pack = &conv2d_transpose_pack_bf16x6_op,
+     .pitched_result = true},
     {.name = "conv2d_transpose_f32_avx512",
      .isa = Isa::Avx512,
-     .run = avx512::conv2d_transpose,
+     .run = TransposeProduct<gemm::avx512::engine>::run,
      .workspace = conv2d_transpose_workspace,
-     .pack = &conv2d_transpose_pack_n64_op},
+     .pack = &conv2d_transpose_pack_n64_op,
+     .pitched_result = true},
     {.name = "conv2d_transpose_f32_avx2",
      .isa = Isa::Avx2,
-     .run = avx2::conv2d_transpose,
+     .run = TransposeProduct<gemm::avx2::engine>::run,
      .workspace = conv2d_transpose_workspace,
-     .pack = &conv2d_transpose_pack_n16_op},
+     .pack = &conv2d_transpose_pack_n16_op,
+     .pitched_result = true},
 #endif
     {.name = "conv2d_transpose_f32_ref", .run = ref::conv2d_transpose},
 };

@@ -40,15 +40,13 @@ void conv2d_transpose(const KernelArgs& args);
 }
 
 #if FC_X86
-// conv2d_transpose_gemm.cpp: the matrix-product engine, a product for each phase of the stride.
-namespace avx2 {
-void conv2d_transpose(const KernelArgs& args);
-void conv2d_transpose_pack(const KernelArgs& args);
-}  // namespace avx2
-namespace avx512 {
-void conv2d_transpose(const KernelArgs& args);
-void conv2d_transpose_pack(const KernelArgs& args);
-}  // namespace avx512
+// conv2d_transpose_gemm.cpp: a product for each phase of the stride, by one of the engines of gemm/.
+template <const auto& engine>
+struct TransposeProduct {
+  static void run(const KernelArgs& args);
+  static void pack(const KernelArgs& args);
+  static std::int64_t packed_size(const Params& params);  // in floats
+};
 std::int64_t conv2d_transpose_workspace(const Problem& problem);
 #endif
 

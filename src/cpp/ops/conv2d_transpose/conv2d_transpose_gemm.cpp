@@ -6,12 +6,15 @@
 //            group by group, panels of filters (gemm/README.md).
 // Why        no multiplication by the zeros between the pixels (1 - 1/s^2 of all), no scattered addition and
 //            so the same bits for any number of threads.
-// Needs      weights packed by conv2d_transpose_pack_n64 (AVX-512) or _n16 (AVX2); a row of zeros as workspace.
-// Accuracy   one chain of fused multiply-adds an output, from the bias on.
+// Needs      weights packed by the op of the row's engine; a row of zeros as workspace.
+// Accuracy   AVX2 and AVX-512: one chain of fused multiply-adds an output, from the bias on. AMX: gemm/gemm_amx.cpp.
 // Source     W. Shi et al., Is the deconvolution layer the same as a convolutional layer?, 2016.
 #include <cstring>
 #include <numeric>
 
+#include <vector>
+
+#include "gemm/split_gemm.h"
 #include "ops/picture_rows.h"
 #include "ops/conv2d_transpose/conv2d_transpose.h"
 #include "ops/epilogue_operands.h"
@@ -40,26 +43,30 @@ struct PhaseAxis {
   }
 };
 
-// Calls body(h, w, floats of packed weights before this phase) for every phase.
-template <class Body>
-void each_phase(const gemm::Blocking& blocking, const Conv2dTransposeParams& p, const Body& body) {
+// Calls body(h, w, floats of packed weights before this phase) for every phase; returns the floats of all.
+template <class Engine, class Body>
+std::int64_t each_phase(const Engine& engine, const Conv2dTransposeParams& p, const Body& body) {
   std::int64_t offset = 0;
   for (std::int64_t i = 0; i < min_i64(p.window.h.stride, p.out_h); ++i)
     for (std::int64_t j = 0; j < min_i64(p.window.w.stride, p.out_w); ++j) {
       const PhaseAxis h(p.window.h, i, p.out_h), w(p.window.w, j, p.out_w);
       body(h, w, offset);
       offset +=
-          p.groups * gemm::packed_size(blocking, h.window.size * w.window.size * p.group_channels(), p.group_filters());
+          p.groups * gemm::packed_size(engine, h.window.size * w.window.size * p.group_channels(), p.group_filters());
     }
+  return offset;
 }
 
-void run(const gemm::Engine& engine, const KernelArgs& args) {
+}  // namespace
+
+template <const auto& engine>
+void TransposeProduct<engine>::run(const KernelArgs& args) {
   const auto& p = args.problem.as<Conv2dTransposeParams>();
   const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
   auto* zeros = static_cast<float*>(args.workspace);
   std::memset(zeros, 0, static_cast<std::size_t>(conv2d_transpose_workspace(args.problem)));
-  const std::int64_t pixel = y[3], row = y[2] * pixel, picture = y[1] * row;
-  each_phase(engine.blocking, p, [&](const PhaseAxis& h, const PhaseAxis& w, std::int64_t offset) {
+  const std::int64_t pixel = args.out[0].pixel_pitch(), row = y[2] * pixel, picture = y[1] * row;
+  each_phase(engine, p, [&](const PhaseAxis& h, const PhaseAxis& w, std::int64_t offset) {
     const std::int64_t start = h.first * row + w.first * pixel;
     gemm::Product product;
     product.rows = y[0] * h.count * w.count;
@@ -70,7 +77,7 @@ void run(const gemm::Engine& engine, const KernelArgs& args) {
     product.c = args.out[0].as<float>() + start;
     if (product.residual != nullptr) product.residual += start;
     product.batch = p.groups;
-    product.packed_stride = gemm::packed_size(engine.blocking, product.depth, product.columns);
+    product.packed_stride = gemm::packed_size(engine, product.depth, product.columns);
     product.c_stride = product.bias_stride = product.columns;
     gemm::multiply(engine, product,
                    PictureRows({h.window, w.window}, {args.in[0].as<float>(), x[1], x[2], x[3], p.groups},
@@ -78,34 +85,44 @@ void run(const gemm::Engine& engine, const KernelArgs& args) {
   });
 }
 
-void pack(const gemm::Engine& engine, const KernelArgs& args) {
+template <const auto& engine>
+void TransposeProduct<engine>::pack(const KernelArgs& args) {
   const auto& p = args.problem.as<Conv2dTransposeParams>();
   const std::int64_t channels = p.group_channels(), filters = p.group_filters();
-  each_phase(engine.blocking, p, [&](const PhaseAxis& h, const PhaseAxis& w, std::int64_t offset) {
+  std::vector<float> b;  // of one phase and group: (taps, channels, filters)
+  each_phase(engine, p, [&](const PhaseAxis& h, const PhaseAxis& w, std::int64_t offset) {
     const std::int64_t taps = h.window.size * w.window.size, depth = taps * channels;
-    const std::int64_t group_size = gemm::packed_size(engine.blocking, depth, filters);
-    for (std::int64_t g = 0; g < p.groups; ++g)
-      for (std::int64_t t = 0; t < taps; ++t) {
-        const std::int64_t a = h.last_tap - t / w.window.size * h.tap_step;
-        const std::int64_t b = w.last_tap - t % w.window.size * w.tap_step;
-        const float* from = args.in[0].as<float>() + (a * p.window.w.size + b) * filters * p.channels + g * channels;
-        gemm::pack_rows(engine.blocking, {from, 1, p.channels, channels, filters}, t * channels, depth,
-                        args.out[0].as<float>() + offset + g * group_size);
-      }
+    b.resize(static_cast<std::size_t>(depth * filters));
+    for (std::int64_t g = 0; g < p.groups; ++g) {
+      parallel_for(taps, [&](std::int64_t t) {
+        const std::int64_t i = h.last_tap - t / w.window.size * h.tap_step;
+        const std::int64_t j = w.last_tap - t % w.window.size * w.tap_step;
+        const float* from = args.in[0].as<float>() + (i * p.window.w.size + j) * filters * p.channels + g * channels;
+        float* to = b.data() + t * channels * filters;
+        for (std::int64_t c = 0; c < channels; ++c)
+          for (std::int64_t f = 0; f < filters; ++f) *to++ = from[f * p.channels + c];
+      });
+      gemm::pack(engine, {b.data(), filters, 1, depth, filters},
+                 args.out[0].as<float>() + offset + g * gemm::packed_size(engine, depth, filters));
+    }
   });
 }
 
-}  // namespace
+template <const auto& engine>
+std::int64_t TransposeProduct<engine>::packed_size(const Params& params) {
+  return each_phase(engine, params.as<Conv2dTransposeParams>(), [](const auto&...) {});
+}
+
+template struct TransposeProduct<gemm::avx2::engine>;
+template struct TransposeProduct<gemm::avx512::engine>;
+template struct TransposeProduct<gemm::amx::bf16x6>;
+template struct TransposeProduct<gemm::amx::bf16x3>;
+template struct TransposeProduct<gemm::amx::bf16>;
 
 std::int64_t conv2d_transpose_workspace(const Problem& problem) {
   const auto& p = problem.as<Conv2dTransposeParams>();
   return PictureRows::zeros_bytes(p.window, p.group_channels());
 }
-
-void avx2::conv2d_transpose(const KernelArgs& args) { run(gemm::avx2::engine, args); }
-void avx2::conv2d_transpose_pack(const KernelArgs& args) { pack(gemm::avx2::engine, args); }
-void avx512::conv2d_transpose(const KernelArgs& args) { run(gemm::avx512::engine, args); }
-void avx512::conv2d_transpose_pack(const KernelArgs& args) { pack(gemm::avx512::engine, args); }
 
 }  // namespace fastcnn
 

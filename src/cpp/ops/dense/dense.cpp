@@ -1,6 +1,6 @@
 #include "ops/dense/dense.h"
 
-#include "gemm/gemm.h"
+#include "gemm/split_gemm.h"
 #include "ops/epilogue_attrs.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
@@ -90,19 +90,17 @@ Params pack_params(const Params& params) {
   return Params(packed);
 }
 
-std::vector<TensorType> infer_pack(const gemm::Blocking& blocking, const Params& params) {
+template <const auto& engine>
+std::vector<TensorType> infer_pack(const Params& params, std::span<const TensorType>) {
   const auto& p = params.as<DenseParams>();
   Shape s;
-  s.push_back((p.w_batch_stride != 0 ? p.batch : 1) * gemm::packed_size(blocking, p.depth, p.columns));
+  s.push_back((p.w_batch_stride != 0 ? p.batch : 1) * gemm::packed_size(engine, p.depth, p.columns));
   return {f32(s)};
 }
-std::vector<TensorType> infer_pack_avx512(const Params& params, std::span<const TensorType>) {
-  return infer_pack(gemm::kAvx512Blocking, params);
-}
-std::vector<TensorType> infer_pack_avx2(const Params& params, std::span<const TensorType>) {
-  return infer_pack(gemm::kAvx2Blocking, params);
-}
 
+constexpr KernelInfo kPackBf16x6[] = {{.name = "dense_pack_bf16x6", .run = amx::dense_bf16x6_pack}};
+constexpr KernelInfo kPackBf16x3[] = {{.name = "dense_pack_bf16x3", .run = amx::dense_bf16x3_pack}};
+constexpr KernelInfo kPackBf16[] = {{.name = "dense_pack_bf16", .run = amx::dense_bf16_pack}};
 constexpr KernelInfo kPackAvx512[] = {{.name = "dense_pack_n64_f32", .run = avx512::dense_pack}};
 constexpr KernelInfo kPackAvx2[] = {{.name = "dense_pack_n16_f32", .run = avx2::dense_pack}};
 #endif
@@ -110,16 +108,60 @@ constexpr KernelInfo kPackAvx2[] = {{.name = "dense_pack_n16_f32", .run = avx2::
 }  // namespace
 
 #if FC_X86
+const Op dense_pack_bf16x6_op{
+    .name = "dense_pack_bf16x6", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16x6>, .kernels = kPackBf16x6};
+const Op dense_pack_bf16x3_op{
+    .name = "dense_pack_bf16x3", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16x3>, .kernels = kPackBf16x3};
+const Op dense_pack_bf16_op{
+    .name = "dense_pack_bf16", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16>, .kernels = kPackBf16};
 const Op dense_pack_n64_op{
-    .name = "dense_pack_n64", .parse = nullptr, .infer = infer_pack_avx512, .kernels = kPackAvx512};
-const Op dense_pack_n16_op{.name = "dense_pack_n16", .parse = nullptr, .infer = infer_pack_avx2, .kernels = kPackAvx2};
+    .name = "dense_pack_n64", .parse = nullptr, .infer = infer_pack<gemm::avx512::engine>, .kernels = kPackAvx512};
+const Op dense_pack_n16_op{
+    .name = "dense_pack_n16", .parse = nullptr, .infer = infer_pack<gemm::avx2::engine>, .kernels = kPackAvx2};
 #endif
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
 
 namespace {
+#if FC_X86
+template <const gemm::SplitEngine& engine>
+const char* yields_split(const Problem& problem) {
+  const auto& p = problem.as<DenseParams>();
+  return gemm::yields(engine, p.rows, p.depth, p.columns);
+}
+
+// matmul packs w anew at each call.
+template <const gemm::SplitEngine& engine>
+const char* yields_split_matmul(const Problem& problem) {
+  const auto& p = problem.as<DenseParams>();
+  if (p.x_step != 1) return "a is transposed";
+  if (p.rows < 128) return "too few rows to split b for";
+  return yields_split<engine>(problem);
+}
+#endif
+
 constexpr KernelInfo kDenseKernels[] = {
 #if FC_X86
+    {.name = "dense_f32_bf16_amx",
+     .isa = Isa::Amx,
+     .precision = Precision::Medium,
+     .run = amx::dense_bf16,
+     .yields = yields_split<gemm::amx::bf16>,
+     .pack = &dense_pack_bf16_op,
+     .pack_params = pack_params},
+    {.name = "dense_f32_bf16x3_amx",
+     .isa = Isa::Amx,
+     .precision = Precision::High,
+     .run = amx::dense_bf16x3,
+     .yields = yields_split<gemm::amx::bf16x3>,
+     .pack = &dense_pack_bf16x3_op,
+     .pack_params = pack_params},
+    {.name = "dense_f32_bf16x6_amx",
+     .isa = Isa::Amx,
+     .run = amx::dense_bf16x6,
+     .yields = yields_split<gemm::amx::bf16x6>,
+     .pack = &dense_pack_bf16x6_op,
+     .pack_params = pack_params},
     {.name = "dense_f32_avx512",
      .isa = Isa::Avx512,
      .run = avx512::dense,
@@ -135,6 +177,26 @@ constexpr KernelInfo kDenseKernels[] = {
 };
 constexpr KernelInfo kMatmulKernels[] = {
 #if FC_X86
+    {.name = "matmul_f32_bf16_amx",
+     .isa = Isa::Amx,
+     .precision = Precision::Medium,
+     .run = amx::dense_bf16,
+     .yields = yields_split_matmul<gemm::amx::bf16>,
+     .pack = &dense_pack_bf16_op,
+     .pack_params = pack_params},
+    {.name = "matmul_f32_bf16x3_amx",
+     .isa = Isa::Amx,
+     .precision = Precision::High,
+     .run = amx::dense_bf16x3,
+     .yields = yields_split_matmul<gemm::amx::bf16x3>,
+     .pack = &dense_pack_bf16x3_op,
+     .pack_params = pack_params},
+    {.name = "matmul_f32_bf16x6_amx",
+     .isa = Isa::Amx,
+     .run = amx::dense_bf16x6,
+     .yields = yields_split_matmul<gemm::amx::bf16x6>,
+     .pack = &dense_pack_bf16x6_op,
+     .pack_params = pack_params},
     {.name = "matmul_f32_avx512",
      .isa = Isa::Avx512,
      .run = avx512::dense,

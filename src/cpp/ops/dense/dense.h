@@ -37,6 +37,14 @@ namespace avx512 {
 void dense(const KernelArgs& args);
 void dense_pack(const KernelArgs& args);
 }  // namespace avx512
+namespace amx {
+void dense_bf16x6(const KernelArgs& args);
+void dense_bf16x6_pack(const KernelArgs& args);
+void dense_bf16x3(const KernelArgs& args);
+void dense_bf16x3_pack(const KernelArgs& args);
+void dense_bf16(const KernelArgs& args);
+void dense_bf16_pack(const KernelArgs& args);
+}  // namespace amx
 #endif
 
 }  // namespace fastcnn

@@ -2,7 +2,6 @@
 // with their border into the thread's scratch, so that it meets no edge.
 #include <cstring>
 
-#include "core/scratch.h"
 #include "ops/depthwise_conv2d_int8/depthwise_conv2d_int8.h"
 
 #if FC_X86
@@ -39,10 +38,11 @@ void depthwise_conv2d_int8_lines(const KernelArgs& args) {
   std::int64_t lines = max_i64(1, min_i64(kTaskBytes / line_bytes / h.stride, ceil_div(ys[0] * ys[1], kTasks)));
   lines = min_i64(lines, ys[1]);
   const std::int64_t parts = ceil_div(ys[1], lines);
-  parallel_for(ys[0] * parts, [&](std::int64_t task) {
+  const std::int64_t most_rows = (lines - 1) * h.stride + h.size;
+  parallel_for(ys[0] * parts, column_bytes + most_rows * line_bytes, [&](std::int64_t task, void* memory) {
     const std::int64_t n = task / parts, begin = task % parts * lines, end = min_i64(ys[1], begin + lines);
     const std::int64_t top = h.start(begin), rows = (end - 1 - begin) * h.stride + h.size;
-    auto* scratch = static_cast<unsigned char*>(thread_scratch(column_bytes + rows * line_bytes));
+    auto* scratch = static_cast<unsigned char*>(memory);
     unsigned char* copy = scratch + column_bytes;
     const std::uint8_t* picture = operands.x + n * xs[1] * xs[2] * channels;
     const auto bytes = [&](std::int64_t pixels) { return static_cast<std::size_t>(pixels * channels); };

@@ -22,6 +22,8 @@ constexpr int kVectors = F32::registers == 32 ? 4 : 2;
 constexpr std::int64_t kPanel = kVectors * F32::width;
 constexpr std::int64_t kDepth = 256;
 constexpr std::int64_t kFewQueries = 7;
+// How far ahead, in floats, rows of the gallery are called in: the hardware stops at the ends of pages.
+constexpr std::int64_t kAhead = 4096;
 constexpr std::int64_t kExpandFrom = 16;
 
 struct Product {
@@ -37,6 +39,8 @@ struct Absolute {
   static FC_INLINE F32 step(F32 a, F32 b, F32 sum) { return sum + abs(a - b); }
 };
 
+FC_INLINE void call_in(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+
 // ---- one pair, along the row ------------------------------------------------------------------
 
 template <class Step, int rows>
@@ -46,7 +50,10 @@ FC_INLINE void sum_rows(const float* a, const float* b, std::int64_t d, float* s
   std::int64_t k = 0;
   for (; k + F32::width <= d; k += F32::width) {
     const F32 x = load(a + k);
-    for (int r = 0; r < rows; ++r) sum[r] = Step::step(x, load(b + r * d + k), sum[r]);
+    for (int r = 0; r < rows; ++r) {
+      if constexpr (rows > 1) call_in(b + r * d + k + kAhead);
+      sum[r] = Step::step(x, load(b + r * d + k), sum[r]);
+    }
   }
   if (k < d) {
     const F32 x = load(a + k, d - k);
@@ -72,7 +79,10 @@ FC_INLINE void fill_panel(const float* b, std::int64_t pitch, std::int64_t n, st
       F32 square[kWidth];
       const std::int64_t left = depth - k;
       if (r + kWidth <= n && left >= kWidth)
-        for (int i = 0; i < kWidth; ++i) square[i] = load(b + (r + i) * pitch + k);
+        for (int i = 0; i < kWidth; ++i) {
+          call_in(b + (r + i + kPanel) * pitch + k);
+          square[i] = load(b + (r + i) * pitch + k);
+        }
       else
         for (int i = 0; i < kWidth; ++i) square[i] = r + i < n ? load(b + (r + i) * pitch + k, left) : zero();
       transpose(square);
@@ -102,11 +112,32 @@ FC_INLINE void tile(const float* a, std::int64_t pitch, const float* panel, std:
 template <class Step>
 FC_INLINE void tiles(const float* a, std::int64_t pitch, std::int64_t n, const float* panel, std::int64_t depth,
                      bool first, float* sums) {
-  std::int64_t i = 0;
-  for (; i + kRows <= n; i += kRows) tile<Step, kRows>(a + i * pitch, pitch, panel, depth, first, sums + i * kPanel);
-  if (n - i >= 4) tile<Step, 4>(a + i * pitch, pitch, panel, depth, first, sums + i * kPanel), i += 4;
-  if (n - i >= 2) tile<Step, 2>(a + i * pitch, pitch, panel, depth, first, sums + i * kPanel), i += 2;
-  if (n > i) tile<Step, 1>(a + i * pitch, pitch, panel, depth, first, sums + i * kPanel);
+  const std::int64_t count = ceil_div(n, kRows);  // as even as can be: 8 queries are 4 + 4
+  for (std::int64_t t = 0; t < count; ++t) {
+    const std::int64_t i = t * n / count;
+    const float* first_a = a + i * pitch;
+    float* to = sums + i * kPanel;
+    switch ((t + 1) * n / count - i) {
+      case 1: tile<Step, 1>(first_a, pitch, panel, depth, first, to); break;
+      case 2: tile<Step, 2>(first_a, pitch, panel, depth, first, to); break;
+      case 3: tile<Step, 3>(first_a, pitch, panel, depth, first, to); break;
+      case 4: tile<Step, 4>(first_a, pitch, panel, depth, first, to); break;
+      case 5: tile<Step, 5>(first_a, pitch, panel, depth, first, to); break;
+      case 6: tile<Step, 6>(first_a, pitch, panel, depth, first, to); break;
+    }
+  }
+}
+
+// squares[r] = the sum of row r's squares, over one depth of the panel after another.
+FC_INLINE void add_squares(const float* panel, std::int64_t depth, bool first, float* squares) {
+  F32 sum[kVectors];
+  for (int v = 0; v < kVectors; ++v) sum[v] = first ? zero() : load(squares + v * F32::width);
+  for (std::int64_t k = 0; k < depth; ++k)
+    for (int v = 0; v < kVectors; ++v) {
+      const F32 x = load(panel + k * kPanel + v * F32::width);
+      sum[v] = fma(x, x, sum[v]);
+    }
+  for (int v = 0; v < kVectors; ++v) store(squares + v * F32::width, sum[v]);
 }
 
 // ---- sums to distances --------------------------------------------------------------------------
@@ -182,6 +213,9 @@ template <Metric metric, bool expand>
 FC_INLINE void sum_block(const Block& block, bool few) {
   using Step = typename StepOf<metric, expand>::type;
   if (few) {
+    if constexpr (Rule<metric, expand>::norms)
+      for (std::int64_t r = 0; r < block.rows; ++r)
+        block.row_norms[r] = norm_of<metric>(block.b + r * block.d, block.d);
     for (std::int64_t i = 0; i < block.queries; ++i) {
       const float* a = block.a + i * block.d;
       float* sums = block.sums + i * kPanel;
@@ -195,12 +229,13 @@ FC_INLINE void sum_block(const Block& block, bool few) {
       const std::int64_t depth = min_i64(kDepth, block.d - k);
       fill_panel(block.b + k, block.d, block.rows, depth, block.panel);
       tiles<Step>(block.a + k, block.d, block.queries, block.panel, depth, k == 0, block.sums);
+      if constexpr (Rule<metric, expand>::norms) add_squares(block.panel, depth, k == 0, block.row_norms);
       k += kDepth;
     } while (k < block.d);
+    if constexpr (metric == Metric::Cosine) {
+      for (std::int64_t r = 0; r < kPanel; r += F32::width) store(block.row_norms + r, sqrt(load(block.row_norms + r)));
+    }
   }
-  if constexpr (Rule<metric, expand>::norms)
-    for (std::int64_t r = 0; r < kPanel; ++r)
-      block.row_norms[r] = r < block.rows ? norm_of<metric>(block.b + r * block.d, block.d) : 0.0f;
 }
 
 // Calls visit(block, first row) for every panel of the gallery's rows [begin, end) against queries [q, q + n).

@@ -132,6 +132,22 @@ FC_INLINE void sum_many_channels(const GramSplit& s, const float* x, float* sums
   }
 }
 
+// y[i][j] = y[j][i] for j < i and i in [first, last); first is a multiple of the vector's width.
+FC_INLINE void mirror_rows(float* y, std::int64_t c, std::int64_t first, std::int64_t last) {
+  for (std::int64_t i = first; i < last; i += kWidth) {
+    const std::int64_t rows = min_i64(kWidth, c - i);
+    for (std::int64_t j = 0; j < i; j += kWidth) {
+      F32 square[kWidth];
+      for (int r = 0; r < kWidth; ++r) square[r] = load(y + (j + r) * c + i, rows);
+      transpose(square);
+      for (int r = 0; r < kWidth; ++r)
+        if (r < rows) store(y + (i + r) * c + j, square[r]);
+    }
+    for (std::int64_t r = i; r < i + rows; ++r)
+      for (std::int64_t j = i; j < r; ++j) y[r * c + j] = y[j * c + r];
+  }
+}
+
 }  // namespace
 
 void gram_matrix(const KernelArgs& args) {
@@ -157,10 +173,7 @@ void gram_matrix(const KernelArgs& args) {
           store(y + i * c + j, sum * scale, c - j);
         }
     });
-    parallel_ranges(c, 64, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t i = first; i < last; ++i)
-        for (std::int64_t j = 0; j < i; ++j) y[i * c + j] = y[j * c + i];
-    });
+    parallel_ranges(c, 64, [&](std::int64_t first, std::int64_t last) { mirror_rows(y, c, first, last); });
   }
 }
 

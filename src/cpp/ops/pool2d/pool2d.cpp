@@ -66,24 +66,48 @@ std::vector<TensorType> infer_adaptive(const Params& params, std::span<const Ten
 
 constexpr KernelInfo kMaxKernels[] = {
 #if FC_X86
-    {.name = "max_pool2d_f32_avx512", .isa = Isa::Avx512, .run = avx512::max_pool2d},
-    {.name = "max_pool2d_f32_avx2", .isa = Isa::Avx2, .run = avx2::max_pool2d},
+    {.name = "max_pool2d_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::max_pool2d,
+     .pitched_picture = true,
+     .pitched_result = true},
+    {.name = "max_pool2d_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::max_pool2d,
+     .pitched_picture = true,
+     .pitched_result = true},
 #endif
     {.name = "max_pool2d_f32_ref", .run = ref::max_pool2d},
 };
 
 constexpr KernelInfo kAvgKernels[] = {
 #if FC_X86
-    {.name = "avg_pool2d_f32_avx512", .isa = Isa::Avx512, .run = avx512::avg_pool2d},
-    {.name = "avg_pool2d_f32_avx2", .isa = Isa::Avx2, .run = avx2::avg_pool2d},
+    {.name = "avg_pool2d_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::avg_pool2d,
+     .pitched_picture = true,
+     .pitched_result = true},
+    {.name = "avg_pool2d_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::avg_pool2d,
+     .pitched_picture = true,
+     .pitched_result = true},
 #endif
     {.name = "avg_pool2d_f32_ref", .run = ref::avg_pool2d},
 };
 
 constexpr KernelInfo kAdaptiveKernels[] = {
 #if FC_X86
-    {.name = "adaptive_avg_pool2d_f32_avx512", .isa = Isa::Avx512, .run = avx512::adaptive_avg_pool2d},
-    {.name = "adaptive_avg_pool2d_f32_avx2", .isa = Isa::Avx2, .run = avx2::adaptive_avg_pool2d},
+    {.name = "adaptive_avg_pool2d_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::adaptive_avg_pool2d,
+     .pitched_picture = true,
+     .pitched_result = true},
+    {.name = "adaptive_avg_pool2d_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::adaptive_avg_pool2d,
+     .pitched_picture = true,
+     .pitched_result = true},
 #endif
     {.name = "adaptive_avg_pool2d_f32_ref", .run = ref::adaptive_avg_pool2d},
 };

@@ -49,7 +49,8 @@ FC_INLINE void pool(const KernelArgs& args, const SpanH& span_h, const SpanW& sp
   const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
   const float* in = args.in[0].as<float>();
   float* out = args.out[0].as<float>();
-  const std::int64_t channels = x[3], row_pitch = x[2] * channels, picture = x[1] * row_pitch;
+  const std::int64_t channels = x[3], pitch = args.in[0].pixel_pitch(), out_pitch = args.out[0].pixel_pitch();
+  const std::int64_t row_pitch = x[2] * pitch, picture = x[1] * row_pitch;
 
   // A task is some whole output rows, enough to be worth handing to a thread.
   constexpr std::int64_t kTaskOutputs = 8192;
@@ -62,14 +63,14 @@ FC_INLINE void pool(const KernelArgs& args, const SpanH& span_h, const SpanW& sp
         const PoolSpan w = span_w(j);
         // An empty window sums to 0, and 0 / 1 is the 0 that the contract asks for.
         const float counted = static_cast<float>(max_i64(1, h.counted * w.counted));
-        float* pixel = out + (row * y[2] + j) * channels;
+        float* pixel = out + (row * y[2] + j) * out_pitch;
         std::int64_t c = 0;
         for (; c + kUnroll * F32::width <= channels; c += kUnroll * F32::width)
-          pool_block<Reduce, kUnroll, false>(image + c, row_pitch, channels, h, w, counted, 0, pixel + c);
+          pool_block<Reduce, kUnroll, false>(image + c, row_pitch, pitch, h, w, counted, 0, pixel + c);
         for (; c + F32::width <= channels; c += F32::width)
-          pool_block<Reduce, 1, false>(image + c, row_pitch, channels, h, w, counted, 0, pixel + c);
+          pool_block<Reduce, 1, false>(image + c, row_pitch, pitch, h, w, counted, 0, pixel + c);
         if (c < channels)
-          pool_block<Reduce, 1, true>(image + c, row_pitch, channels, h, w, counted, channels - c, pixel + c);
+          pool_block<Reduce, 1, true>(image + c, row_pitch, pitch, h, w, counted, channels - c, pixel + c);
       }
     }
   });

@@ -1,0 +1,232 @@
+// Computes   C = act(A B + bias + residual) from factors split into bf16 parts (the contract: split.h):
+//            a = a1 + a2 + a3, b = b1 + b2 + b3; bf16x6: a b = a1 b1 + a1 b2 + a2 b1 + a1 b3 + a2 b2 + a3 b1;
+//            bf16x3: a1 b1 + a1 b2 + a2 b1; bf16: a1 b1. Sums in float32.
+// Layout     A's strip: step by step, part by part, two tiles of rows; B's panel likewise, two tiles of columns. A pair
+//            of a tile is (k, k + 16): two registers become one by a shift and a blend, with nothing to be shuffled.
+// Tile       2 x 2 tiles of C, 2 of A, 2 of B: all 8. Products that follow each other share A or B, so that of the 24
+//            factors' pairs of bf16x6 14 tiles are loaded for 24 products, 8 for 12 of bf16x3, 4 for 4 of bf16.
+//            The largest product comes last, lest it overflow before its corrections.
+// Why        a product takes 16 cycles and a load 8 from L1; four chains hide a product's latency of 52 cycles.
+// Needs      AMX-BF16, AVX-512; tiles configured by the caller's task.
+// Accuracy   |a - a1| <= 2^-8 |a|, |a - a1 - a2| <= 2^-17 |a|, three parts are exact. Dropped of a product, relative to
+//            it: bf16x6 2^-24, bf16x3 2^-15, bf16 2^-7, beside the roundings of the sum. Factors, parts and sums below
+//            2^-126 count as zero. Near the largest float the first part is cut, not rounded, and so is finite. An
+//            infinite factor gives NaN but in bf16.
+// Source     G. Henry, P. Tang, A. Heinecke, Leveraging the bfloat16 Artificial Intelligence Datatype For
+//            Higher-Precision Computations, 2019.
+#include "gemm/split.h"
+#include "simd/amx.h"
+#include "simd/avx512.h"
+#include "simd/math.inl"
+
+namespace fastcnn::gemm::amx {
+namespace {
+
+using namespace fastcnn::amx;
+using fastcnn::avx512::F32;
+static_assert(kSplitTileBytes == kTileBytes && kSplitRows == kTileRows);
+
+// ---- splitting -----------------------------------------------------------------------------------
+
+// 16 + 16 floats -> a tile's row in each part.
+template <int parts>
+FC_INLINE void split(__m512 x, __m512 y, unsigned char* out, std::int64_t part_stride) {
+  const __m512i half = _mm512_set1_epi32(0x8000), upper = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
+  // Twice the bits of the smallest magnitude that would round to infinity.
+  const __m512i huge = _mm512_set1_epi32(static_cast<int>(0xfeff0000u));
+  if constexpr (parts == 1) {  // of a NaN with low bits alone the only part would be infinite
+    x = _mm512_add_ps(x, _mm512_setzero_ps());
+    y = _mm512_add_ps(y, _mm512_setzero_ps());
+  }
+#pragma GCC unroll 3
+  for (int part = 0; part < parts; ++part, out += part_stride) {
+    __m512i xs = _mm512_castps_si512(x), ys = _mm512_castps_si512(y);
+    if (part == 0) {
+      xs = _mm512_mask_add_epi32(xs, _mm512_cmplt_epu32_mask(_mm512_slli_epi32(xs, 1), huge), xs, half);
+      ys = _mm512_mask_add_epi32(ys, _mm512_cmplt_epu32_mask(_mm512_slli_epi32(ys, 1), huge), ys, half);
+    } else if (part < 2) {  // the third has no bits to lose
+      xs = _mm512_add_epi32(xs, half);
+      ys = _mm512_add_epi32(ys, half);
+    }
+    _mm512_store_si512(out, _mm512_mask_blend_epi16(0xaaaaaaaau, _mm512_srli_epi32(xs, 16), ys));
+    if (part + 1 < parts) {
+      x = _mm512_sub_ps(x, _mm512_castsi512_ps(_mm512_and_si512(xs, upper)));
+      y = _mm512_sub_ps(y, _mm512_castsi512_ps(_mm512_and_si512(ys, upper)));
+    }
+  }
+}
+
+// Steps taken through all rows of a tile before the next: few, so that what is written stays together.
+constexpr std::int64_t kSplitAhead = 2 * kSplitDepth;
+
+template <int parts>
+void split_rows(const SplitRows& s) {
+  const std::int64_t step_stride = parts * s.part_stride;
+  const std::int64_t whole = s.depth / kSplitDepth * kSplitDepth;
+  for (std::int64_t begin = 0; begin < whole; begin += kSplitAhead) {
+    const std::int64_t end = min_i64(whole, begin + kSplitAhead);
+    for (int r = 0; r < s.count; ++r) {
+      const float* row = s.rows[r];
+      unsigned char* out = s.out + begin / kSplitDepth * step_stride + r * kTileRowBytes;
+      for (std::int64_t k = begin; k < end; k += kSplitDepth, out += step_stride) {
+        _mm_prefetch(reinterpret_cast<const char*>(row + s.next + k), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(row + s.next + k + 16), _MM_HINT_T0);
+        split<parts>(_mm512_loadu_ps(row + k), _mm512_loadu_ps(row + k + 16), out, s.part_stride);
+      }
+    }
+  }
+  if (whole == s.depth) return;
+  unsigned char* out = s.out + whole / kSplitDepth * step_stride;
+  for (int r = 0; r < s.count; ++r, out += kTileRowBytes) {
+    const F32 x = fastcnn::avx512::load(s.rows[r] + whole, s.depth - whole);
+    const F32 y = fastcnn::avx512::load(s.rows[r] + whole + 16, s.depth - whole - 16);
+    split<parts>(x.v, y.v, out, s.part_stride);
+  }
+}
+
+template <int parts>
+void split_columns(const SplitColumns& s) {
+  unsigned char* out = s.out;
+  for (std::int64_t k = 0; k < s.depth; k += kSplitDepth, out += parts * s.part_stride)
+    for (std::int64_t p = 0; p < kTileRows; ++p) {
+      const auto row = [&](std::int64_t at) {
+        return at < s.depth ? fastcnn::avx512::load(s.b + at * s.row_stride, s.columns) : fastcnn::avx512::zero();
+      };
+      split<parts>(row(k + p).v, row(k + p + 16).v, out + p * kTileRowBytes, s.part_stride);
+    }
+}
+
+// ---- multiplying ---------------------------------------------------------------------------------
+
+constexpr int kA = 4, kB = 6;  // the first tiles of A and B; C's are 0 .. 3, row by row of two
+
+template <int row_tiles>
+FC_INLINE void load_a(const unsigned char* a, int part) {
+  load_tile<kA>(a + part * row_tiles * kTileBytes);
+  if constexpr (row_tiles == 2) load_tile<kA + 1>(a + part * row_tiles * kTileBytes + kTileBytes);
+}
+template <int column_tiles>
+FC_INLINE void load_b(const unsigned char* b, int part) {
+  load_tile<kB>(b + part * column_tiles * kTileBytes);
+  if constexpr (column_tiles == 2) load_tile<kB + 1>(b + part * column_tiles * kTileBytes + kTileBytes);
+}
+template <int row_tiles, int column_tiles>
+FC_INLINE void multiply_add_tiles() {
+  multiply_add<0, kA, kB>();
+  if constexpr (column_tiles == 2) multiply_add<1, kA, kB + 1>();
+  if constexpr (row_tiles == 2) multiply_add<2, kA + 1, kB>();
+  if constexpr (row_tiles == 2 && column_tiles == 2) multiply_add<3, kA + 1, kB + 1>();
+}
+
+// Calls f.template operator()<tile>(its floats) for each tile of C.
+template <int row_tiles, int column_tiles, class Body>
+FC_INLINE void each_c(float* c, const Body& body) {
+  constexpr int kFloats = kTileBytes / sizeof(float);
+  body.template operator()<0>(c);
+  if constexpr (column_tiles == 2) body.template operator()<1>(c + kFloats);
+  if constexpr (row_tiles == 2) body.template operator()<2>(c + column_tiles * kFloats);
+  if constexpr (row_tiles == 2 && column_tiles == 2) body.template operator()<3>(c + 3 * kFloats);
+}
+
+template <int parts, int row_tiles, int column_tiles>
+void multiply_tiles(const SplitProduct& p) {
+  const auto product = [] { multiply_add_tiles<row_tiles, column_tiles>(); };
+  const unsigned char *a = p.a, *b = p.b, *next = p.next;
+  if (p.accumulate)
+    each_c<row_tiles, column_tiles>(p.c, []<int t>(float* c) { load_tile<t>(c); });
+  else
+    each_c<row_tiles, column_tiles>(p.c, []<int t>(float*) { zero_tile<t>(); });
+  for (std::int64_t step = 0; step < p.steps; ++step) {
+    const auto a_part = [&](int part) { load_a<row_tiles>(a, part - 1); };
+    const auto b_part = [&](int part) { load_b<column_tiles>(b, part - 1); };
+    if constexpr (parts == 3) {
+      a_part(3), b_part(1), product();
+      a_part(2), product();
+      b_part(2), product();
+      a_part(1), product();
+      b_part(3), product();
+      b_part(1), product();
+    } else if constexpr (parts == 2) {
+      a_part(2), b_part(1), product();
+      a_part(1), product();
+      b_part(2), product();
+    } else {
+      a_part(1), b_part(1), product();
+    }
+    for (const unsigned char* end = next + p.next_bytes; next < end; next += kTileRowBytes)
+      _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
+    a += parts * row_tiles * kTileBytes;
+    b += parts * column_tiles * kTileBytes;
+  }
+  each_c<row_tiles, column_tiles>(p.c, []<int t>(float* c) { store_tile<t>(c); });
+}
+
+template <int parts>
+void multiply(const SplitProduct& p) {
+  if (p.row_tiles == 2)
+    p.column_tiles == 2 ? multiply_tiles<parts, 2, 2>(p) : multiply_tiles<parts, 2, 1>(p);
+  else
+    p.column_tiles == 2 ? multiply_tiles<parts, 1, 2>(p) : multiply_tiles<parts, 1, 1>(p);
+}
+
+void configure(int rows) {
+  TileConfig config;
+  for (int t = 0; t < kB + kSplitTiles; ++t) {
+    config.row_bytes[t] = kTileRowBytes;
+    config.rows[t] = static_cast<std::uint8_t>(t < kB ? rows : kTileRows);
+  }
+  fastcnn::amx::configure(config);
+}
+void release() { fastcnn::amx::release(); }
+
+// ---- finishing -----------------------------------------------------------------------------------
+
+void prefetch(const SplitFinish& f) {
+  constexpr std::int64_t kLine = 64 / sizeof(float);
+  for (int r = 0; r < f.rows; ++r)
+    for (std::int64_t n = 0; n < f.columns; n += kLine) {
+      __builtin_prefetch(f.c + f.at[r] + n, 1);
+      if (f.residual != nullptr) __builtin_prefetch(f.residual + f.at[r] + n);
+    }
+}
+
+template <Activation kind>
+void finish(const SplitFinish& f) {
+  using namespace fastcnn::avx512;
+  constexpr int kFloats = kTileBytes / sizeof(float);
+  const float* sums = f.sums;
+  for (int first = 0; first < f.rows; first += f.tile_rows)
+    for (int t = 0; t < f.column_tiles; ++t, sums += kFloats) {
+      const std::int64_t n = t * kSplitColumns, lanes = f.columns - n;
+      const F32 bias = f.bias != nullptr ? load(f.bias + n, lanes) : zero();
+      for (int r = 0; r < f.tile_rows && first + r < f.rows; ++r) {
+        const std::int64_t at = f.at[first + r] + n;
+        F32 y = load(sums + r * F32::width) + bias;
+        if (f.residual != nullptr) y = y + load(f.residual + at, lanes);
+        store(f.c + at, activate<kind>(y, f.alpha), lanes);
+      }
+    }
+}
+
+void finish(const SplitFinish& f) {
+  switch (f.activation) {
+    case Activation::Linear: return finish<Activation::Linear>(f);
+    case Activation::Relu: return finish<Activation::Relu>(f);
+    case Activation::Relu6: return finish<Activation::Relu6>(f);
+    case Activation::LeakyRelu: return finish<Activation::LeakyRelu>(f);
+    case Activation::Elu: return finish<Activation::Elu>(f);
+    case Activation::Sigmoid: return finish<Activation::Sigmoid>(f);
+    case Activation::HardSigmoid: return finish<Activation::HardSigmoid>(f);
+    case Activation::Tanh: return finish<Activation::Tanh>(f);
+    case Activation::Silu: return finish<Activation::Silu>(f);
+    case Activation::HardSwish: return finish<Activation::HardSwish>(f);
+  }
+}
+
+}  // namespace
+
+const SplitEngine bf16x6{3, configure, release, split_rows<3>, split_columns<3>, prefetch, multiply<3>, finish};
+const SplitEngine bf16x3{2, configure, release, split_rows<2>, split_columns<2>, prefetch, multiply<2>, finish};
+const SplitEngine bf16{1, configure, release, split_rows<1>, split_columns<1>, prefetch, multiply<1>, finish};
+
+}  // namespace fastcnn::gemm::amx

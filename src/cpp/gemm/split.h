@@ -1,0 +1,76 @@
+// The contract of the kernels that multiply floats as sums of bfloat16 parts. Plain data: ISA files include this.
+// Formula, layout and accuracy: README.md and gemm_amx.cpp.
+#pragma once
+
+#include "core/epilogue.h"
+
+namespace fastcnn::gemm {
+
+// A tile of A is `rows` x 32 parts, one of B 32 x 16; each takes 1024 bytes. A tile's 32 terms of the sum are 16 pairs
+// (k, k + 16).
+inline constexpr int kSplitRows = 16, kSplitColumns = 16, kSplitDepth = 32, kSplitTileBytes = 1024;
+// Tiles of A, and of B, that a micro-kernel multiplies at a time: a strip of rows, a panel of columns.
+inline constexpr int kSplitTiles = 2;
+
+// Floats -> one tile of each part of each 32 terms: tile (step, part) goes to out + (step * parts + part) *
+// part_stride.
+struct SplitRows {
+  const float* const* rows;  // `count` rows of `depth` floats
+  int count;
+  std::int64_t depth;  // zeros are put after the last
+  std::int64_t next;   // floats from a row to the one that is split after these: it is called in
+  std::int64_t part_stride;
+  unsigned char* out;
+};
+struct SplitColumns {
+  const float* b;  // row k at b + k * row_stride
+  std::int64_t row_stride, depth, columns;
+  std::int64_t part_stride;
+  unsigned char* out;
+};
+
+// c = sum over `steps` of A's strip times B's panel, `row_tiles` x `column_tiles` tiles of 16 x 16 floats, row by row
+// of tiles; added to what c holds if `accumulate`.
+struct SplitProduct {
+  const unsigned char *a, *b;
+  const unsigned char* next;  // with each step so many bytes from here on are called into L2: what of B comes next
+  std::int64_t next_bytes;
+  std::int64_t steps;
+  int row_tiles, column_tiles;
+  bool accumulate;
+  float* c;
+};
+
+// Such sums, finished and stored: row r of the strip goes to c + at[r].
+struct SplitFinish {
+  const float* sums;
+  int rows, tile_rows;  // of the strip, and of each of its tiles but the last
+  int column_tiles;
+  std::int64_t columns;
+  const std::int64_t* at;  // in c and in residual alike
+  float* c;
+  const float* residual;  // or nullptr
+  const float* bias;      // or nullptr
+  Activation activation;
+  float alpha;
+};
+
+struct SplitEngine {
+  int parts;                    // bf16 parts of each factor
+  void (*configure)(int rows);  // rows of A's tiles from now on, for the calling thread, until release()
+  void (*release)();
+  void (*split_rows)(const SplitRows&);
+  void (*split_columns)(const SplitColumns&);
+  void (*prefetch)(const SplitFinish&);   // calls in what finish() will touch
+  void (*multiply)(const SplitProduct&);  // after configure()
+  void (*finish)(const SplitFinish&);
+};
+
+#if FC_X86
+namespace amx {
+// Three parts and six products, two and three, one.
+extern const SplitEngine bf16x6, bf16x3, bf16;
+}  // namespace amx
+#endif
+
+}  // namespace fastcnn::gemm

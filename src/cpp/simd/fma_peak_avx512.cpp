@@ -1,0 +1,2 @@
+#include "simd/avx512.h"
+#include "simd/fma_peak_simd.inl"
