@@ -44,7 +44,7 @@ class Job:
         return np.ascontiguousarray(self.picture().transpose(0, 3, 1, 2))
 
     def calibration(self) -> np.ndarray:
-        """Pictures (n, h, w, c) to find the ranges of 8-bit codes with, without the input's."""
+        """Pictures (n, h, w, c) to find the ranges of 8-bit codes with."""
         return picture(8, self.size or NETWORKS[self.network].size, seed=2)
 
     def model(self) -> Any:
@@ -281,7 +281,7 @@ class OnnxRuntime:
 
 
 class OpenVino:
-    """OpenVINO's CPU plugin; floats in float32 (its default is bf16 where the CPU has it)."""
+    """OpenVINO's CPU plugin, floats as float32 (its default is bf16 where the CPU has it)."""
 
     note = ""
 

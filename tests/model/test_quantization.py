@@ -180,6 +180,32 @@ def test_layers_used_twice_have_ranges_of_their_own() -> None:
     assert decibels(model.predict(x), quantized.predict(x)) > 25
 
 
+@pytest.mark.parametrize(
+    ("size", "strides", "padding", "computed"),
+    [
+        (3, 2, "same", "int8"),
+        (2, 2, "valid", "int8"),
+        (4, 2, "same", "int8"),
+        (5, 3, "same", "int8"),
+        (1, 2, "valid", "int8"),
+        (3, 2, "valid", None),  # its result is no multiple of the stride
+        (3, 1, "same", None),
+        (3, (1, 2), "same", None),
+    ],
+)
+def test_transposed_convolution(size: int, strides: Any, padding: str, computed: Any) -> None:
+    image = layers.Input((9, 8, 12))
+    conv = layers.Conv2DTranspose(
+        7, size, strides=strides, padding=padding, activation="relu", bias_initializer="ones"
+    )
+    model = fc.Model(image, layers.Conv2D(3, 1)(conv(image)))
+    x = np.random.default_rng(0).standard_normal((4, 9, 8, 12)).astype(np.float32)
+    quantized = fc.quantize(model, x)
+    names = {n.name: n.computed for n in quantized.quantization_report().layers}
+    assert names.get(conv.name) == computed
+    assert decibels(model.predict(x), quantized.predict(x)) > 25
+
+
 def test_new_weights_are_quantised_anew() -> None:
     model, x = small_model(), pictures()
     quantized = fc.quantize(model, x)

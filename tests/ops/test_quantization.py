@@ -14,6 +14,7 @@ from tests.cases import quantization as cases
 from tests.cases.convolution import ACTIVATIONS
 from tests.harness import Case, compile_op, each_kernel, kernel_rows, run_kernel
 from tests.reference import quantization as reference
+from tests.reference.convolution import conv2d, conv2d_transpose
 from tests.reference.epilogue import activate
 from tests.reference.pooling import max_pool2d
 
@@ -181,6 +182,35 @@ def test_same_bits_at_any_thread_count(case: Case) -> None:
         _C.set_num_threads(before)
     for run in runs[1:]:
         np.testing.assert_array_equal(run, runs[0])
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "before"), [(3, 2, 0), (2, 2, 0), (4, 2, 1), (5, 3, 1), (1, 2, 0), (7, 2, 3)]
+)
+def test_phases_of_a_transposed_convolution(size: int, stride: int, before: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1, 5, 6, 3)).astype(np.float32)
+    w = rng.standard_normal((size, size, 4, 3)).astype(np.float32)
+    attrs = {"strides": stride, "before": before}
+    case = Case("conv2d_transpose_phases", (w.shape,), attrs)
+    (phases,) = run_kernel("conv2d_transpose_phases_f32_ref", case, [w])
+    # Every output pixel of a picture padded so far that all taps are inside.
+    taps = [(r + before - a) // stride for a in range(size) for r in [(a - before) % stride]]
+    first, last = min(taps), max(taps)
+    assert phases.shape == (last - first + 1, last - first + 1, 3, stride * stride * 4)
+    margin = 8
+    padded = np.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+    codes = conv2d(padded, phases)
+    n, h, v, _ = codes.shape
+    codes = codes.reshape(n, h, v, stride, stride, 4).transpose(0, 1, 3, 2, 4, 5)
+    actual = codes.reshape(n, h * stride, v * stride, 4)
+    full = conv2d_transpose(padded, w, strides=stride, padding="valid")
+    # Row 0 of `actual` is output pixel -first * stride, counted from `before` rows inside `full`.
+    start = before - first * stride
+    rows, columns = actual.shape[1] - 2 * size * stride, actual.shape[2] - 2 * size * stride
+    inside = slice(size * stride, None)
+    expected = full[:, start:, start:][:, inside, inside][:, :rows, :columns]
+    np.testing.assert_allclose(actual[:, inside, inside][:, :rows, :columns], expected, atol=1e-4)
 
 
 def test_refusals() -> None:

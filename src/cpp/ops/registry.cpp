@@ -14,7 +14,7 @@ std::span<const Op* const> all_ops() {
       &concat_op,  // concat
       &conv2d_op,  // conv2d
       &conv2d_int8_op,  // conv2d_int8
-      &conv2d_transpose_op,  // conv2d_transpose
+      &conv2d_transpose_op, &conv2d_transpose_phases_op,  // conv2d_transpose
       &dense_op, &matmul_op,  // dense
       &depthwise_conv2d_op,  // depthwise_conv2d
       &depthwise_conv2d_int8_op,  // depthwise_conv2d_int8

@@ -14,7 +14,7 @@ extern const Op box_iou_op, nms_op, soft_nms_op;  // boxes
 extern const Op concat_op;  // concat
 extern const Op conv2d_op;  // conv2d
 extern const Op conv2d_int8_op;  // conv2d_int8
-extern const Op conv2d_transpose_op;  // conv2d_transpose
+extern const Op conv2d_transpose_op, conv2d_transpose_phases_op;  // conv2d_transpose
 extern const Op dense_op, matmul_op;  // dense
 extern const Op depthwise_conv2d_op;  // depthwise_conv2d
 extern const Op depthwise_conv2d_int8_op;  // depthwise_conv2d_int8

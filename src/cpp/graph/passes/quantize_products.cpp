@@ -6,6 +6,8 @@
 #include "graph/passes.h"
 #include "ops/conv2d/conv2d.h"
 #include "ops/conv2d_int8/conv2d_int8.h"
+#include "ops/conv2d_transpose/conv2d_transpose.h"
+#include "ops/conv2d_transpose/conv2d_transpose_phases.h"
 #include "ops/dense/dense.h"
 #include "ops/depthwise_conv2d/depthwise_conv2d.h"
 #include "ops/depthwise_conv2d_int8/depthwise_conv2d_int8.h"
@@ -68,15 +70,27 @@ Epilogue epilogue_of(const Node& node) {
   return node.op->epilogue(params);
 }
 
+// Whether a transposed convolution is a convolution whose filters are the pixels that a pixel becomes.
+bool has_phases(const Graph& graph, const Node& node) {
+  const auto& p = node.params.as<Conv2dTransposeParams>();
+  const auto& [h, w] = p.window;
+  const std::int64_t depth = PhaseAxis(h).taps() * PhaseAxis(w).taps() * p.channels;
+  return p.groups == 1 && h.dilation == 1 && w.dilation == 1 && h.stride == w.stride && h.stride > 1 &&
+         p.out_h % h.stride == 0 && p.out_w % w.stride == 0 && PhaseAxis(h).first <= 0 && PhaseAxis(w).first <= 0 &&
+         !p.epilogue.residual && depth <= kInt8MaxDepth && graph.value(node.outputs[0]).type.shape.size() > 0;
+}
+
 // Whether the node is a product that has a form on codes.
 bool is_product(const Graph& graph, const std::vector<std::string>& names, const Node& node) {
-  if (node.op != &conv2d_op && node.op != &dense_op && node.op != &depthwise_conv2d_op) return false;
+  const Op* const products[] = {&conv2d_op, &dense_op, &depthwise_conv2d_op, &conv2d_transpose_op};
+  if (std::find(std::begin(products), std::end(products), node.op) == std::end(products)) return false;
   if (graph.value(node.inputs[0]).type.shape.size() == 0) return false;
   const auto weights = static_cast<std::size_t>(1 + epilogue_of(node).bias);
   for (std::size_t i = 1; i <= weights; ++i)
     if (!is_constant(names, node.inputs[i])) return false;
   if (is_constant(names, node.inputs[0])) return false;
   if (node.op == &dense_op) return node.params.as<DenseParams>().depth <= kInt8MaxDepth;
+  if (node.op == &conv2d_transpose_op) return has_phases(graph, node);
   if (node.op == &depthwise_conv2d_op) {
     const Window2d& window = node.params.as<DepthwiseParams>().window;
     return graph.value(node.inputs[1]).type.shape[3] == 1 && window.h.size * window.w.size <= kInt8MaxDepth;
@@ -111,8 +125,23 @@ ValueId add_product(Graph& graph, const Node& node, const Coded& x, const std::o
   const Op* op = &conv2d_int8_op;
   Params params;
   std::int64_t channel_axes = 1;
+  ValueId bias = end.epilogue.bias ? node.inputs[2] : -1;
   std::optional<Shape> shape;
-  if (node.op == &dense_op) {
+  std::int64_t block = 1;
+  if (node.op == &conv2d_transpose_op) {
+    const auto& conv = node.params.as<Conv2dTransposeParams>();
+    const auto& [h, w] = conv.window;
+    block = h.stride;
+    weights = graph.add(conv2d_transpose_phases_op, Params(conv.window), {weights}, node.name)[0];
+    if (end.epilogue.bias) {
+      const std::vector<ValueId> repeated(static_cast<std::size_t>(block * block), bias);
+      bias = graph.add(concat_op, Attrs{{"axis", std::int64_t{0}}}, repeated, node.name)[0];
+    }
+    const Shape& x_shape = graph.value(operand).type.shape;
+    const Window2d window{PhaseAxis(h).window(x_shape[1], conv.out_h / block),
+                          PhaseAxis(w).window(x_shape[2], conv.out_w / block)};
+    params = Params(Conv2dInt8Params{window, conv.channels, block * block * conv.filters, end});
+  } else if (node.op == &dense_op) {
     const auto& dense = node.params.as<DenseParams>();
     operand = reshaped(graph, operand, {dense.rows, 1, 1, dense.depth}, node.name);
     weights = reshaped(graph, weights, {1, 1, dense.depth, dense.columns}, node.name);
@@ -130,9 +159,10 @@ ValueId add_product(Graph& graph, const Node& node, const Coded& x, const std::o
   const std::vector<ValueId> kernel =
       graph.add(quantize_weights_op, Attrs{{"channel_axes", channel_axes}}, {weights}, node.name);
   std::vector<ValueId> inputs = {operand, kernel[0], kernel[1]};
-  if (end.epilogue.bias) inputs.push_back(node.inputs[2]);
+  if (end.epilogue.bias) inputs.push_back(bias);
   if (end.epilogue.residual) inputs.push_back(extra);
   const ValueId result = graph.add(*op, params, inputs, node.name)[0];
+  if (block > 1) return graph.add(depth_to_space_op, Attrs{{"block_size", block}}, {result}, node.name)[0];
   return shape ? reshaped(graph, result, {shape->dims, shape->dims + shape->rank}, node.name) : result;
 }
 

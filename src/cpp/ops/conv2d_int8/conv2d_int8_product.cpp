@@ -11,7 +11,6 @@
 // Accuracy   exact sums; then the contract's formula.
 #include <cstring>
 
-#include "core/thread_pool.h"
 #include "ops/conv2d_int8/conv2d_int8.h"
 #include "ops/quantize/int8_attrs.h"
 
@@ -54,7 +53,7 @@ class Product {
   }
 
   void run() const {
-    parallel_for(row_tasks_ * groups_, scratch_bytes(), [&](std::int64_t task, void* scratch) {
+    parallel_for(row_tasks_ * groups_, column_bytes() + copy_bytes(), [&](std::int64_t task, void* scratch) {
       const std::int64_t begin = task % groups_ * panels_, end = min_i64(packing_.panels(), begin + panels_);
       if (engine_.begin != nullptr) engine_.begin();
       strips_ ? run_strip(task / groups_, begin, end, scratch) : run_rows(task / groups_, begin, end, scratch);
@@ -65,18 +64,13 @@ class Product {
  private:
   std::int64_t line() const { return windows_.out_width + p_.window.w.size - 1; }  // pixels of a strip's row
 
-  // Of a task: its columns, then its rows, copied.
-  std::int64_t column_bytes(std::int64_t panels) const {
-    return panels * static_cast<std::int64_t>(sizeof(Int8Columns));
-  }
-  std::int64_t strip_bytes(std::int64_t lines) const {
+  // Of a task's scratch: first what is given by column, then the copy of its pixels.
+  std::int64_t column_bytes() const { return panels_ * static_cast<std::int64_t>(sizeof(Int8Columns)); }
+  std::int64_t copy_bytes() const {
     // The last rows of the last block begin beyond the strip's windows.
-    return ((lines + p_.window.h.extent() - 1) * line() + kBlockRows + p_.window.w.size) * p_.channels;
-  }
-  std::int64_t scratch_bytes() const {
-    const std::int64_t rows =
-        strips_ ? strip_bytes(lines_) : round_up(task_rows_, 16) * packing_.padded_depth() * engine_.row_items;
-    return column_bytes(panels_) + rows;
+    if (strips_)
+      return (lines_ + p_.window.h.extent() - 1) * line() * p_.channels + (kBlockRows + p_.window.w.size) * p_.channels;
+    return in_place_ && rows_ % 16 == 0 ? 0 : task_rows_ * packing_.padded_depth() * engine_.row_items;
   }
 
   // Cuts the product by its shape alone.
@@ -156,7 +150,7 @@ class Product {
     const std::int64_t first = task * task_rows_, count = min_i64(task_rows_, rows_ - first);
     const std::int64_t pitch = packing_.padded_depth();
     const bool copies = !in_place_ || count % 16 != 0;
-    unsigned char* copy = static_cast<unsigned char*>(scratch) + column_bytes(end - begin);
+    unsigned char* copy = static_cast<unsigned char*>(scratch) + column_bytes();
     if (copies) engine_.copy(windows_, first, count, copy, pitch);
     const Int8Columns* columns = set_columns(begin, end, scratch);
     const Int8Factors f{
@@ -171,7 +165,7 @@ class Product {
     const std::int64_t picture = task / strips_a_picture_, top = task % strips_a_picture_ * lines_;
     const std::int64_t lines = min_i64(lines_, windows_.out_height - top), width = line();
     const std::int64_t line_bytes = width * p_.channels, copied = lines + h.extent() - 1;
-    unsigned char* strip = static_cast<unsigned char*>(scratch) + column_bytes(end - begin);
+    unsigned char* strip = static_cast<unsigned char*>(scratch) + column_bytes();
     const std::uint8_t* x = windows_.x + picture * windows_.height * windows_.width * p_.channels;
     for (std::int64_t i = 0; i < copied; ++i) copy_line(x, top - h.before + i, strip + i * line_bytes);
     const Int8Columns* columns = set_columns(begin, end, scratch);

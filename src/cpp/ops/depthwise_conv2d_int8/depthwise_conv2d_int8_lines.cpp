@@ -2,7 +2,6 @@
 // with their border into the thread's scratch, so that it meets no edge.
 #include <cstring>
 
-#include "core/thread_pool.h"
 #include "ops/depthwise_conv2d_int8/depthwise_conv2d_int8.h"
 
 #if FC_X86
@@ -39,22 +38,23 @@ void depthwise_conv2d_int8_lines(const KernelArgs& args) {
   std::int64_t lines = max_i64(1, min_i64(kTaskBytes / line_bytes / h.stride, ceil_div(ys[0] * ys[1], kTasks)));
   lines = min_i64(lines, ys[1]);
   const std::int64_t parts = ceil_div(ys[1], lines);
-  const std::int64_t bytes = column_bytes + ((lines - 1) * h.stride + h.size) * line_bytes;
-  parallel_for(ys[0] * parts, bytes, [&](std::int64_t task, void* scratch) {
+  const std::int64_t most_rows = (lines - 1) * h.stride + h.size;
+  parallel_for(ys[0] * parts, column_bytes + most_rows * line_bytes, [&](std::int64_t task, void* memory) {
     const std::int64_t n = task / parts, begin = task % parts * lines, end = min_i64(ys[1], begin + lines);
     const std::int64_t top = h.start(begin), rows = (end - 1 - begin) * h.stride + h.size;
-    unsigned char* copy = static_cast<unsigned char*>(scratch) + column_bytes;
+    auto* scratch = static_cast<unsigned char*>(memory);
+    unsigned char* copy = scratch + column_bytes;
     const std::uint8_t* picture = operands.x + n * xs[1] * xs[2] * channels;
-    const auto size = [&](std::int64_t pixels) { return static_cast<std::size_t>(pixels * channels); };
+    const auto bytes = [&](std::int64_t pixels) { return static_cast<std::size_t>(pixels * channels); };
     const auto zero = static_cast<unsigned char>(p.end.x.zero_point);
     const std::int64_t before = min_i64(width, w.before), inside = max_i64(0, min_i64(xs[2], width - before));
     for (std::int64_t i = 0; i < rows; ++i) {
       unsigned char* to = copy + i * line_bytes;
       const bool real = top + i >= 0 && top + i < xs[1];
-      std::memset(to, zero, size(real ? before : width));
+      std::memset(to, zero, bytes(real ? before : width));
       if (!real) continue;
-      std::memcpy(to + size(before), picture + (top + i) * xs[2] * channels, size(inside));
-      std::memset(to + size(before + inside), zero, size(width - before - inside));
+      std::memcpy(to + bytes(before), picture + (top + i) * xs[2] * channels, bytes(inside));
+      std::memset(to + bytes(before + inside), zero, bytes(width - before - inside));
     }
     auto* columns = reinterpret_cast<Int8Columns*>(scratch);
     const auto* sums = reinterpret_cast<const std::int32_t*>(packed);
