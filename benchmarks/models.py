@@ -33,11 +33,12 @@ from benchmarks.worker import Worker, WorkerError
 from fastcnn import _C
 
 PEERS = ("torch", "onnxruntime", "openvino")
+BF16_PEERS = ("openvino_bf16",)  # measured beside fastcnn's level "medium"
 
 
 @dataclass(frozen=True)
 class Entrant:
-    """One row: a runtime, and for fastcnn the instruction set and precision it is held to."""
+    """One row: a runtime, the instruction set it is held to (peers: avx2 only), its precision."""
 
     runtime: str
     isa: str = ""
@@ -48,7 +49,11 @@ class Entrant:
         return " ".join(filter(None, (self.runtime, self.isa, self.precision)))
 
     def open(self, job: Job) -> Worker:
-        environment = {"FASTCNN_MAX_ISA": self.isa} if self.isa else {}
+        environment = {}
+        if self.isa:
+            environment["FASTCNN_MAX_ISA"] = self.isa
+        if self.isa == "avx2":  # what torch and OpenVINO listen to
+            environment |= {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
         precision = self.precision or "highest"
         return Worker(self.runtime, replace(job, precision=precision), environment)
 
@@ -62,10 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> Results:
         for isa, precision in itertools.product(options.isa, options.precision)
     ]
     int8 = options.precision == ["int8"]  # peers quantise, too, as far as they can
+    capped = options.isa == ["avx2"]  # peers are held to it, too, as far as they can be
+    names = options.peers or [*PEERS, *(BF16_PEERS if "medium" in options.precision else ())]
     peers = [
-        Entrant(p, precision="int8" if int8 else "")
-        for p in options.peers
-        if importlib.util.find_spec(p) and not (int8 and p == "torch")
+        Entrant(p, "avx2" if capped else "", "int8" if int8 else "")
+        for p in names
+        if importlib.util.find_spec(p.removesuffix("_bf16"))
+        and not (int8 and p == "torch")
+        and not (capped and p == "onnxruntime")
     ]
     for network, batch, threads in itertools.product(
         options.models, options.batch, options.threads
@@ -131,7 +140,7 @@ def measure(
                 runtime=entrant.runtime,
                 note="" if is_ours else notes[entrant],
                 isa=entrant.isa or (_C.max_isa() if is_ours else ""),
-                precision=entrant.precision or "float32",
+                precision=entrant.precision or _precision(entrant.runtime),
                 min_ms=round(time.min_ms, 4),
                 median_ms=round(time.median_ms, 4),
                 calls=time.calls,
@@ -148,6 +157,10 @@ def measure(
             )
         )
     _show(job, lines)
+
+
+def _precision(peer: str) -> str:
+    return "bf16" if peer in BF16_PEERS else "float32"
 
 
 def _times(bursts: dict[Entrant, Any], seconds: float, between: Any) -> dict[Entrant, Summary]:
@@ -205,7 +218,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--size", type=int, help="pictures of another size than the network's own")
     add("--batch", type=numbers, default=[1])
     add("--threads", type=numbers, default=[1, len(os.sched_getaffinity(0))])
-    add("--peers", type=words, default=list(PEERS), help=",".join(PEERS))
+    known = (*PEERS, *BF16_PEERS)
+    add("--peers", type=words, help=f"{','.join(known)}; the last only at medium by default")
     add("--isa", type=words, default=[""], help="what fastcnn may use: avx2,avx512,amx")
     add("--precision", type=words, default=["highest"], help="highest,high,medium; or int8")
     add("--seconds", type=float, default=10.0, help="for each network, batch and threads")
@@ -220,7 +234,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--clock cpu counts the time of all threads: it needs --threads 1")
     if "int8" in options.precision and len(options.precision) > 1:
         parser.error("--precision int8 is measured by itself: peers are quantised, too")
-    unknown = set(options.models) - set(NETWORKS) or set(options.peers) - set(PEERS)
+    if "avx2" in options.isa and len(options.isa) > 1:
+        parser.error("--isa avx2 is measured by itself: peers are held to it, too")
+    unknown = set(options.models) - set(NETWORKS) or set(options.peers or ()) - set(known)
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}")
     return options

@@ -7,6 +7,7 @@ python -m benchmarks.report --print    # only show the table
 from __future__ import annotations
 
 import argparse
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,12 @@ from benchmarks.machine import ROOT
 from benchmarks.results import load, newest, significant
 
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
-_NAMES = {"torch": "PyTorch", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+_NAMES = {
+    "torch": "PyTorch",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "openvino_bf16": "OpenVINO bf16",
+}
 _NETWORKS = {
     "resnet50": "ResNet-50", "vgg19": "VGG-19", "mobilenetv2": "MobileNetV2",
     "unet256": "U-Net", "yolov2": "YOLOv2", "inceptionresnetv1": "Inception-ResNet-v1",
@@ -23,44 +29,44 @@ _NETWORKS = {
 
 
 def markdown(lines: Sequence[dict[str, Any]]) -> str:
-    """The table of a file of results: of what was measured twice, the later counts."""
+    """The table of a file of results: of what was measured twice, the later counts.
+
+    A row is a level of precision, the best kernels allowed, a batch and a number of threads; a
+    column is a network. A cell is the time of the fastest peer over that of fastcnn.
+    """
     runs = {line["run"]: line for line in lines if line["kind"] == "run"}
-    latest = {
-        tuple(line[k] for k in ("network", "batch", "threads", "isa", "precision")): line
-        for line in lines
-        if line["kind"] == "model" and line["runtime"] == "fastcnn"
-    }
-    if not latest:
+    ratios: dict[tuple[Any, ...], dict[str, float]] = {}
+    errors: dict[tuple[Any, ...], list[float]] = {}
+    last, peers = "", set()
+    for line in lines:
+        if line["kind"] == "model" and line["runtime"] == "fastcnn" and line["ratios"]:
+            level = line["precision"], line["isa"]
+            key = *level, line["batch"], line["threads"]
+            against = _peers_of(line)
+            ratios.setdefault(key, {})[line["network"]] = min(against.values())
+            errors.setdefault(level, []).append(line["error"] or 0.0)
+            last, peers = line["run"], peers | set(against)
+    if not ratios:
         return "No results."
-    rows = sorted(
-        latest.values(),
-        key=lambda r: (
-            list(_NETWORKS).index(r["network"]) if r["network"] in _NETWORKS else len(_NETWORKS),
-            r["batch"], r["threads"], r["precision"] != "highest", r["isa"],
-        ),
-    )  # fmt: skip
-    peers = [p for p in _NAMES if any(p in row["ratios"] for row in rows)]
-    header = [
-        "network", "batch", "threads", "kernels", "precision", "ms",
-        *(f"{_NAMES[p]} / fastcnn" for p in peers), "of FMA peak", "error",
-    ]  # fmt: skip
-    table = [header, ["---"] * 2 + ["--:"] + ["---"] * 2 + ["--:"] * (len(header) - 5)]
-    for row in rows:
-        table.append(
-            [
-                f"{_NETWORKS.get(row['network'], row['network'])} {row['size']}",
-                str(row["batch"]),
-                str(row["threads"]),
-                row["isa"],
-                row["precision"],
-                significant(row["min_ms"]),
-                *(_ratio(row["ratios"].get(p)) for p in peers),
-                f"{row['share_of_fma']:.0%}" if row["share_of_fma"] else "-",
-                significant(row["error"], 2),
-            ]
-        )
+    order = ("highest", "high", "medium", "int8")
+    keys = sorted(ratios, key=lambda k: (order.index(k[0]), k[1] == "avx2", k[1], k[2], k[3]))
+    networks = [n for n in _NETWORKS if any(n in row for row in ratios.values())]
+    header = ["precision", "kernels", "batch", "threads", *(_NETWORKS[n] for n in networks)]
+    table = [[*header, "geometric mean", "error"], ["---"] * 2 + ["--:"] * (len(networks) + 4)]
+    for key in keys:
+        row = ratios[key]
+        cells = [_ratio(row.get(n)) for n in networks]
+        mean = _ratio(statistics.geometric_mean(row.values())) if len(row) > 1 else "-"
+        table.append([*map(str, key), *cells, mean, significant(max(errors[key[:2]]), 2)])
     drawn = "\n".join("| " + " | ".join(cells) + " |" for cells in table)
-    return f"{drawn}\n\n{_footer(runs[rows[-1]['run']], peers)}"
+    return f"{drawn}\n\n{_footer(runs[last], sorted(peers))}"
+
+
+def _peers_of(line: dict[str, Any]) -> dict[str, float]:
+    """The peers that count: in bf16 at the level medium, where there are such."""
+    found: dict[str, float] = line["ratios"]
+    bf16 = {name: ratio for name, ratio in found.items() if name.endswith("_bf16")}
+    return bf16 if line["precision"] == "medium" and bf16 else found
 
 
 def _ratio(value: float | None) -> str:
@@ -71,13 +77,16 @@ def _ratio(value: float | None) -> str:
 
 def _footer(run: dict[str, Any], peers: Sequence[str]) -> str:
     machine, versions = run["machine"], run["versions"]
-    named = ", ".join(f"{_NAMES[p]} {versions[p]}" for p in peers if p in versions)
+    packages = sorted({p.removesuffix("_bf16") for p in peers} & set(versions))
+    named = ", ".join(f"{_NAMES[p]} {versions[p]}" for p in packages)
     cache = ", ".join(f"{k} {v / 2**20:.3g} MiB" for k, v in machine["caches"].items())
     return (
-        f"Fastest of all calls, taking turns in one run; a ratio above 1: fastcnn is faster. Peers "
-        f"compute in float32: {named or 'none'}. Error: largest difference from float64 over the "
-        f"largest output. {machine['cpu']}, {machine['cpus']} CPUs, {cache}; {run['date'][:10]}, "
-        f"commit {run['commit'] or 'unknown'}."
+        f"Time of the fastest peer over that of fastcnn, the fastest of all calls of each, taking "
+        f"turns in one run: above 1, fastcnn is faster. Peers: {named or 'none'}; in float32, but "
+        f"bf16 at medium and 8-bit codes at int8; held to AVX2 where fastcnn is. Error: the "
+        f"largest difference from float64 over the largest output, of all networks. "
+        f"{machine['cpu']}, {machine['cpus']} CPUs, {cache}; {run['date'][:10]}, commit "
+        f"{run['commit'] or 'unknown'}."
     )
 
 
