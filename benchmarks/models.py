@@ -33,6 +33,7 @@ from benchmarks.worker import Worker, WorkerError
 from fastcnn import _C
 
 PEERS = ("torch", "onnxruntime", "openvino")
+BF16_PEERS = ("openvino_bf16",)  # measured beside fastcnn's level "medium"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> Results:
         Entrant("fastcnn", isa, precision)
         for isa, precision in itertools.product(options.isa, options.precision)
     ]
-    peers = [Entrant(p) for p in options.peers if importlib.util.find_spec(p)]
+    names = options.peers or [*PEERS, *(BF16_PEERS if "medium" in options.precision else ())]
+    peers = [Entrant(p) for p in names if importlib.util.find_spec(p.removesuffix("_bf16"))]
     for network, batch, threads in itertools.product(
         options.models, options.batch, options.threads
     ):
@@ -126,7 +128,7 @@ def measure(
                 runtime=entrant.runtime,
                 note="" if is_ours else notes[entrant],
                 isa=entrant.isa or (_C.max_isa() if is_ours else ""),
-                precision=entrant.precision if is_ours else "float32",
+                precision=entrant.precision if is_ours else _precision(entrant.runtime),
                 min_ms=round(time.min_ms, 4),
                 median_ms=round(time.median_ms, 4),
                 calls=time.calls,
@@ -143,6 +145,10 @@ def measure(
             )
         )
     _show(job, lines)
+
+
+def _precision(peer: str) -> str:
+    return "bf16" if peer in BF16_PEERS else "float32"
 
 
 def _times(bursts: dict[Entrant, Any], seconds: float, between: Any) -> dict[Entrant, Summary]:
@@ -200,7 +206,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--size", type=int, help="pictures of another size than the network's own")
     add("--batch", type=numbers, default=[1])
     add("--threads", type=numbers, default=[1, len(os.sched_getaffinity(0))])
-    add("--peers", type=words, default=list(PEERS), help=",".join(PEERS))
+    known = (*PEERS, *BF16_PEERS)
+    add("--peers", type=words, help=f"{','.join(known)}; the last only at medium by default")
     add("--isa", type=words, default=[""], help="what fastcnn may use: avx2,avx512,amx")
     add("--precision", type=words, default=["highest"], help="highest,high,medium")
     add("--seconds", type=float, default=10.0, help="for each network, batch and threads")
@@ -213,7 +220,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.threads = sorted(set(options.threads))
     if options.clock == "cpu" and options.threads != [1]:
         parser.error("--clock cpu counts the time of all threads: it needs --threads 1")
-    unknown = set(options.models) - set(NETWORKS) or set(options.peers) - set(PEERS)
+    unknown = set(options.models) - set(NETWORKS) or set(options.peers or ()) - set(known)
     if unknown:
         parser.error(f"unknown: {', '.join(unknown)}")
     return options

@@ -15,7 +15,12 @@ from benchmarks.machine import ROOT
 from benchmarks.results import load, newest, significant
 
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
-_NAMES = {"torch": "PyTorch", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+_NAMES = {
+    "torch": "PyTorch",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "openvino_bf16": "OpenVINO bf16",
+}
 _NETWORKS = {
     "resnet50": "ResNet-50", "vgg19": "VGG-19", "mobilenetv2": "MobileNetV2",
     "unet256": "U-Net", "yolov2": "YOLOv2", "inceptionresnetv1": "Inception-ResNet-v1",
