@@ -12,6 +12,7 @@ const char* dtype_name(DType dtype) {
     case DType::I32: return "int32";
     case DType::U8: return "uint8";
     case DType::Bool: return "bool";
+    case DType::BF16: return "bfloat16";
   }
   return "?";
 }

@@ -219,17 +219,24 @@ class SplitWorker {
                              .column_tiles = column_tiles,
                              .columns = min_i64(kSplitTiles * kSplitColumns, p_.columns - column),
                              .at = at_ + slot * kStripRows,
-                             .c = p_.c + start,
-                             .residual = p_.residual != nullptr ? p_.residual + start : nullptr,
+                             .c = element(p_.c, p_.bf16_c, start),
+                             .residual = element(p_.residual, p_.bf16_residual, start),
                              .bias = p_.bias != nullptr ? p_.bias + batch_ * p_.bias_stride + column : nullptr,
+                             .bf16_c = p_.bf16_c,
+                             .bf16_residual = p_.bf16_residual,
                              .activation = p_.activation,
                              .alpha = p_.alpha};
     if (last) engine_.prefetch(finish);
-    engine_.multiply({.a = parts_of(slot),
+    const unsigned char* a = parts_of(slot);
+    const SplitRun run{{a, a + kSplitTileBytes}, steps_};
+    engine_.multiply({.runs = &run,
+                      .num_runs = 1,
+                      .row_stride = kSplitRowBytes,
+                      .part_stride = grid_.row_tiles * std::int64_t{kSplitTileBytes},
+                      .step_stride = grid_.strip_bytes(engine_),
                       .b = panel_of_b(panel),
                       .next = next,
                       .next_bytes = next_bytes,
-                      .steps = steps_,
                       .row_tiles = grid_.row_tiles,
                       .column_tiles = column_tiles,
                       .accumulate = part > 0,

@@ -23,4 +23,8 @@ void fuse_epilogues(Graph& graph);
 // these: the stride moves up to the first window that reads neighbours, through sums and activations.
 void move_strides_up(Graph& graph);
 
+// For precision medium: pictures between products are stored in bfloat16, where rows up to `isa` read and write it;
+// others get it cast.
+void store_bf16(Graph& graph, Isa isa);
+
 }  // namespace fastcnn

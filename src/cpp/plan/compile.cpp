@@ -29,6 +29,8 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
     fold_padding(graph);
     remove_dead_nodes(graph);
     move_strides_up(graph);
+    if (options.precision == Precision::Medium && options.isa >= Isa::Amx && options.kernel.empty())
+      store_bf16(graph, options.isa);
   }
   choose_kernels(graph, options);
   ConstantCache own;

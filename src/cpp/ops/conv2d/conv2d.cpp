@@ -30,18 +30,21 @@ Params parse(AttrReader& attrs, std::span<const TensorType> inputs) {
           " and groups = ", p.groups, ", got shape ", w);
   p.window = parse_window(attrs, x, w[0], w[1], 1, 1);
   p.epilogue = parse_epilogue(attrs, static_cast<int>(inputs.size()), 2);
+  p.epilogue.result = parse_storage(attrs);
   return Params(p);
 }
 
 std::vector<TensorType> infer(const Params& params, std::span<const TensorType> inputs) {
   const auto& p = params.as<Conv2dParams>();
-  require_f32("conv2d", inputs);
+  require_f32("conv2d", inputs.subspan(1, static_cast<std::size_t>(1 + p.epilogue.bias)));
+  require_storage("conv2d", inputs[0]);
+  if (p.epilogue.residual) require_storage("conv2d", inputs.back());
   Shape y = inputs[0].shape;
   y[1] = window_output("conv2d", "height", p.window.h, y[1]);
   y[2] = window_output("conv2d", "width", p.window.w, y[2]);
   y[3] = p.filters;
   require_epilogue_operands("conv2d", p.epilogue, inputs, 2, y);
-  return {f32(y)};
+  return {{p.epilogue.result, y}};
 }
 
 std::int64_t flops(const Problem& problem) {
@@ -149,6 +152,17 @@ const char* yields_split(const Problem& problem) {
 
 constexpr KernelInfo kKernels[] = {
 #if FC_X86
+    {.name = "conv2d_bf16_amx",
+     .isa = Isa::Amx,
+     .precision = Precision::Medium,
+     .run = amx::conv2d_bf16_picture,
+     .declines = conv2d_bf16_declines,
+     .pack = &conv2d_pack_bf16_op,
+     .pack_params = pack_params,
+     .pitched_picture = true,
+     .pitched_result = true,
+     .bf16_picture = true,
+     .bf16_result = true},
     {.name = "conv2d_f32_bf16_amx",
      .isa = Isa::Amx,
      .precision = Precision::Medium,
@@ -157,7 +171,8 @@ constexpr KernelInfo kKernels[] = {
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_bf16_op,
      .pack_params = pack_params,
-     .pitched_result = true},
+     .pitched_result = true,
+     .bf16_result = true},
     {.name = "conv2d_f32_winograd4_avx512",
      .isa = Isa::Avx512,
      .run = Winograd4Avx512::run,

@@ -1,0 +1,141 @@
+"""Pictures stored in bfloat16 between the nodes of a plan: each row that reads or writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastcnn import _C
+from tests.harness import (
+    assert_within,
+    dot_bound,
+    guarded,
+    kernel_rows,
+)
+from tests.reference import convolution
+
+HALF_ULP = 2.0**-8  # relative: rounding to bfloat16
+
+
+def rounded(x: np.ndarray) -> np.ndarray:
+    """To the nearest bfloat16, ties to even, as float32."""
+    bits = np.ascontiguousarray(x, np.float32).view(np.uint32).astype(np.uint64)
+    kept = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16
+    y = kept.astype(np.uint32).view(np.float32)
+    return np.where(np.isnan(x), np.float32(np.nan), y)
+
+
+def plan_between_casts(
+    op: str, arrays: list[np.ndarray], stored: set[int], attrs: dict[str, Any], kernel: str
+) -> _C.Plan:
+    """A plan whose operands in `stored`, and result if it is in bfloat16, are cast around it."""
+    graph = _C.Graph()
+    inputs = [graph.input(a.shape, "float32") for a in arrays]
+    operands = [
+        graph.add("cast", [v], {"storage": "bfloat16"})[0] if i in stored else v
+        for i, v in enumerate(inputs)
+    ]
+    (y,) = graph.add(op, operands, attrs)
+    graph.set_outputs(graph.add("cast", [y], {"storage": "float32"}))
+    return _C.compile(graph, kernel=kernel, optimize=False, precision="medium")
+
+
+def run_guarded(plan: _C.Plan, arrays: list[np.ndarray]) -> np.ndarray:
+    """Between guard pages, on both sides."""
+    results = []
+    for side in ("after", "before"):
+        ((shape, dtype),) = plan.output_types
+        y = guarded(np.full(shape, 77, dtype=dtype), side)
+        plan.run([guarded(a, side) for a in arrays], [y])
+        results.append(np.array(y))
+    np.testing.assert_array_equal(*results)
+    return results[0]
+
+
+@pytest.mark.parametrize("kernel", kernel_rows("cast"))
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 16, 33, 20000])
+def test_cast_rounds_to_the_nearest_even(kernel: str, size: int) -> None:
+    rng = np.random.default_rng(size)
+    x = rng.standard_normal(size).astype(np.float32)
+    corners = np.array(
+        [0x3F808000, 0x3F818000, 0x3F80FFFF, 0x7F7FFFFF, 0x7F800000, 0x7F800001, 0xFFFFFFFF, 1],
+        np.uint32,
+    ).view(np.float32)
+    x[: len(corners)] = corners[:size]
+    plan = plan_between_casts("cast", [x], set(), {"storage": "bfloat16"}, kernel)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(run_guarded(plan, [x]), rounded(x))
+
+
+CONVOLUTIONS = [
+    # x, kernel, attributes
+    ((1, 5, 6, 32), (1, 1, 32, 16), {}),
+    ((2, 9, 7, 64), (1, 1, 64, 40), {}),
+    ((1, 33, 9, 20), (1, 1, 20, 33), {}),
+    ((2, 6, 5, 3), (1, 1, 3, 1), {}),
+    ((1, 9, 18, 24), (1, 1, 24, 70), {"strides": 2}),
+    ((1, 9, 18, 32), (1, 1, 32, 70), {"strides": [1, 2]}),
+    ((2, 8, 17, 32), (3, 3, 32, 48), {"padding": "same"}),
+    ((1, 7, 7, 64), (3, 3, 64, 32), {"padding": "valid"}),
+    ((1, 15, 34, 32), (3, 3, 32, 32), {"padding": "same", "strides": 2}),
+    ((1, 12, 20, 32), (3, 3, 32, 16), {"padding": "same", "dilation": 2}),
+    ((1, 4, 3, 32), (5, 7, 32, 16), {"padding": "same"}),
+    ((3, 1, 1, 96), (1, 1, 96, 64), {}),
+    ((1, 40, 40, 32), (3, 3, 32, 300), {"padding": "same"}),
+    ((1, 3, 40, 512), (3, 3, 512, 130), {"padding": "same"}),
+    ((0, 5, 6, 32), (1, 1, 32, 16), {}),
+]
+CONV_KERNELS = [k for k in kernel_rows("conv2d") if k in ("conv2d_bf16_amx", "conv2d_f32_bf16_amx")]
+
+
+@pytest.mark.parametrize("kernel", CONV_KERNELS)
+@pytest.mark.parametrize("storage", ["float32", "bfloat16"])
+@pytest.mark.parametrize("residual", ["none", "float32", "bfloat16"])
+@pytest.mark.parametrize(("x_shape", "w_shape", "attrs"), CONVOLUTIONS)
+def test_convolution(
+    kernel: str,
+    storage: str,
+    residual: str,
+    x_shape: tuple[int, ...],
+    w_shape: tuple[int, ...],
+    attrs: dict[str, Any],
+) -> None:
+    rng = np.random.default_rng(1)
+    x, w = (rng.standard_normal(s).astype(np.float32) for s in (x_shape, w_shape))
+    bias = rng.standard_normal(w_shape[-1]).astype(np.float32)
+    exact = convolution.conv2d(rounded(x), rounded(w), **attrs) + bias
+    magnitudes = convolution.conv2d(abs(rounded(x)), abs(rounded(w)), **attrs) + abs(bias)
+    arrays = [x, w, bias]
+    if residual != "none":
+        arrays.append(rng.standard_normal(exact.shape).astype(np.float32))
+        exact = exact + (rounded(arrays[3]) if residual == "bfloat16" else arrays[3])
+        magnitudes = magnitudes + abs(arrays[3])
+    exact = np.maximum(exact, 0)
+    stored = {0} if kernel == "conv2d_bf16_amx" else set()
+    if residual == "bfloat16":
+        stored.add(3)
+    options = {**attrs, "storage": storage, "activation": "relu"}
+    plan = plan_between_casts("conv2d", arrays, stored, options, kernel)
+    bound = dot_bound(magnitudes, int(np.prod(w_shape[:3])) + 2)
+    if storage == "bfloat16":
+        bound = bound + HALF_ULP * (abs(exact) + bound)
+    assert_within(run_guarded(plan, arrays), exact, bound)
+    runs, before = [], _C.num_threads()
+    for n in (1, 2, 3):
+        _C.set_num_threads(n)
+        runs.append(plan.run(arrays)[0])
+    _C.set_num_threads(before)
+    for y in runs[1:]:
+        np.testing.assert_array_equal(y, runs[0])
+
+
+def test_a_row_that_reads_no_bfloat16_says_so() -> None:
+    x, w = np.zeros((1, 4, 4, 8), np.float32), np.zeros((1, 1, 8, 8), np.float32)
+    for kernel in kernel_rows("conv2d"):
+        if kernel == "conv2d_bf16_amx":
+            continue
+        with pytest.raises(Exception, match="does not read bfloat16"):
+            plan_between_casts("conv2d", [x, w], {0}, {}, kernel)
+
