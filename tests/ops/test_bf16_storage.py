@@ -85,6 +85,10 @@ CONVOLUTIONS = [
     ((3, 1, 1, 96), (1, 1, 96, 64), {}),
     ((1, 40, 40, 32), (3, 3, 32, 300), {"padding": "same"}),
     ((1, 3, 40, 512), (3, 3, 512, 130), {"padding": "same"}),
+    ((1, 23, 24, 3), (7, 7, 3, 32), {"padding": "same", "strides": 2}),
+    ((2, 12, 34, 3), (3, 3, 3, 16), {"padding": "same"}),
+    ((1, 9, 8, 80), (3, 3, 80, 32), {"padding": "same"}),
+    ((1, 9, 8, 20), (2, 3, 20, 8), {"padding": "valid"}),
     ((0, 5, 6, 32), (1, 1, 32, 16), {}),
 ]
 CONV_KERNELS = [k for k in kernel_rows("conv2d") if k in ("conv2d_bf16_amx", "conv2d_f32_bf16_amx")]

@@ -13,6 +13,9 @@ namespace fastcnn::gemm {
 // Floats that a packed B of depth x columns takes: the parts, panel by panel, step by step.
 std::int64_t packed_size(const SplitEngine& engine, std::int64_t depth, std::int64_t columns);
 void pack(const SplitEngine& engine, const PackSource& source, float* packed);
+// Into rows first_row ... of a packed B whose depth is total_depth; whole steps (kSplitDepth) come before.
+void pack_rows(const SplitEngine& engine, const PackSource& source, std::int64_t first_row, std::int64_t total_depth,
+               float* packed);
 
 // Why the engine would be slower than fused multiply-adds on a product of this size; nullptr where it is not.
 const char* yields(const SplitEngine& engine, std::int64_t rows, std::int64_t depth, std::int64_t columns);

@@ -34,9 +34,10 @@ class Storage {
   void rewrite() {
     for (Node& node : graph_.take_nodes()) {
       const bool stored = is_stored(node.outputs[0]);
+      const Node original = node;
       for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-        const ValueId operand = node.inputs[k];
-        const bool reads = wants(node, k);
+        const ValueId operand = original.inputs[k];
+        const bool reads = wants(original, k);
         node.inputs[k] = graph_.resolve(operand);
         const bool is_bf16 = graph_.value(node.inputs[k]).type.dtype == DType::BF16;
         // A window of several pixels would round what it reads once for each of them.
@@ -61,7 +62,9 @@ class Storage {
   }
   static bool is_product(const Node& node) { return node.op->epilogue != nullptr; }
   // Ops that only move or compare numbers: what they write is stored as what they read.
-  static bool is_moving(const Node& node) { return node.op == &max_pool2d_op || node.op == &concat_op; }
+  static bool is_moving(const Node& node) {
+    return node.op == &max_pool2d_op || node.op == &concat_op || node.op == &slice_op;
+  }
 
   bool is_any_bf16(const Node& node) const {
     for (const ValueId id : node.inputs)
@@ -96,7 +99,7 @@ class Storage {
   bool wants(const Node& node, std::size_t k) {
     const ValueId out = node.outputs[0];
     if (node.op == &max_pool2d_op) return can(out);
-    if (node.op == &concat_op) return is_stored(out);
+    if (is_moving(node)) return is_stored(out);
     if (!is_product(node)) return false;
     if (k == 0) return takes(node, true, false);
     Params params = node.params;

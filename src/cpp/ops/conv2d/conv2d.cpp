@@ -2,6 +2,7 @@
 
 #include "gemm/split_gemm.h"
 #include "ops/conv2d/conv2d_winograd.h"
+#include "ops/bf16_windows.h"
 #include "ops/epilogue_attrs.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
@@ -75,6 +76,13 @@ std::vector<TensorType> infer_pack(const Params& params, std::span<const TensorT
 constexpr KernelInfo kPackBf16x6[] = {{.name = "conv2d_pack_bf16x6", .run = amx::conv2d_bf16x6_pack}};
 constexpr KernelInfo kPackBf16x3[] = {{.name = "conv2d_pack_bf16x3", .run = amx::conv2d_bf16x3_pack}};
 constexpr KernelInfo kPackBf16[] = {{.name = "conv2d_pack_bf16", .run = amx::conv2d_bf16_pack}};
+std::vector<TensorType> infer_pack_bf16_picture(const Params& params, std::span<const TensorType>) {
+  const auto& p = params.as<Conv2dParams>();
+  Shape s;
+  s.push_back(bf16_packed_size(p.window, p.channels, p.filters));
+  return {f32(s)};
+}
+constexpr KernelInfo kPackBf16Picture[] = {{.name = "conv2d_pack_bf16_picture", .run = amx::conv2d_bf16_picture_pack}};
 constexpr KernelInfo kPackAvx512[] = {{.name = "conv2d_pack_n64_f32", .run = avx512::conv2d_pack}};
 constexpr KernelInfo kPackAvx2[] = {{.name = "conv2d_pack_n16_f32", .run = avx2::conv2d_pack}};
 
@@ -115,6 +123,10 @@ const Op conv2d_pack_bf16x3_op{
     .name = "conv2d_pack_bf16x3", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16x3>, .kernels = kPackBf16x3};
 const Op conv2d_pack_bf16_op{
     .name = "conv2d_pack_bf16", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16>, .kernels = kPackBf16};
+const Op conv2d_pack_bf16_picture_op{.name = "conv2d_pack_bf16_picture",
+                                     .parse = nullptr,
+                                     .infer = infer_pack_bf16_picture,
+                                     .kernels = kPackBf16Picture};
 const Op conv2d_pack_n64_op{
     .name = "conv2d_pack_n64", .parse = nullptr, .infer = infer_pack<gemm::avx512::engine>, .kernels = kPackAvx512};
 const Op conv2d_pack_n16_op{
@@ -157,7 +169,7 @@ constexpr KernelInfo kKernels[] = {
      .precision = Precision::Medium,
      .run = amx::conv2d_bf16_picture,
      .declines = conv2d_bf16_declines,
-     .pack = &conv2d_pack_bf16_op,
+     .pack = &conv2d_pack_bf16_picture_op,
      .pack_params = pack_params,
      .pitched_picture = true,
      .pitched_result = true,

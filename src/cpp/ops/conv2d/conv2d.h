@@ -53,7 +53,9 @@ void conv2d_bf16x3(const KernelArgs& args);
 void conv2d_bf16x3_pack(const KernelArgs& args);
 void conv2d_bf16(const KernelArgs& args);
 void conv2d_bf16_pack(const KernelArgs& args);
-void conv2d_bf16_picture(const KernelArgs& args);  // conv2d_bf16.cpp: the picture is stored in bfloat16
+// conv2d_bf16.cpp: the picture is stored in bfloat16.
+void conv2d_bf16_picture(const KernelArgs& args);
+void conv2d_bf16_picture_pack(const KernelArgs& args);
 }  // namespace amx
 const char* conv2d_bf16_declines(const Problem& problem);
 std::int64_t conv2d_workspace(const Problem& problem);
