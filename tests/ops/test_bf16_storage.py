@@ -135,6 +135,43 @@ def test_convolution(
         np.testing.assert_array_equal(y, runs[0])
 
 
+TRANSPOSED = [
+    ((1, 5, 6, 32), (3, 3, 16, 32), {"strides": 2, "padding": "same"}),
+    ((2, 4, 3, 64), (2, 2, 40, 64), {"strides": 2}),
+    ((1, 17, 4, 32), (3, 4, 33, 32), {"strides": [1, 3]}),
+    ((1, 5, 6, 32), (3, 3, 16, 32), {"strides": 2, "padding": "same", "output_padding": 1}),
+]
+
+
+@pytest.mark.parametrize(
+    "kernel", [k for k in kernel_rows("conv2d_transpose") if k == "conv2d_transpose_bf16_amx"]
+)
+@pytest.mark.parametrize("storage", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("x_shape", "w_shape", "attrs"), TRANSPOSED)
+def test_transposed_convolution(
+    kernel: str,
+    storage: str,
+    x_shape: tuple[int, ...],
+    w_shape: tuple[int, ...],
+    attrs: dict[str, Any],
+) -> None:
+    rng = np.random.default_rng(2)
+    x, w = (rng.standard_normal(s).astype(np.float32) for s in (x_shape, w_shape))
+    bias = rng.standard_normal(w_shape[2]).astype(np.float32)
+    exact = convolution.conv2d_transpose(rounded(x), rounded(w), **attrs) + bias
+    magnitudes = convolution.conv2d_transpose(abs(rounded(x)), abs(rounded(w)), **attrs)
+    residual = rng.standard_normal(exact.shape).astype(np.float32)
+    exact, magnitudes = exact + rounded(residual), magnitudes + abs(bias) + abs(residual)
+    arrays = [x, w, bias, residual]
+    plan = plan_between_casts(
+        "conv2d_transpose", arrays, {0, 3}, {**attrs, "storage": storage}, kernel
+    )
+    bound = dot_bound(magnitudes, int(np.prod(w_shape)) // w_shape[2] + 2)
+    if storage == "bfloat16":
+        bound = bound + HALF_ULP * (abs(exact) + bound)
+    assert_within(run_guarded(plan, arrays), exact, bound)
+
+
 def test_a_row_that_reads_no_bfloat16_says_so() -> None:
     x, w = np.zeros((1, 4, 4, 8), np.float32), np.zeros((1, 1, 8, 8), np.float32)
     for kernel in kernel_rows("conv2d"):

@@ -276,11 +276,11 @@ std::int64_t bf16_packed_size(const Window2d& window, std::int64_t channels, std
   return gemm::packed_size(gemm::amx::bf16, window.h.size * padded_terms(window, channels), filters);
 }
 
-void pack_bf16_terms(const Window2d& window, std::int64_t channels, std::int64_t filters, std::int64_t a,
-                     const float* from, std::int64_t row_stride, std::int64_t column_stride, float* packed) {
+void pack_bf16_taps(const Window2d& window, std::int64_t channels, std::int64_t filters, const Bf16Taps& taps,
+                    float* packed) {
   const std::int64_t padded = padded_terms(window, channels);
-  gemm::pack_rows(gemm::amx::bf16, {from, row_stride, column_stride, window.w.size * channels, filters}, a * padded,
-                  window.h.size * padded, packed);
+  gemm::pack_rows(gemm::amx::bf16, {taps.from, taps.row_stride, taps.column_stride, taps.taps * channels, filters},
+                  taps.a * padded + taps.b * channels, window.h.size * padded, packed);
 }
 
 void multiply(const Bf16Windows& windows) {

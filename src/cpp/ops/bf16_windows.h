@@ -32,9 +32,15 @@ const char* bf16_windows_decline(const Window2d& window, std::int64_t channels, 
 
 // The kernel: for each of its rows a, the terms (b, c) as a matrix of their own, zeros up to a multiple of 32 terms.
 std::int64_t bf16_packed_size(const Window2d& window, std::int64_t channels, std::int64_t filters);  // floats
-// Terms [first, first + count) of row a: term k and filter o at from[k * row_stride + o * column_stride].
-void pack_bf16_terms(const Window2d& window, std::int64_t channels, std::int64_t filters, std::int64_t a,
-                     const float* from, std::int64_t row_stride, std::int64_t column_stride, float* packed);
+// Taps [b, b + taps) of row a: term k of them and filter o at from[k * row_stride + o * column_stride]. b > 0 needs
+// channels that are a multiple of 32.
+struct Bf16Taps {
+  std::int64_t a, b, taps;
+  const float* from;
+  std::int64_t row_stride, column_stride;
+};
+void pack_bf16_taps(const Window2d& window, std::int64_t channels, std::int64_t filters, const Bf16Taps& taps,
+                    float* packed);
 
 void multiply(const Bf16Windows& windows);
 

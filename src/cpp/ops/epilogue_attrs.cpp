@@ -54,6 +54,16 @@ void require_storage(const char* op, const TensorType& operand) {
           ": expected float32 operands, got ", operand);
 }
 
+void require_product_storage(const char* op, const Epilogue& e, std::span<const TensorType> inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const bool residual = e.residual && i + 1 == inputs.size();
+    if (i == 0 || residual)
+      require_storage(op, inputs[i]);
+    else
+      require(inputs[i].dtype == DType::F32, ErrorKind::DType, op, ": expected float32 operands, got ", inputs[i]);
+  }
+}
+
 void require_epilogue_operands(const char* op, const Epilogue& e, std::span<const TensorType> inputs, int num_operands,
                                const Shape& y) {
   const int expected = num_operands + e.bias + e.residual, given = static_cast<int>(inputs.size());

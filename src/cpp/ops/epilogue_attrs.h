@@ -25,6 +25,9 @@ DType parse_storage(AttrReader& attrs);
 // For infer functions: that an operand is float32 or bfloat16.
 void require_storage(const char* op, const TensorType& operand);
 
+// For infer functions: that a product's picture (operand 0) and residual are one of these, and all else float32.
+void require_product_storage(const char* op, const Epilogue& epilogue, std::span<const TensorType> inputs);
+
 // For infer functions: that the operands after the op's own are what the Epilogue says, a bias of one number a channel
 // of the result `y` and a residual of its shape.
 void require_epilogue_operands(const char* op, const Epilogue& epilogue, std::span<const TensorType> inputs,

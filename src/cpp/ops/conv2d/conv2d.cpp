@@ -37,9 +37,7 @@ Params parse(AttrReader& attrs, std::span<const TensorType> inputs) {
 
 std::vector<TensorType> infer(const Params& params, std::span<const TensorType> inputs) {
   const auto& p = params.as<Conv2dParams>();
-  require_f32("conv2d", inputs.subspan(1, static_cast<std::size_t>(1 + p.epilogue.bias)));
-  require_storage("conv2d", inputs[0]);
-  if (p.epilogue.residual) require_storage("conv2d", inputs.back());
+  require_product_storage("conv2d", p.epilogue, inputs);
   Shape y = inputs[0].shape;
   y[1] = window_output("conv2d", "height", p.window.h, y[1]);
   y[2] = window_output("conv2d", "width", p.window.w, y[2]);

@@ -45,9 +45,14 @@ void amx::conv2d_bf16_picture(const KernelArgs& args) {
 void amx::conv2d_bf16_picture_pack(const KernelArgs& args) {
   const auto& p = args.problem.as<Conv2dParams>();
   for (std::int64_t a = 0; a < p.window.h.size; ++a)
-    pack_bf16_terms(p.window, p.channels, p.filters, a,
-                    args.in[0].as<float>() + a * p.window.w.size * p.channels * p.filters, p.filters, 1,
-                    args.out[0].as<float>());
+    pack_bf16_taps(p.window, p.channels, p.filters,
+                   {.a = a,
+                    .b = 0,
+                    .taps = p.window.w.size,
+                    .from = args.in[0].as<float>() + a * p.window.w.size * p.channels * p.filters,
+                    .row_stride = p.filters,
+                    .column_stride = 1},
+                   args.out[0].as<float>());
 }
 
 }  // namespace fastcnn
