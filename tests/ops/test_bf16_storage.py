@@ -14,7 +14,7 @@ from tests.harness import (
     guarded,
     kernel_rows,
 )
-from tests.reference import convolution
+from tests.reference import convolution, depthwise, pooling
 
 HALF_ULP = 2.0**-8  # relative: rounding to bfloat16
 
@@ -170,6 +170,39 @@ def test_transposed_convolution(
     if storage == "bfloat16":
         bound = bound + HALF_ULP * (abs(exact) + bound)
     assert_within(run_guarded(plan, arrays), exact, bound)
+
+
+@pytest.mark.parametrize("kernel", [k for k in kernel_rows("depthwise_conv2d") if "bf16" in k])
+@pytest.mark.parametrize("shape", [(1, 9, 15, 35), (2, 7, 7, 16), (1, 3, 2, 5), (1, 14, 30, 160)])
+@pytest.mark.parametrize("size", [3, 5])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_depthwise_convolution(
+    kernel: str, shape: tuple[int, ...], size: int, strides: int
+) -> None:
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal(shape).astype(np.float32)
+    w = rng.standard_normal((size, size, shape[3], 1)).astype(np.float32)
+    bias = rng.standard_normal(shape[3]).astype(np.float32)
+    options = {"strides": strides, "padding": "same"}
+    exact = np.clip(depthwise.depthwise_sum(rounded(x), w, **options) + bias, 0, 6)
+    magnitudes = depthwise.depthwise_sum(abs(rounded(x)), abs(w), **options) + abs(bias)
+    attrs = {**options, "activation": "relu6", "storage": "bfloat16"}
+    plan = plan_between_casts("depthwise_conv2d", [x, w, bias], {0}, attrs, kernel)
+    bound = dot_bound(magnitudes, size * size + 1)
+    assert_within(
+        run_guarded(plan, [x, w, bias]), exact, bound + HALF_ULP * (abs(exact) + bound)
+    )
+
+
+@pytest.mark.parametrize("kernel", [k for k in kernel_rows("max_pool2d") if not k.endswith("ref")])
+@pytest.mark.parametrize("shape", [(1, 9, 15, 35), (2, 7, 7, 16), (1, 6, 4, 130)])
+def test_max_pooling(kernel: str, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(4).standard_normal(shape).astype(np.float32)
+    x[0, 1, 1, 0] = np.nan
+    attrs = {"pool_size": 3, "strides": 2, "padding": "same"}
+    plan = plan_between_casts("max_pool2d", [x], {0}, attrs, kernel)
+    expected = pooling.max_pool2d(rounded(x), **attrs)
+    np.testing.assert_array_equal(run_guarded(plan, [x]), expected)
 
 
 def test_a_row_that_reads_no_bfloat16_says_so() -> None:

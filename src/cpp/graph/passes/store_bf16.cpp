@@ -101,9 +101,10 @@ class Storage {
     if (node.op == &max_pool2d_op) return can(out);
     if (is_moving(node)) return is_stored(out);
     if (!is_product(node)) return false;
-    if (k == 0) return takes(node, true, false);
+    if (k == 0) return takes(node, true, is_stored(out));
     Params params = node.params;
-    return node.op->epilogue(params).residual && k + 1 == node.inputs.size() && takes(node, false, true);
+    return node.op->epilogue(params).residual && k + 1 == node.inputs.size() &&
+           (takes(node, true, true) || takes(node, false, true));
   }
 
   // The value in the other format: converted once for all who read it.
