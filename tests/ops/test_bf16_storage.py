@@ -189,9 +189,7 @@ def test_depthwise_convolution(
     attrs = {**options, "activation": "relu6", "storage": "bfloat16"}
     plan = plan_between_casts("depthwise_conv2d", [x, w, bias], {0}, attrs, kernel)
     bound = dot_bound(magnitudes, size * size + 1)
-    assert_within(
-        run_guarded(plan, [x, w, bias]), exact, bound + HALF_ULP * (abs(exact) + bound)
-    )
+    assert_within(run_guarded(plan, [x, w, bias]), exact, bound + HALF_ULP * (abs(exact) + bound))
 
 
 @pytest.mark.parametrize("kernel", [k for k in kernel_rows("max_pool2d") if not k.endswith("ref")])
@@ -212,4 +210,3 @@ def test_a_row_that_reads_no_bfloat16_says_so() -> None:
             continue
         with pytest.raises(Exception, match="does not read bfloat16"):
             plan_between_casts("conv2d", [x, w], {0}, {}, kernel)
-

@@ -3,6 +3,7 @@
 //            bf16x3: a1 b1 + a1 b2 + a2 b1; bf16: a1 b1. Sums in float32.
 // Layout     A's strip: step by step, part by part, two tiles of rows; B's panel likewise, two tiles of columns. A pair
 //            of a tile is (k, k + 16): two registers become one by a shift and a blend, with nothing to be shuffled.
+//            Of bf16 alone it is (2 k, 2 k + 1), which lie together in a picture of bfloat16.
 // Tile       2 x 2 tiles of C, 2 of A, 2 of B: all 8. Products that follow each other share A or B, so that of the 24
 //            factors' pairs of bf16x6 14 tiles are loaded for 24 products, 8 for 12 of bf16x3, 4 for 4 of bf16.
 //            The largest product comes last, lest it overflow before its corrections.
@@ -11,8 +12,8 @@
 // Accuracy   |a - a1| <= 2^-8 |a|, |a - a1 - a2| <= 2^-17 |a|, three parts are exact. Dropped of a product: bf16x6
 // 2^-24,
 //            bf16x3 2^-15, bf16 2^-7, relative to it, beside the roundings of the sum. Factors, parts and sums below
-//            2^-126 count as zero. Near the largest float the first part is cut, not rounded, and so is finite. An
-//            infinite factor gives NaN but in bf16.
+//            2^-126 count as zero. Near the largest float the first part of several is cut, not rounded, and so is
+//            finite. An infinite factor gives NaN but in bf16.
 // Source     G. Henry, P. Tang, A. Heinecke, Leveraging the bfloat16 Artificial Intelligence Datatype For
 //            Higher-Precision Computations, 2019.
 #include "core/bf16.h"
@@ -235,8 +236,7 @@ void finish(const SplitFinish& f) {
       const auto result = [&](int t) {
         F32 y = load(sums + t * kFloats + r * F32::width) + bias[t];
         const std::int64_t n = t * kSplitColumns;
-        if (f.residual != nullptr)
-          y = y + load_any(f.residual, f.bf16_residual, f.at[first + r] + n, f.columns - n);
+        if (f.residual != nullptr) y = y + load_any(f.residual, f.bf16_residual, f.at[first + r] + n, f.columns - n);
         return activate<kind>(y, f.alpha);
       };
       if (f.bf16_c && f.columns == kSplitTiles * kSplitColumns) {  // a whole line

@@ -29,7 +29,8 @@ struct SplitColumns {
   unsigned char* out;
 };
 
-// Tiles of A that follow each other in the sum: those of the first step, each next `SplitProduct::step_stride` bytes on.
+// Tiles of A that follow each other in the sum: those of the first step, each next `SplitProduct::step_stride` bytes
+// on.
 struct SplitRun {
   const unsigned char* a[kSplitTiles];
   std::int64_t steps;

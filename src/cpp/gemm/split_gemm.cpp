@@ -289,10 +289,11 @@ void pack_rows(const SplitEngine& engine, const PackSource& s, std::int64_t firs
         b = turned;
         row_stride = kSplitColumns;
       }
-      engine.split_columns({b, row_stride, depth, columns, tiles * std::int64_t{kSplitTileBytes},
-                            reinterpret_cast<unsigned char*>(packed) +
-                                (panel * kSplitTiles * steps + (first_step + step) * tiles) * engine.parts * kSplitTileBytes +
-                                t * kSplitTileBytes});
+      engine.split_columns(
+          {b, row_stride, depth, columns, tiles * std::int64_t{kSplitTileBytes},
+           reinterpret_cast<unsigned char*>(packed) +
+               (panel * kSplitTiles * steps + (first_step + step) * tiles) * engine.parts * kSplitTileBytes +
+               t * kSplitTileBytes});
     }
   });
 }

@@ -22,7 +22,7 @@ constexpr std::int64_t kStepBytes = kSplitTiles * kSplitTileBytes;  // of a pane
 
 // What of the picture a task reads, while it stays in L2 beside B, or beside a panel of B.
 constexpr std::int64_t kPictureBytes = 256 * 1024, kLargePictureBytes = 1024 * 1024;
-constexpr std::int64_t kSlack = kSplitDepth * kItem;  // after a copy: what the last tile may read
+constexpr std::int64_t kSlack = kSplitDepth * kItem;       // after a copy: what the last tile may read
 constexpr std::int64_t kLeastTasks = 4, kLeastPanels = 4;  // tasks of a problem, panels of a task
 
 // How the problem is cut, all by its shape.
@@ -45,7 +45,7 @@ struct Grid {
     height = p.height, width = p.width;
     const auto &h = p.window.h, &w = p.window.w;
     inside = h.before <= 0 && w.before <= 0 && h.start(height - 1) + h.extent() <= x_height &&
-                        w.start(width - 1) + w.extent() <= x_width;
+             w.start(width - 1) + w.extent() <= x_width;
     linear = h.size == 1 && w.size == 1 && h.stride == 1 && w.stride == 1 && height == x_height && width == x_width &&
              inside && p.row == width * p.pixel && p.picture == height * p.row;
     if (linear) {
@@ -73,9 +73,7 @@ struct Grid {
   std::int64_t runs() const { return p.window.h.size * (p.window.w.dilation == 1 ? 1 : p.window.w.size); }
 
   // The part of the picture that a task copies: rows, pixels of each, bytes.
-  std::int64_t copied_rows() const {
-    return linear ? 1 : (chunk - 1) * p.window.h.stride + p.window.h.extent();
-  }
+  std::int64_t copied_rows() const { return linear ? 1 : (chunk - 1) * p.window.h.stride + p.window.h.extent(); }
   std::int64_t copied_pixels() const {
     return linear ? min_i64(width, (chunk + 1) * tile_rows) : (width - 1) * p.window.w.stride + p.window.w.extent();
   }
@@ -83,9 +81,7 @@ struct Grid {
   // Whether a task that ends before the last row (linear: tile) of the picture, or ends there, needs no copy. The last
   // tile of a window's row may hold terms beyond it: in the next pixels, which the plan has computed and which are
   // multiplied by zeros.
-  bool direct(bool last) const {
-    return inside && (terms % kSplitDepth == 0 || (!last && pitch == channels * kItem));
-  }
+  bool direct(bool last) const { return inside && (terms % kSplitDepth == 0 || (!last && pitch == channels * kItem)); }
 };
 
 // Output pixels that a tile computes. The last of a row starts early enough to have all its rows; what the one before
@@ -153,8 +149,7 @@ class Task {
     pixel_ = grid_.channels * kItem, row_ = grid_.copied_pixels() * pixel_;
     const std::int64_t top = grid_.linear ? 0 : h.start(begin), left = grid_.linear ? place(begin).first : w.start(0);
     const std::int64_t rows = grid_.linear ? 1 : (end - 1 - begin) * h.stride + h.extent();
-    const std::int64_t pixels =
-        grid_.linear ? place(end - 1).first + grid_.tile_rows - left : grid_.copied_pixels();
+    const std::int64_t pixels = grid_.linear ? place(end - 1).first + grid_.tile_rows - left : grid_.copied_pixels();
     for (std::int64_t r = 0; r < rows; ++r)
       copy_row(top + r >= 0 && top + r < grid_.x_height ? picture + (top + r) * grid_.x_width * grid_.pitch : nullptr,
                left, pixels, copy_ + r * row_);

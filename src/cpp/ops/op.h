@@ -46,7 +46,6 @@ struct KernelInfo {
 // Why a row cannot take operands or results stored as they are; nullptr: it can.
 const char* refuse_storage(const KernelInfo& row, const Problem& problem);
 
-
 struct Op {
   const char* name;
   // Reads and checks attributes; resolves what depends on shapes ("same" padding) against the operands.

@@ -1,9 +1,9 @@
 // Computes   conv2d of a picture that is stored in bfloat16.
 // Layout     NHWC; weights row of the window by row, packed as for products in one bf16 part (gemm/README.md).
 // Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp).
-// Why        tiles are loaded from the picture itself (ops/bf16_windows.cpp): nothing is rounded or copied for each tap.
-// Needs      AMX; one group.
-// Accuracy   gemm/gemm_amx.cpp: of the stored numbers, products are exact and sums are in float32. Of a row of windows,
+// Why        tiles are loaded from the picture itself (ops/bf16_windows.cpp): nothing is rounded or copied for each
+// tap. Needs      AMX; one group. Accuracy   gemm/gemm_amx.cpp: of the stored numbers, products are exact and sums are
+// in float32. Of a row of windows,
 //            a non-finite pixel may reach the outputs beside those that depend on it.
 #include "ops/bf16_windows.h"
 #include "ops/conv2d/conv2d.h"

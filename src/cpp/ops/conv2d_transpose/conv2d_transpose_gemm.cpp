@@ -171,8 +171,7 @@ void amx::conv2d_transpose_bf16_pack(const KernelArgs& args) {
   each_bf16_phase(p, [&](const PhaseAxis& h, const PhaseAxis& w, std::int64_t offset) {
     for (std::int64_t a = 0; a < h.window.size; ++a)
       for (std::int64_t b = 0; b < w.window.size; ++b) {
-        const std::int64_t tap =
-            (h.last_tap - a * h.tap_step) * p.window.w.size + w.last_tap - b * w.tap_step;
+        const std::int64_t tap = (h.last_tap - a * h.tap_step) * p.window.w.size + w.last_tap - b * w.tap_step;
         pack_bf16_taps({h.window, w.window}, p.channels, p.filters,
                        {.a = a,
                         .b = b,

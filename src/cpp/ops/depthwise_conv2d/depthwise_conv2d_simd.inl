@@ -172,8 +172,8 @@ FC_INLINE void tiles(const Layer<Item>& l, const Part& part) {
 
 // `cols` outputs of one row over the taps [top, bottom) x [left, right), vectors of `channels` channels from c.
 template <int cols, int vectors, bool tail>
-FC_INLINE void taps(const Layer<float>& l, std::int64_t image, std::int64_t i, std::int64_t j, std::int64_t c, std::int64_t n,
-                    std::int64_t top, std::int64_t bottom, std::int64_t left, std::int64_t right) {
+FC_INLINE void taps(const Layer<float>& l, std::int64_t image, std::int64_t i, std::int64_t j, std::int64_t c,
+                    std::int64_t n, std::int64_t top, std::int64_t bottom, std::int64_t left, std::int64_t right) {
   const WindowAxis &h = l.window.h, &w = l.window.w;
   const std::int64_t pitch = l.channels, step = w.stride * pitch;
   const auto get = [n](const auto* p) { return tail ? load(p, n) : load(p); };
@@ -254,8 +254,20 @@ FC_INLINE Layer<Item> layer_of(const KernelArgs& args) {
   const auto& p = args.problem.as<DepthwiseParams>();
   const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
   const DepthwiseOperands t = depthwise_operands(args);
-  Layer<Item> l{args.in[0].as<Item>(), t.w,  t.bias,   nullptr, args.out[0].as<Item>(), y[3], x[1], x[2], y[1],
-                y[2],                  p.window, 0.0f, __builtin_inff(), false};
+  Layer<Item> l{args.in[0].as<Item>(),
+                t.w,
+                t.bias,
+                nullptr,
+                args.out[0].as<Item>(),
+                y[3],
+                x[1],
+                x[2],
+                y[1],
+                y[2],
+                p.window,
+                0.0f,
+                __builtin_inff(),
+                false};
   l.bounded = p.epilogue.activation == Activation::Relu || p.epilogue.activation == Activation::Relu6;
   if (p.epilogue.activation == Activation::Relu6) l.high = 6.0f;
   if constexpr (kIsFloat<Item>) {
