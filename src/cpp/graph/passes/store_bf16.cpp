@@ -23,7 +23,10 @@ class Storage {
         can_(static_cast<std::size_t>(graph.num_values())),
         wanted_(can_.size()),
         cast_(can_.size(), -1) {
-    for (const Node& node : graph_.nodes()) can(node.outputs[0]) = can_write(node);
+    std::vector<bool> is_output(can_.size());
+    for (const ValueId id : graph_.outputs()) is_output[static_cast<std::size_t>(id)] = true;
+    for (const Node& node : graph_.nodes())
+      can(node.outputs[0]) = !is_output[static_cast<std::size_t>(node.outputs[0])] && can_write(node);
     for (std::size_t i = graph_.nodes().size(); i-- > 0;) {
       const Node& node = graph_.nodes()[i];
       for (std::size_t k = 0; k < node.inputs.size(); ++k)
