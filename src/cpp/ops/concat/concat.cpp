@@ -54,7 +54,8 @@ void run_concat(const KernelArgs& args) {
   }
 }
 
-constexpr KernelInfo kKernels[] = {{.name = "concat_any_ref", .run = run_concat}};
+constexpr KernelInfo kKernels[] = {
+    {.name = "concat_any_ref", .run = run_concat, .bf16_picture = true, .bf16_result = true}};
 
 }  // namespace
 

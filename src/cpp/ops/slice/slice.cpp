@@ -55,7 +55,8 @@ void run_slice(const KernelArgs& args) {
   strided_copy(box);
 }
 
-constexpr KernelInfo kKernels[] = {{.name = "slice_any_ref", .run = run_slice}};
+constexpr KernelInfo kKernels[] = {
+    {.name = "slice_any_ref", .run = run_slice, .bf16_picture = true, .bf16_result = true}};
 
 }  // namespace
 
