@@ -50,12 +50,15 @@ void enlarge(Buffer& buffer, std::int64_t bytes) {
 
 class Pool {
  public:
-  explicit Pool(int threads) : wanted_(threads), scratch_(static_cast<std::size_t>(threads)) {
+  explicit Pool(int threads)
+      : wanted_(threads),
+        ranges_(new Range[static_cast<std::size_t>(threads)]),
+        scratch_(static_cast<std::size_t>(threads)) {
     workers_.reserve(static_cast<std::size_t>(threads - 1));
     try {
       while (size() < threads) {
-        Buffer& scratch = scratch_[workers_.size() + 1];
-        workers_.emplace_back([this, &scratch] { work(scratch); });
+        const std::size_t index = workers_.size() + 1;
+        workers_.emplace_back([this, index] { work(index); });
       }
     } catch (const std::system_error&) {
       // The system gives no more threads: those that are there compute, with the same results.
@@ -79,13 +82,16 @@ class Pool {
     for (Buffer& scratch : scratch_) enlarge(scratch, scratch_bytes);
     fn_ = fn;
     body_ = body;
-    tasks_ = tasks;
     done_.store(0, std::memory_order_relaxed);
-    next_.store(0, std::memory_order_relaxed);
+    for (int k = 0; k < size(); ++k) {
+      Range& range = ranges_[static_cast<std::size_t>(k)];
+      range.next.store(ceil_div(k * tasks, size()), std::memory_order_relaxed);
+      range.end = ceil_div((k + 1) * tasks, size());
+    }
     open_.store(true, std::memory_order_seq_cst);
     epoch_.fetch_add(1, std::memory_order_seq_cst);
     if (sleepers_.load(std::memory_order_seq_cst) > 0) epoch_.notify_all();
-    drain(scratch_[0]);
+    drain(0);
     for (int spins = 0; done_.load(std::memory_order_acquire) != tasks; ++spins) {
       cpu_relax();
       // The task still running may have lost its core to another process: give it ours.
@@ -96,12 +102,26 @@ class Pool {
   }
 
  private:
-  void drain(const Buffer& scratch) {
+  // The tasks of one thread; any other may take them when it has done its own.
+  struct alignas(64) Range {
+    std::atomic<std::int64_t> next{0};
+    std::int64_t end = 0;
+  };
+
+  // Neighbouring tasks read and write neighbouring memory: a thread that has the same stretch of each job finds in its
+  // cache what it wrote in the one before.
+  void drain(std::size_t own) {
     t_inside_task = true;
-    t_scratch = scratch.data();
+    t_scratch = scratch_[own].data();
+    const auto threads = static_cast<std::size_t>(size());
+    for (std::size_t k = 0; k < threads; ++k) drain(ranges_[(own + k) % threads]);
+    t_inside_task = false;
+  }
+
+  void drain(Range& range) {
     for (;;) {
-      const std::int64_t i = next_.fetch_add(1, std::memory_order_relaxed);
-      if (i >= tasks_) break;
+      const std::int64_t i = range.next.fetch_add(1, std::memory_order_relaxed);
+      if (i >= range.end) break;
       try {
         fn_(body_, i);
       } catch (...) {  // no memory for a task's scratch: the caller gets to know
@@ -110,16 +130,15 @@ class Pool {
       }
       done_.fetch_add(1, std::memory_order_release);
     }
-    t_inside_task = false;
   }
 
-  void work(const Buffer& scratch) {
+  void work(std::size_t index) {
     std::uint32_t seen = 0;
     while (!stop_.load(std::memory_order_acquire)) {
       wait_for_change(seen);
       seen = epoch_.load(std::memory_order_acquire);
       active_.fetch_add(1, std::memory_order_seq_cst);
-      if (open_.load(std::memory_order_seq_cst)) drain(scratch);
+      if (open_.load(std::memory_order_seq_cst)) drain(index);
       active_.fetch_sub(1, std::memory_order_release);
     }
   }
@@ -137,7 +156,6 @@ class Pool {
     sleepers_.fetch_sub(1, std::memory_order_seq_cst);
   }
 
-  alignas(64) std::atomic<std::int64_t> next_{0};
   alignas(64) std::atomic<std::int64_t> done_{0};
   alignas(64) std::atomic<std::uint32_t> epoch_{0};
   alignas(64) std::atomic<int> active_{0};
@@ -148,9 +166,9 @@ class Pool {
   std::exception_ptr error_;  // the first of a job; read when all its tasks are done
   TaskFn fn_ = nullptr;
   const void* body_ = nullptr;
-  std::int64_t tasks_ = 0;
   const int wanted_;
-  std::vector<Buffer> scratch_;  // one for the caller, one for each worker
+  const std::unique_ptr<Range[]> ranges_;  // one for the caller, one for each worker
+  std::vector<Buffer> scratch_;            // likewise
   std::vector<std::thread> workers_;
 };
 
