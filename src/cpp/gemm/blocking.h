@@ -51,8 +51,7 @@ inline constexpr std::int64_t kSplitPanels = 8;
 inline constexpr std::int64_t kSplitMaxPanels = 16;
 inline constexpr std::int64_t kSplitTasks = 16;
 inline constexpr std::int64_t kSplitLeastTasks = 2;
-inline constexpr std::int64_t kSplitStreamAhead = 16 * 1024;  // bytes of B called in, where each is used once
-inline constexpr std::int64_t kSplitPackSteps = 4;            // of 32 rows of B, packed at a time
+inline constexpr std::int64_t kSplitPackSteps = 4;  // of 32 rows of B, packed at a time
 
 // Below these a product by one, two or three parts is slower than fused multiply-adds. B may be larger than `bytes`
 // where it is used by many rows.

@@ -29,40 +29,28 @@ struct SplitColumns {
   unsigned char* out;
 };
 
-// Tiles of A that follow each other in the sum: those of the first step, each next `SplitProduct::step_stride` bytes
-// on.
-struct SplitRun {
-  const unsigned char* a[kSplitTiles];
-  std::int64_t steps;
-};
-
-// c = sum over the steps of all runs of A's strip times B's panel, `row_tiles` x `column_tiles` tiles of 16 x 16
-// floats, row by row of tiles; added to what c holds if `accumulate`. The rows of a tile of A are `row_stride` bytes
-// apart, its parts `part_stride`.
+// c = sum over `steps` of A's strip times B's panel, `row_tiles` x `column_tiles` tiles of 16 x 16 floats, row by row
+// of tiles; added to what c holds if `accumulate`.
 struct SplitProduct {
-  const SplitRun* runs;
-  int num_runs;
-  std::int64_t row_stride, part_stride, step_stride;
-  const unsigned char* b;
+  const unsigned char *a, *b;
   const unsigned char* next;  // with each step so many bytes from here on are called into L2: what of B comes next
   std::int64_t next_bytes;
+  std::int64_t steps;
   int row_tiles, column_tiles;
   bool accumulate;
   float* c;
 };
 
-// Such sums, finished and stored: row r of the strip goes to element at[r] of c, or nowhere if that is negative. c and
-// the residual are floats, or bfloat16 where it is said.
+// Such sums, finished and stored: row r of the strip goes to c + at[r].
 struct SplitFinish {
   const float* sums;
   int rows, tile_rows;  // of the strip, and of each of its tiles but the last
   int column_tiles;
   std::int64_t columns;
   const std::int64_t* at;  // in c and in residual alike
-  void* c;
-  const void* residual;  // or nullptr
-  const float* bias;     // or nullptr
-  bool bf16_c, bf16_residual;
+  float* c;
+  const float* residual;  // or nullptr
+  const float* bias;      // or nullptr
   Activation activation;
   float alpha;
 };

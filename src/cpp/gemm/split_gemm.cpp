@@ -125,12 +125,8 @@ class SplitWorker {
         for (std::int64_t s = 0; s < strips; ++s) {
           // While a panel is used, the next is called in, a share with each strip.
           const bool ahead = !grid_.resident && panel + 1 < panels;
-          std::int64_t share = ahead ? round_up(panel_bytes(first_panel + panel + 1, 1) / strips, 64) : 0;
+          const std::int64_t share = ahead ? round_up(panel_bytes(first_panel + panel + 1, 1) / strips, 64) : 0;
           const unsigned char* next = ahead ? panel_of_b(first_panel + panel + 1) + s * steps_ * share : nullptr;
-          if (!grid_.resident && strips == 1) {  // B is one stream from memory, too long to be called in by panels
-            next = panel_of_b(first_panel + panel) + kSplitStreamAhead;
-            share = panel_bytes(first_panel + panel, 1);
-          }
           multiply(part, first_strip + s, s, first_panel + panel, panel * strips + s, next, share);
         }
     }
@@ -223,24 +219,17 @@ class SplitWorker {
                              .column_tiles = column_tiles,
                              .columns = min_i64(kSplitTiles * kSplitColumns, p_.columns - column),
                              .at = at_ + slot * kStripRows,
-                             .c = element(p_.c, p_.bf16_c, start),
-                             .residual = element(p_.residual, p_.bf16_residual, start),
+                             .c = p_.c + start,
+                             .residual = p_.residual != nullptr ? p_.residual + start : nullptr,
                              .bias = p_.bias != nullptr ? p_.bias + batch_ * p_.bias_stride + column : nullptr,
-                             .bf16_c = p_.bf16_c,
-                             .bf16_residual = p_.bf16_residual,
                              .activation = p_.activation,
                              .alpha = p_.alpha};
     if (last) engine_.prefetch(finish);
-    const unsigned char* a = parts_of(slot);
-    const SplitRun run{{a, a + kSplitTileBytes}, steps_};
-    engine_.multiply({.runs = &run,
-                      .num_runs = 1,
-                      .row_stride = kSplitRowBytes,
-                      .part_stride = grid_.row_tiles * std::int64_t{kSplitTileBytes},
-                      .step_stride = grid_.strip_bytes(engine_),
+    engine_.multiply({.a = parts_of(slot),
                       .b = panel_of_b(panel),
                       .next = next,
                       .next_bytes = next_bytes,
+                      .steps = steps_,
                       .row_tiles = grid_.row_tiles,
                       .column_tiles = column_tiles,
                       .accumulate = part > 0,
@@ -267,11 +256,9 @@ std::int64_t packed_size(const SplitEngine& engine, std::int64_t depth, std::int
   return steps_of(depth) * engine.parts * SplitPanels(columns).tiles * kTileFloats;
 }
 
-void pack_rows(const SplitEngine& engine, const PackSource& s, std::int64_t first_row, std::int64_t total_depth,
-               float* packed) {
+void pack(const SplitEngine& engine, const PackSource& s, float* packed) {
   const SplitPanels panels(s.columns);
-  const std::int64_t steps = steps_of(total_depth), blocks = ceil_div(steps_of(s.depth), kSplitPackSteps);
-  const std::int64_t first_step = first_row / kSplitDepth;
+  const std::int64_t steps = steps_of(s.depth), blocks = ceil_div(steps, kSplitPackSteps);
   parallel_for(panels.count * blocks, [&](std::int64_t i) {
     const std::int64_t panel = i / blocks, step = i % blocks * kSplitPackSteps;
     const std::int64_t begin = step * kSplitDepth, depth = min_i64(s.depth - begin, kSplitPackSteps * kSplitDepth);
@@ -289,17 +276,12 @@ void pack_rows(const SplitEngine& engine, const PackSource& s, std::int64_t firs
         b = turned;
         row_stride = kSplitColumns;
       }
-      engine.split_columns(
-          {b, row_stride, depth, columns, tiles * std::int64_t{kSplitTileBytes},
-           reinterpret_cast<unsigned char*>(packed) +
-               (panel * kSplitTiles * steps + (first_step + step) * tiles) * engine.parts * kSplitTileBytes +
-               t * kSplitTileBytes});
+      engine.split_columns({b, row_stride, depth, columns, tiles * std::int64_t{kSplitTileBytes},
+                            reinterpret_cast<unsigned char*>(packed) +
+                                (panel * kSplitTiles * steps + step * tiles) * engine.parts * kSplitTileBytes +
+                                t * kSplitTileBytes});
     }
   });
-}
-
-void pack(const SplitEngine& engine, const PackSource& source, float* packed) {
-  pack_rows(engine, source, 0, source.depth, packed);
 }
 
 const char* yields(const SplitEngine& engine, std::int64_t rows, std::int64_t depth, std::int64_t columns) {

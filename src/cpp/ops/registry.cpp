@@ -11,7 +11,6 @@ std::span<const Op* const> all_ops() {
       &batch_norm_op, &batch_norm_scale_shift_op, &scale_shift_op,  // batch_norm
       &add_op, &sub_op, &mul_op, &div_op, &maximum_op, &minimum_op, &prelu_op,  // binary
       &box_iou_op, &nms_op, &soft_nms_op,  // boxes
-      &cast_op,  // cast
       &concat_op,  // concat
       &conv2d_op,  // conv2d
       &conv2d_int8_op,  // conv2d_int8

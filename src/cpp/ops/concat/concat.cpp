@@ -54,8 +54,7 @@ void run_concat(const KernelArgs& args) {
   }
 }
 
-constexpr KernelInfo kKernels[] = {
-    {.name = "concat_any_ref", .run = run_concat, .bf16_picture = true, .bf16_result = true}};
+constexpr KernelInfo kKernels[] = {{.name = "concat_any_ref", .run = run_concat}};
 
 }  // namespace
 

@@ -55,8 +55,7 @@ void run_slice(const KernelArgs& args) {
   strided_copy(box);
 }
 
-constexpr KernelInfo kKernels[] = {
-    {.name = "slice_any_ref", .run = run_slice, .bf16_picture = true, .bf16_result = true}};
+constexpr KernelInfo kKernels[] = {{.name = "slice_any_ref", .run = run_slice}};
 
 }  // namespace
 
