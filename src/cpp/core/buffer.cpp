@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace fastcnn {
@@ -20,6 +21,10 @@ Buffer::Buffer(std::int64_t bytes) : bytes_(bytes) {
   // A kernel walks tens of megabytes of activations: 4 KiB pages would miss the TLB at every row. The last part of a
   // page stays small: weights of 2.25 MiB would take 4.
   if (alignment == kHugePage) madvise(p, static_cast<std::size_t>(bytes / kHugePage * kHugePage), MADV_HUGEPAGE);
+#endif
+#if FASTCNN_SANITIZE
+  // Floats are NaN until they are written: no result may depend on what was here before, not even multiplied by zero.
+  std::memset(p, 0xff, static_cast<std::size_t>(rounded));
 #endif
   data_.reset(p);
 }

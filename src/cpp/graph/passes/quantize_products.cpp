@@ -74,10 +74,11 @@ Epilogue epilogue_of(const Node& node) {
 bool has_phases(const Graph& graph, const Node& node) {
   const auto& p = node.params.as<Conv2dTransposeParams>();
   const auto& [h, w] = p.window;
-  const std::int64_t depth = PhaseAxis(h).taps() * PhaseAxis(w).taps() * p.channels;
+  const std::int64_t depth = SubpixelAxis(h).taps() * SubpixelAxis(w).taps() * p.channels;
   return p.groups == 1 && h.dilation == 1 && w.dilation == 1 && h.stride == w.stride && h.stride > 1 &&
-         p.out_h % h.stride == 0 && p.out_w % w.stride == 0 && PhaseAxis(h).first <= 0 && PhaseAxis(w).first <= 0 &&
-         !p.epilogue.residual && depth <= kInt8MaxDepth && graph.value(node.outputs[0]).type.shape.size() > 0;
+         p.out_h % h.stride == 0 && p.out_w % w.stride == 0 && SubpixelAxis(h).first <= 0 &&
+         SubpixelAxis(w).first <= 0 && !p.epilogue.residual && depth <= kInt8MaxDepth &&
+         graph.value(node.outputs[0]).type.shape.size() > 0;
 }
 
 // Whether the node is a product that has a form on codes.
@@ -138,8 +139,8 @@ ValueId add_product(Graph& graph, const Node& node, const Coded& x, const std::o
       bias = graph.add(concat_op, Attrs{{"axis", std::int64_t{0}}}, repeated, node.name)[0];
     }
     const Shape& x_shape = graph.value(operand).type.shape;
-    const Window2d window{PhaseAxis(h).window(x_shape[1], conv.out_h / block),
-                          PhaseAxis(w).window(x_shape[2], conv.out_w / block)};
+    const Window2d window{SubpixelAxis(h).window(x_shape[1], conv.out_h / block),
+                          SubpixelAxis(w).window(x_shape[2], conv.out_w / block)};
     params = Params(Conv2dInt8Params{window, conv.channels, block * block * conv.filters, end});
   } else if (node.op == &dense_op) {
     const auto& dense = node.params.as<DenseParams>();

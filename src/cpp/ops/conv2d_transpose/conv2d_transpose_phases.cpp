@@ -27,14 +27,14 @@ std::vector<TensorType> infer(const Params& params, std::span<const TensorType> 
   const auto& window = params.as<Window2d>();
   const Shape& w = inputs[0].shape;
   Shape s;
-  s.push_back(PhaseAxis(window.h).taps()), s.push_back(PhaseAxis(window.w).taps());
+  s.push_back(SubpixelAxis(window.h).taps()), s.push_back(SubpixelAxis(window.w).taps());
   s.push_back(w[3]), s.push_back(window.h.stride * window.w.stride * w[2]);
   return {f32(s)};
 }
 
 void run(const KernelArgs& args) {
   const auto& window = args.problem.as<Window2d>();
-  const PhaseAxis h(window.h), w(window.w);
+  const SubpixelAxis h(window.h), w(window.w);
   const Shape& s = args.in[0].shape();
   const std::int64_t outputs = s[2], inputs = s[3], columns = args.out[0].shape()[3];
   const float* from = args.in[0].as<float>();

@@ -13,10 +13,10 @@
 namespace fastcnn {
 
 // One axis: output pixel s q + r takes tap a from pixel q + d of x, d = (r + before - a) / s where that is whole.
-struct PhaseAxis {
+struct SubpixelAxis {
   std::int64_t size, stride, before, first, last;  // of d
 
-  constexpr explicit PhaseAxis(const WindowAxis& w)
+  constexpr explicit SubpixelAxis(const WindowAxis& w)
       : size(w.size), stride(w.stride), before(w.before), first(shift(0)), last(shift(0)) {
     for (std::int64_t a = 1; a < size; ++a) first = min_i64(first, shift(a)), last = max_i64(last, shift(a));
   }
