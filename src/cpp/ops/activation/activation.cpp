@@ -71,8 +71,8 @@ const Op activation_op{.name = "activation",
                        .parse = parse_activation_op,
                        .infer = infer_activation,
                        .kernels = kActivationKernels,
-                       .in_place = true};
+                       .in_place_operands = 1};
 const Op unary_op{
-    .name = "unary", .parse = parse_unary, .infer = infer_unary, .kernels = kUnaryKernels, .in_place = true};
+    .name = "unary", .parse = parse_unary, .infer = infer_unary, .kernels = kUnaryKernels, .in_place_operands = 1};
 
 }  // namespace fastcnn
