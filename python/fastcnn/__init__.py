@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from fastcnn import activations, initializers, layers, ops, saving
+from fastcnn._random import set_random_seed
 from fastcnn.autotune import TimingCache
 from fastcnn.config import (
     get_autotune,
@@ -16,7 +17,6 @@ from fastcnn.config import (
     set_num_threads,
     show_config,
 )
-from fastcnn.initializers import set_random_seed
 from fastcnn.layers import Input
 from fastcnn.model import Model
 from fastcnn.saving import load_model

@@ -8,14 +8,13 @@ weights on every machine.
 from __future__ import annotations
 
 import math
-import os
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcnn._random import next_draw
 from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.naming import to_snake_case
 
@@ -24,43 +23,8 @@ _TRUNCATED_STDDEV = 0.87962566103423978  # of a standard normal cut at two stand
 Shape = Sequence[int]
 
 
-class _Random:
-    """The seed of the process, and how many random weights were made from it."""
-
-    lock = threading.Lock()
-    seed = int.from_bytes(os.urandom(8), "little")
-    count = 0
-
-
-def set_random_seed(seed: int) -> None:
-    """Make the random first values of the weights that follow reproducible.
-
-    Parameters
-    ----------
-    seed : int
-        Any integer that is not negative.
-
-    Examples
-    --------
-    >>> set_random_seed(1)
-    >>> first = HeNormal()((3, 4))
-    >>> set_random_seed(1)
-    >>> bool((HeNormal()((3, 4)) == first).all())
-    True
-    """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ConfigError(f"expected a seed that is an integer >= 0, got {seed!r}")
-    with _Random.lock:
-        _Random.seed, _Random.count = int(seed), 0
-
-
 def _generator(seed: int | None) -> np.random.Generator:
-    if seed is None:
-        with _Random.lock:
-            sequence = [_Random.seed, _Random.count]
-            _Random.count += 1
-    else:
-        sequence = [seed]
+    sequence = next_draw() if seed is None else [seed]
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(sequence)))
 
 

@@ -1,6 +1,6 @@
 """Drawing models, and keeping sessions apart."""
 
-from fastcnn.initializers import set_random_seed
+from fastcnn._random import set_random_seed
 from fastcnn.naming import clear_session
 from fastcnn.saving import custom_object_scope, register_keras_serializable
 from fastcnn.utils.plotting import model_to_dot, plot_model
