@@ -64,20 +64,6 @@ def _generator(seed: int | None) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(sequence)))
 
 
-def new_seed() -> int:
-    """Draw a seed from the process' own, for what is random without a seed given.
-
-    Examples
-    --------
-    >>> set_random_seed(1)
-    >>> first = new_seed()
-    >>> set_random_seed(1)
-    >>> new_seed() == first
-    True
-    """
-    return int(_generator(None).integers(2**63))
-
-
 class Initializer:
     """Base of the initializers; a subclass defines ``__call__(shape, dtype=None)``.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn.errors import ConfigError
-from fastcnn.initializers import new_seed
+from fastcnn.initializers import _generator as process_generator
 
 
 class Purpose(IntEnum):
@@ -22,7 +22,7 @@ class Purpose(IntEnum):
 def check_seed(who: str, seed: int | None) -> int:
     """Return `seed` if it can be one; for None, the next of the process' seeds."""
     if seed is None:
-        return new_seed()
+        return int(process_generator(None).integers(2**63))
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ConfigError(f"{who}: seed: expected an integer >= 0 or None, got {seed!r}")
     return int(seed)
