@@ -56,3 +56,9 @@ def next_key() -> NDArray[np.int64]:
     """Take the next number as the key of a random op: an int64 array (2,) of seed and count."""
     seed, count = next_draw()
     return np.array([seed % 2**63, count], np.int64)
+
+
+def generator(seed: int | None = None) -> np.random.Generator:
+    """Make NumPy's generator of a seed; of the next number of the process without one."""
+    sequence = next_draw() if seed is None else [seed]
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(sequence)))
