@@ -124,9 +124,9 @@ const Op activation_op{.name = "activation",
                        .parse = parse_activation_op,
                        .infer = infer_activation,
                        .kernels = kActivationKernels,
-                       .in_place = true};
+                       .in_place_operands = 1};
 const Op unary_op{
-    .name = "unary", .parse = parse_unary, .infer = infer_unary, .kernels = kUnaryKernels, .in_place = true};
+    .name = "unary", .parse = parse_unary, .infer = infer_unary, .kernels = kUnaryKernels, .in_place_operands = 1};
 
 const Op activation_gradient_op{.name = "activation_gradient",
                                 .parse = parse_activation_gradient,
