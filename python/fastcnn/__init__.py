@@ -25,7 +25,7 @@ from fastcnn.symbolic import KerasTensor
 from fastcnn.variable import Variable
 
 if TYPE_CHECKING:
-    from fastcnn import applications, data, io, utils
+    from fastcnn import applications, callbacks, data, io, utils
     from fastcnn.quantization import quantize
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Variable",
     "activations",
     "applications",
+    "callbacks",
     "data",
     "get_autotune",
     "get_float32_precision",
@@ -56,7 +57,7 @@ __all__ = [
     "utils",
 ]
 
-_LAZY = ("applications", "data", "io", "utils")  # imported when first used
+_LAZY = ("applications", "callbacks", "data", "io", "utils")  # imported when first used
 
 
 def __getattr__(name: str) -> Any:
