@@ -52,7 +52,8 @@ struct Op {
   std::span<const KernelInfo> kernels;              // ordered: best first, ref last
   std::int64_t (*flops)(const Problem&) = nullptr;  // nullptr: counts as data movement only
   // For ops whose kernels end in an Epilogue: where it sits in the parameters. Its operands follow the op's own
-  // `num_operands`: bias, then residual, each when the Epilogue says so.
+  // `num_operands`: bias, then residual, each when the Epilogue says so. (0: the number depends on parameters; then
+  // there is no bias, and the residual is the last operand.)
   Epilogue& (*epilogue)(Params& params) = nullptr;
   int num_operands = 0;
   bool is_view = false;  // the result is the first operand's memory under another shape; no kernels
