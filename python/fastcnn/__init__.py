@@ -26,7 +26,7 @@ from fastcnn.training import value_and_grad
 from fastcnn.variable import Variable
 
 if TYPE_CHECKING:
-    from fastcnn import applications, data, io, utils
+    from fastcnn import applications, callbacks, data, io, utils
     from fastcnn.quantization import quantize
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "Variable",
     "activations",
     "applications",
+    "callbacks",
     "data",
     "get_autotune",
     "get_float32_precision",
@@ -59,7 +60,7 @@ __all__ = [
     "value_and_grad",
 ]
 
-_LAZY = ("applications", "data", "io", "utils")  # imported when first used
+_LAZY = ("applications", "callbacks", "data", "io", "utils")  # imported when first used
 
 
 def __getattr__(name: str) -> Any:
