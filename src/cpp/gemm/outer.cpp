@@ -29,6 +29,7 @@ struct OuterGrid {
   bool windows;                         // a row of the window is a single, long tap
   std::int64_t taps_h, taps_w;          // of C, as this cuts it
   std::int64_t rows, columns, filters;  // of C for one tap and group; columns of all groups
+  std::int64_t step;                    // pixels of `a` from one that is packed to the next
   EvenParts stretches{0, 0};            // in a row
   EvenParts blocks{0, 0};               // of stretches
   EvenParts chunks{0, 0};               // of blocks
@@ -44,6 +45,7 @@ struct OuterGrid {
     rows = windows ? w.size * channels : channels;
     filters = p.b.channels;
     columns = filters / p.groups;
+    step = w.size == 1 ? w.stride : 1;
     stretches = {p.b.width, max_i64(1, ceil_div(p.b.width, kOuterPixels))};
     const std::int64_t all = p.pictures * p.b.height * (p.b.width > 0 ? stretches.count : 0);
     blocks = {all, ceil_div(all, max_i64(1, kOuterPixels / max_i64(1, ceil_div(p.b.width, stretches.count))))};
@@ -53,6 +55,11 @@ struct OuterGrid {
   std::int64_t size() const { return taps_h * taps_w * rows * filters; }
   std::int64_t tasks(std::int64_t groups) const {
     return chunks.count * groups * tap_parts.count * row_parts.count * vector_parts.count;
+  }
+  // Pixels of `a` that are packed for a stretch.
+  std::int64_t stretch_pixels(const OuterProduct& p) const {
+    if (windows || step > 1) return most(stretches);
+    return min_i64(p.a.width, (most(stretches) - 1) * p.window.w.stride + p.window.w.extent());
   }
   static std::int64_t most(const EvenParts& parts) { return parts.size + (parts.larger > 0); }
 
@@ -75,20 +82,61 @@ struct OuterGrid {
   }
 };
 
+// Pixels' channels, at one distance.
+struct Source {
+  const float* from;
+  std::int64_t step, pixels, channels;
+};
+
+// Calls in what comes next, as many lines at a time as a tile has pixels.
+class Ahead {
+ public:
+  void clear() { count_ = taken_ = 0; }
+  void add(const Source& source) {
+    if (count_ < kMost) sources_[count_++] = source;
+  }
+  void take(OuterTile& tile, std::int64_t lines) {
+    if (taken_ == count_) {
+      tile.next = tile.a, tile.next_lines = 1, tile.next_step = 0;
+      return;
+    }
+    Source& s = sources_[taken_];
+    tile.next = s.from;
+    tile.next_lines = ceil_div(s.channels, kLine);
+    tile.next_step = s.step;
+    const std::int64_t pixels = max_i64(1, lines / tile.next_lines);
+    s.from += pixels * s.step;
+    s.pixels -= pixels;
+    if (s.pixels <= 0) ++taken_;
+  }
+
+ private:
+  static constexpr int kMost = 64;
+  static constexpr std::int64_t kLine = 64 / kFloat;
+  Source sources_[kMost];
+  int count_ = 0, taken_ = 0;
+};
+
 // The work of one task.
 class OuterWorker {
  public:
   OuterWorker(const OuterEngine& engine, const OuterProduct& p, const OuterGrid& grid, float* sums, void* scratch)
-      : engine_(engine),
-        p_(p),
-        grid_(grid),
-        sums_(sums),
-        packed_(static_cast<float*>(scratch)),
-        copy_(packed_ + packed_floats(grid)),
-        runs_(reinterpret_cast<OuterRun*>(copy_ + copy_floats(p, grid))) {}
-  static std::int64_t scratch_bytes(const OuterProduct& p, const OuterGrid& grid) {
-    return (packed_floats(grid) + copy_floats(p, grid)) * kFloat +
-           OuterGrid::most(grid.blocks) * static_cast<std::int64_t>(sizeof(OuterRun));
+      : engine_(engine), p_(p), grid_(grid), sums_(sums) {
+    auto* bytes = static_cast<unsigned char*>(scratch);
+    const auto take = [&](std::int64_t count) {
+      unsigned char* taken = bytes;
+      bytes += count;
+      return taken;
+    };
+    strips_ = reinterpret_cast<float*>(take(strips_floats(engine, p, grid) * kFloat));
+    panels_ = reinterpret_cast<float*>(take(panels_floats(grid) * kFloat));
+    copy_ = reinterpret_cast<float*>(take(copy_floats(p, grid) * kFloat));
+    stretches_ = reinterpret_cast<Stretch*>(take(OuterGrid::most(grid.blocks) * kStretch));
+    runs_ = reinterpret_cast<OuterRun*>(take(0));
+  }
+  static std::int64_t scratch_bytes(const OuterEngine& engine, const OuterProduct& p, const OuterGrid& grid) {
+    return (strips_floats(engine, p, grid) + panels_floats(grid) + copy_floats(p, grid)) * kFloat +
+           OuterGrid::most(grid.blocks) * (kStretch + static_cast<std::int64_t>(sizeof(OuterRun)));
   }
 
   void compute(std::int64_t task) {
@@ -97,24 +145,21 @@ class OuterWorker {
     task /= p_.groups;
     const Part chunk(grid_.chunks, task);
     sums_ += chunk.index * grid_.size();
-    const std::int64_t column = vectors.begin * grid_.width;
-    const std::int64_t columns = min_i64(vectors.end * grid_.width, grid_.columns) - column;
+    first_row_ = rows.begin, rows_ = rows.end - rows.begin;
+    column_ = vectors.begin * grid_.width;
+    columns_ = min_i64(vectors.end * grid_.width, grid_.columns) - column_;
     for (std::int64_t block = chunk.begin; block < chunk.end; ++block) {
       const std::int64_t first = grid_.blocks.begin(block), last = grid_.blocks.begin(block + 1);
-      const std::int64_t pixel = pixel_of(first), pixels = pixel_of(last) - pixel;
-      const OuterPanels panels{.from = p_.b.data + pixel * p_.b.channels + group_ * grid_.columns + column,
-                               .step = p_.b.channels,
-                               .pixels = pixels,
-                               .columns = columns,
-                               .to = packed_,
-                               .panel_floats = pixels * engine_.blocking.vectors * grid_.width};
-      engine_.pack(panels);
-      for (std::int64_t tap_h = taps.begin; tap_h < taps.end; ++tap_h)
+      pack_panels(first, last);
+      ahead_.clear();
+      if (block + 1 < chunk.end) look_ahead(last, grid_.blocks.begin(block + 2), taps);
+      for (std::int64_t tap_h = taps.begin; tap_h < taps.end; ++tap_h) {
+        pack_strips(first, last, tap_h);
         for (std::int64_t tap_w = 0; tap_w < grid_.taps_w; ++tap_w) {
-          find_runs(first, last, tap_h, tap_w);
-          tile_.accumulate = block > chunk.begin;
-          multiply(panels, rows, column, (tap_h * grid_.taps_w + tap_w) * grid_.rows);
+          find_runs(tap_w);
+          multiply((tap_h * grid_.taps_w + tap_w) * grid_.rows, block > chunk.begin);
         }
+      }
     }
   }
 
@@ -127,17 +172,24 @@ class OuterWorker {
       task /= parts.count;
     }
   };
+  // Pixels [begin, end) of a row of b, of which a row of the window meets those of `a` from `column` on.
+  struct Stretch {
+    std::int64_t begin, end, column, a, b;  // their rows in the strips and in the panels
+  };
+  static constexpr auto kStretch = static_cast<std::int64_t>(sizeof(Stretch));
 
-  static std::int64_t packed_floats(const OuterGrid& grid) {
+  static std::int64_t panels_floats(const OuterGrid& grid) {
     return round_up(OuterGrid::most(grid.blocks) * OuterGrid::most(grid.stretches), 16) *
            OuterGrid::most(grid.vector_parts) * grid.width;
   }
-  // A row of windows, zeros beside the picture included.
-  static std::int64_t copied_row(const OuterProduct& p, const OuterGrid& grid) {
-    return ((OuterGrid::most(grid.stretches) - 1) * p.window.w.stride + p.window.w.size) * p.a.channels;
+  static std::int64_t strips_floats(const OuterEngine& engine, const OuterProduct& p, const OuterGrid& grid) {
+    return ceil_div(OuterGrid::most(grid.row_parts), engine.blocking.rows) * OuterGrid::most(grid.blocks) *
+           grid.stretch_pixels(p) * grid.width;
   }
+  // A row of windows, zeros beside the picture included.
   static std::int64_t copy_floats(const OuterProduct& p, const OuterGrid& grid) {
-    return grid.windows ? round_up(OuterGrid::most(grid.blocks) * copied_row(p, grid), 16) : 0;
+    const std::int64_t pixels = (OuterGrid::most(grid.stretches) - 1) * p.window.w.stride + p.window.w.size;
+    return grid.windows ? round_up(pixels * p.a.channels, 16) : 0;
   }
 
   std::int64_t pixel_of(std::int64_t stretch) const {
@@ -145,60 +197,126 @@ class OuterWorker {
     return row * p_.b.width + grid_.stretches.begin(part);
   }
 
-  // Where the tap meets the pixels of stretches [first, last) in `a`, or in a copy of their windows.
-  void find_runs(std::int64_t first, std::int64_t last, std::int64_t tap_h, std::int64_t tap_w) {
-    const auto& [h, w] = p_.window;
-    const std::int64_t start = pixel_of(first);
-    tile_.a = grid_.windows ? copy_ : p_.a.data + group_ * grid_.rows;
-    tile_.a_step = w.stride * p_.a.channels;
-    tile_.runs = runs_;
-    tile_.count = 0;
-    for (std::int64_t stretch = first; stretch < last; ++stretch) {
-      const std::int64_t b_row = stretch / grid_.stretches.count, part = stretch % grid_.stretches.count;
-      const std::int64_t row = h.start(b_row % p_.b.height) + tap_h * h.dilation;
-      if (row < 0 || row >= p_.a.height) continue;
-      const std::int64_t a_row = (b_row / p_.b.height * p_.a.height + row) * p_.a.width;
-      const std::int64_t j = grid_.stretches.begin(part), end = grid_.stretches.begin(part + 1);
-      const std::int64_t b = pixel_of(stretch) - start;
-      if (grid_.windows) {
-        const std::int64_t at = tile_.count * copied_row(p_, grid_);
-        copy_pixels(a_row, w.start(j), (end - j - 1) * w.stride + w.size, copy_ + at);
-        runs_[tile_.count++] = {at, b, end - j};
-        continue;
+  // The part of b of stretches [first, last).
+  Source part_of_b(std::int64_t first, std::int64_t last) const {
+    const std::int64_t pixel = pixel_of(first), channel = group_ * grid_.columns + column_;
+    return {p_.b.data + pixel * p_.b.channels + channel, p_.b.channels, pixel_of(last) - pixel, columns_};
+  }
+
+  // The row of `a` that the row `tap_h` of the windows of a stretch meets; nullptr if there is none.
+  const float* row_of_a(std::int64_t stretch, std::int64_t tap_h) const {
+    const std::int64_t b_row = stretch / grid_.stretches.count;
+    const std::int64_t row = p_.window.h.start(b_row % p_.b.height) + tap_h * p_.window.h.dilation;
+    if (row < 0 || row >= p_.a.height) return nullptr;
+    return p_.a.data + (b_row / p_.b.height * p_.a.height + row) * p_.a.width * p_.a.channels;
+  }
+
+  // The pixels of that row, from the first inside the picture that any of the taps meets up to the last.
+  Source part_of_a(const float* a_row, const Stretch& s, std::int64_t& column) const {
+    const WindowAxis& w = p_.window.w;
+    const std::int64_t left = w.start(s.begin), right = w.start(s.end - 1) + w.extent() - 1;
+    column = left >= 0 ? left : left + ceil_div(-left, grid_.step) * grid_.step;
+    return {a_row + column * p_.a.channels + group_ * grid_.rows + first_row_, grid_.step * p_.a.channels,
+            max_i64(0, (min_i64(right, p_.a.width - 1) - column + grid_.step) / grid_.step), rows_};
+  }
+
+  // The rows of `a` that come in with stretches [first, last), and their part of b.
+  void look_ahead(std::int64_t first, std::int64_t last, const Part& taps) {
+    ahead_.add(part_of_b(first, last));
+    if (grid_.windows) return;
+    for (std::int64_t stretch = first; stretch < last; ++stretch)
+      for (std::int64_t tap_h = max_i64(taps.begin, taps.end - p_.window.h.stride); tap_h < taps.end; ++tap_h) {
+        const float* a_row = row_of_a(stretch, tap_h);
+        const std::int64_t part = stretch % grid_.stretches.count;
+        const Stretch s{grid_.stretches.begin(part), grid_.stretches.begin(part + 1), 0, 0, 0};
+        std::int64_t column;
+        if (a_row != nullptr) ahead_.add(part_of_a(a_row, s, column));
       }
-      // The pixels of the stretch that the tap finds inside the picture.
-      const std::int64_t offset = tap_w * w.dilation - w.before;
-      const std::int64_t begin = max_i64(j, offset >= 0 ? 0 : ceil_div(-offset, w.stride));
-      const std::int64_t stop = offset >= p_.a.width ? j : min_i64(end, (p_.a.width - 1 - offset) / w.stride + 1);
-      if (begin >= stop) continue;
-      runs_[tile_.count++] = {(a_row + begin * w.stride + offset) * p_.a.channels, b + begin - j, stop - begin};
+  }
+
+  void pack_panels(std::int64_t first, std::int64_t last) {
+    const Source b = part_of_b(first, last);
+    panel_floats_ = b.pixels * engine_.blocking.vectors * grid_.width;
+    engine_.pack_panels({b.from, b.step, b.pixels, b.channels, panels_, panel_floats_});
+  }
+
+  // What a row of the windows of stretches [first, last) holds.
+  void pack_strips(std::int64_t first, std::int64_t last, std::int64_t tap_h) {
+    const WindowAxis& w = p_.window.w;
+    const std::int64_t start = pixel_of(first);
+    const EvenParts tiles(rows_, ceil_div(rows_, engine_.blocking.rows));
+    strip_floats_ = (last - first) * grid_.stretch_pixels(p_) * grid_.width;
+    std::int64_t packed = 0;
+    count_ = 0;
+    for (std::int64_t stretch = first; stretch < last; ++stretch) {
+      const float* a_row = row_of_a(stretch, tap_h);
+      if (a_row == nullptr) continue;
+      const std::int64_t part = stretch % grid_.stretches.count;
+      Stretch& s = stretches_[count_++];
+      s = {grid_.stretches.begin(part), grid_.stretches.begin(part + 1), 0, packed, pixel_of(stretch) - start};
+      Source a{copy_ + first_row_, w.stride * p_.a.channels, s.end - s.begin, rows_};
+      if (grid_.windows)
+        copy_pixels(a_row, w.start(s.begin), (s.end - s.begin - 1) * w.stride + w.size);
+      else
+        a = part_of_a(a_row, s, s.column);
+      engine_.pack_strips({.from = a.from,
+                           .step = a.step,
+                           .pixels = a.pixels,
+                           .channels = a.channels,
+                           .strips = tiles.count,
+                           .rows = OuterGrid::most(tiles),
+                           .first = tiles.larger > 0 ? tiles.larger : tiles.count,
+                           .to = strips_ + packed * grid_.width,
+                           .strip_floats = strip_floats_});
+      packed += a.pixels;
     }
   }
 
   // `count` pixels of a row of `a`, zeros where it has none.
-  void copy_pixels(std::int64_t a_row, std::int64_t first, std::int64_t count, float* to) const {
+  void copy_pixels(const float* a_row, std::int64_t first, std::int64_t count) {
     const std::int64_t begin = min_i64(count, max_i64(0, -first));
     const std::int64_t end = max_i64(begin, min_i64(count, p_.a.width - first)), channels = p_.a.channels;
     const auto bytes = [&](std::int64_t pixels) { return static_cast<std::size_t>(pixels * channels * kFloat); };
-    std::memset(to, 0, bytes(begin));
-    std::memcpy(to + begin * channels, p_.a.data + (a_row + first + begin) * channels, bytes(end - begin));
-    std::memset(to + end * channels, 0, bytes(count - end));
+    std::memset(copy_, 0, bytes(begin));
+    std::memcpy(copy_ + begin * channels, a_row + (first + begin) * channels, bytes(end - begin));
+    std::memset(copy_ + end * channels, 0, bytes(count - end));
+  }
+
+  // The pixels that the tap finds inside the picture.
+  void find_runs(std::int64_t tap_w) {
+    const WindowAxis& w = p_.window.w;
+    const std::int64_t offset = tap_w * w.dilation - w.before;
+    const std::int64_t left = offset >= 0 ? 0 : ceil_div(-offset, w.stride);
+    const std::int64_t right = offset >= p_.a.width ? 0 : (p_.a.width - 1 - offset) / w.stride + 1;
+    tile_.count = 0;
+    for (std::int64_t i = 0; i < count_; ++i) {
+      const Stretch& s = stretches_[i];
+      const std::int64_t begin = grid_.windows ? s.begin : max_i64(s.begin, left);
+      const std::int64_t end = grid_.windows ? s.end : min_i64(s.end, right);
+      const std::int64_t skipped = grid_.windows ? 0 : (begin * w.stride + offset - s.column) / grid_.step;
+      if (begin < end) runs_[tile_.count++] = {s.a + skipped, s.b + begin - s.begin, end - begin};
+    }
   }
 
   // All tiles of a tap: its rows of C from `tap_row` on.
-  void multiply(const OuterPanels& panels, const Part& rows, std::int64_t column, std::int64_t tap_row) {
+  void multiply(std::int64_t tap_row, bool accumulate) {
     const std::int64_t panel_columns = engine_.blocking.vectors * grid_.width;
-    const EvenParts tiles(rows.end - rows.begin, ceil_div(rows.end - rows.begin, engine_.blocking.rows));
-    const float* const a = tile_.a + rows.begin;
+    const EvenParts tiles(rows_, ceil_div(rows_, engine_.blocking.rows));
+    std::int64_t pixels = 0;
+    for (std::int64_t i = 0; i < tile_.count; ++i) pixels += runs_[i].length;
+    tile_.a_step = grid_.windows ? 1 : p_.window.w.stride / grid_.step;
+    tile_.runs = runs_;
     tile_.c_stride = grid_.filters;
-    for (std::int64_t first = 0; first < panels.columns; first += panel_columns) {
-      tile_.b = packed_ + first / panel_columns * panels.panel_floats;
-      tile_.columns = min_i64(panel_columns, panels.columns - first);
+    tile_.accumulate = accumulate;
+    for (std::int64_t first = 0; first < columns_; first += panel_columns) {
+      tile_.b = panels_ + first / panel_columns * panel_floats_;
+      tile_.columns = min_i64(panel_columns, columns_ - first);
       const std::int64_t vectors = ceil_div(tile_.columns, grid_.width);
       for (std::int64_t i = 0; i < tiles.count; ++i) {
         const std::int64_t row = tiles.begin(i);
-        tile_.a = a + row;
-        tile_.c = sums_ + (tap_row + rows.begin + row) * grid_.filters + group_ * grid_.columns + column + first;
+        tile_.a = strips_ + i * strip_floats_;
+        tile_.c = sums_ + (tap_row + first_row_ + row) * grid_.filters + group_ * grid_.columns + column_ + first;
+        ahead_.take(tile_, pixels);
         engine_.tile[tiles.begin(i + 1) - row - 1][vectors - 1](tile_);
       }
     }
@@ -207,9 +325,13 @@ class OuterWorker {
   const OuterEngine& engine_;
   const OuterProduct& p_;
   const OuterGrid& grid_;
-  float *sums_, *packed_, *copy_;
+  float *sums_, *strips_, *panels_, *copy_;
+  Stretch* stretches_;
   OuterRun* runs_;
-  std::int64_t group_ = 0;
+  std::int64_t count_ = 0;  // of stretches that the row of the windows meets
+  std::int64_t group_ = 0, first_row_ = 0, rows_ = 0, column_ = 0, columns_ = 0;  // of the task
+  std::int64_t strip_floats_ = 0, panel_floats_ = 0;
+  Ahead ahead_;
   OuterTile tile_{};
 };
 
@@ -227,7 +349,7 @@ void multiply(const OuterEngine& engine, const OuterProduct& product, void* work
   if (grid.blocks.count == 0) std::memset(p.c, 0, static_cast<std::size_t>(size * kFloat));
   if (grid.blocks.count == 0 || size == 0) return;
   auto* const sums = chunks > 1 ? static_cast<float*>(workspace) : p.c;
-  parallel_for(grid.tasks(p.groups), OuterWorker::scratch_bytes(p, grid),
+  parallel_for(grid.tasks(p.groups), OuterWorker::scratch_bytes(engine, p, grid),
                [&](std::int64_t task, void* scratch) { OuterWorker(engine, p, grid, sums, scratch).compute(task); });
   if (chunks == 1) return;
   parallel_ranges(size, kSumSize, [&](std::int64_t begin, std::int64_t end) {

@@ -10,7 +10,8 @@ const OuterEngine outer_engine{kAvx2OuterBlocking,
                                 {outer_tile<4, 1>, outer_tile<4, 2>},
                                 {outer_tile<5, 1>, outer_tile<5, 2>},
                                 {outer_tile<6, 1>, outer_tile<6, 2>}},
-                               pack_outer,
+                               pack_strips,
+                               pack_panels,
                                sum_parts};
 
 }  // namespace fastcnn::gemm::avx2

@@ -18,7 +18,8 @@ const OuterEngine outer_engine{kAvx512OuterBlocking,
                                 {outer_tile<12, 1>, outer_tile<12, 2>},
                                 {outer_tile<13, 1>, outer_tile<13, 2>},
                                 {outer_tile<14, 1>, outer_tile<14, 2>}},
-                               pack_outer,
+                               pack_strips,
+                               pack_panels,
                                sum_parts};
 
 }  // namespace fastcnn::gemm::avx512

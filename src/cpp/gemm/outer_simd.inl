@@ -17,8 +17,7 @@ namespace {
 
 using namespace fastcnn::FC_SIMD;
 
-// How far ahead, in pixels, A is called in: its pixels are too far apart for the hardware's prefetcher.
-constexpr std::int64_t kOuterAhead = 12;
+constexpr int kPitch = F32::width;
 
 template <int rows, int vectors>
 void outer_tile(const OuterTile& t) {
@@ -30,9 +29,11 @@ void outer_tile(const OuterTile& t) {
     for (int v = 0; v < vectors; ++v) acc[r][v] = zero();
   for (int r = 0; r < rows; ++r)
     for (int v = 0; v < vectors; ++v) __builtin_prefetch(t.c + r * t.c_stride + v * kWidth, 1);
-  const std::int64_t step = t.a_step;
+  const std::int64_t step = t.a_step * kPitch;
+  const float* next = t.next;
+  std::int64_t line = 0;
   for (std::int64_t run = 0; run < t.count; ++run) {
-    const float* a = t.a + t.runs[run].a;
+    const float* a = t.a + t.runs[run].a * kPitch;
     const float* b = t.b + t.runs[run].b * (vectors * kWidth);
     for (std::int64_t k = t.runs[run].length; k > 0; --k) {
       F32 bv[vectors];
@@ -44,7 +45,8 @@ void outer_tile(const OuterTile& t) {
 #pragma GCC unroll 2
         for (int v = 0; v < vectors; ++v) acc[r][v] = fma(av, bv[v], acc[r][v]);
       }
-      __builtin_prefetch(a + kOuterAhead * step);
+      _mm_prefetch(reinterpret_cast<const char*>(next + line * (64 / sizeof(float))), _MM_HINT_T1);
+      if (++line == t.next_lines) line = 0, next += t.next_step;
       a += step;
       b += vectors * kWidth;
     }
@@ -61,7 +63,20 @@ void outer_tile(const OuterTile& t) {
     }
 }
 
-void pack_outer(const OuterPanels& p) {
+// A strip's channels are loaded as one register, but for those that would go beyond the pixel.
+void pack_strips(const OuterStrips& p) {
+  const float* from = p.from;
+  for (std::int64_t pixel = 0; pixel < p.pixels; ++pixel, from += p.step) {
+    float* to = p.to + pixel * kPitch;
+    std::int64_t channel = 0;
+    for (std::int64_t strip = 0; strip < p.strips; ++strip, to += p.strip_floats) {
+      store(to, channel + kPitch <= p.channels ? load(from + channel) : load(from + channel, p.channels - channel));
+      channel += p.rows - (strip < p.first ? 0 : 1);
+    }
+  }
+}
+
+void pack_panels(const OuterPanels& p) {
   constexpr int kWidth = F32::width, kPanel = kMaxOuterVectors * kWidth;
   const float* from = p.from;
   for (std::int64_t pixel = 0; pixel < p.pixels; ++pixel, from += p.step) {

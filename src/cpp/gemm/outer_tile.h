@@ -6,38 +6,53 @@
 
 namespace fastcnn::gemm {
 
-// Neighbouring pixels: where the first lies in A (floats from its start), and its row of B.
+// Neighbouring pixels: the first one's row in A and in B.
 struct OuterRun {
   std::int64_t a, b, length;
 };
 
-// C[r, n] = sum over runs, over k < length: a[run.a + k * a_step + r] * b[(run.b + k) * vectors * width + n],
+// C[r, n] = sum over runs, over k < length: a[(run.a + k * a_step) * pitch + r] * b[(run.b + k) * vectors * width + n],
 //           r < rows, n < columns.
 struct OuterTile {
-  const float* a;
-  std::int64_t a_step;  // floats from a pixel to the next
-  const float* b;       // a packed panel
+  const float* a;  // a packed strip
+  std::int64_t a_step;
+  const float* b;  // a packed panel
   const OuterRun* runs;
   std::int64_t count;
   std::int64_t columns;  // (vectors - 1) * width < columns <= vectors * width
   float* c;
   std::int64_t c_stride;
   bool accumulate;  // the sum is added to what C holds
+  // With each k a line of 64 bytes is called into L2, of pixels of so many lines: what comes next.
+  const float* next;
+  std::int64_t next_lines, next_step;
 };
 
-// Pixels' channels -> panels of at most `vectors` vectors, one after the other; zero beyond the last column.
-struct OuterPanels {
+// Channels of pixels -> strips for the rows of C: `first` strips of `rows` channels, the others of one less; a pixel's
+// are `pitch` floats apart, those beyond its rows of any content.
+struct OuterStrips {
   const float* from;
   std::int64_t step;  // floats from a pixel to the next
+  std::int64_t pixels, channels;
+  std::int64_t strips, rows, first;
+  float* to;
+  std::int64_t strip_floats;  // from a strip to the next
+};
+
+// Channels of pixels -> panels of at most `vectors` vectors, one after the other; zero beyond the last column.
+struct OuterPanels {
+  const float* from;
+  std::int64_t step;
   std::int64_t pixels, columns;
-  float* to;                  // the first pixel's row of the first panel
-  std::int64_t panel_floats;  // from a panel to the next but the last, which may be narrower
+  float* to;
+  std::int64_t panel_floats;  // from a panel to the next, which may be narrower
 };
 
 struct OuterEngine {
   OuterBlocking blocking;
   void (*tile[kMaxOuterRows][kMaxOuterVectors])(const OuterTile&);  // [rows - 1][vectors - 1]
-  void (*pack)(const OuterPanels&);
+  void (*pack_strips)(const OuterStrips&);
+  void (*pack_panels)(const OuterPanels&);
   // to[i] = from[i] + from[stride + i] + ..., `count` parts added up two by two
   void (*sum)(const float* from, std::int64_t stride, std::int64_t count, float* to, std::int64_t size);
 };
