@@ -42,9 +42,9 @@ inline constexpr std::int64_t kTaskTiles = 4;
 struct OuterBlocking {
   int rows, vectors, width;
 };
-inline constexpr OuterBlocking kAvx512OuterBlocking{.rows = 14, .vectors = 2, .width = 16};
+inline constexpr OuterBlocking kAvx512OuterBlocking{.rows = 12, .vectors = 2, .width = 16};
 inline constexpr OuterBlocking kAvx2OuterBlocking{.rows = 6, .vectors = 2, .width = 8};
-inline constexpr int kMaxOuterRows = 14;
+inline constexpr int kMaxOuterRows = 12;
 inline constexpr int kMaxOuterVectors = 2;
 // Pixels that are summed up in registers before the result is touched: their part of B is a panel that stays in L1.
 inline constexpr std::int64_t kOuterPixels = 256;
@@ -54,7 +54,7 @@ inline constexpr std::int64_t kOuterColumns = 256;
 // and where there would be fewer tasks than kOuterTasks, the pixels are cut into chunks of at least kOuterChunk, whose
 // sums take at most kOuterBytes, then the taps, then columns and rows, down to these.
 inline constexpr std::int64_t kOuterTasks = 16;
-inline constexpr std::int64_t kOuterChunk = 2048;
+inline constexpr std::int64_t kOuterChunk = 512;
 inline constexpr std::int64_t kOuterBytes = std::int64_t{64} << 20;
 inline constexpr std::int64_t kOuterLeastRows = 56;
 inline constexpr std::int64_t kOuterLeastColumns = 64;

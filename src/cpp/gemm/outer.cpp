@@ -174,7 +174,8 @@ class OuterWorker {
   };
   // Pixels [begin, end) of a row of b, of which a row of the window meets those of `a` from `column` on.
   struct Stretch {
-    std::int64_t begin, end, column, a, b;  // their rows in the strips and in the panels
+    std::int64_t begin, end, column;
+    std::int64_t a, b;  // where they start in the strips or the copy, in floats, and their row in the panels
   };
   static constexpr auto kStretch = static_cast<std::int64_t>(sizeof(Stretch));
 
@@ -183,13 +184,14 @@ class OuterWorker {
            OuterGrid::most(grid.vector_parts) * grid.width;
   }
   static std::int64_t strips_floats(const OuterEngine& engine, const OuterProduct& p, const OuterGrid& grid) {
+    if (grid.windows) return 0;
     return ceil_div(OuterGrid::most(grid.row_parts), engine.blocking.rows) * OuterGrid::most(grid.blocks) *
            grid.stretch_pixels(p) * grid.width;
   }
-  // A row of windows, zeros beside the picture included.
+  // A row of the windows of all stretches, zeros beside the picture included.
   static std::int64_t copy_floats(const OuterProduct& p, const OuterGrid& grid) {
     const std::int64_t pixels = (OuterGrid::most(grid.stretches) - 1) * p.window.w.stride + p.window.w.size;
-    return grid.windows ? round_up(pixels * p.a.channels, 16) : 0;
+    return grid.windows ? round_up(OuterGrid::most(grid.blocks) * pixels * p.a.channels, 16) : 0;
   }
 
   std::int64_t pixel_of(std::int64_t stretch) const {
@@ -254,11 +256,13 @@ class OuterWorker {
       const std::int64_t part = stretch % grid_.stretches.count;
       Stretch& s = stretches_[count_++];
       s = {grid_.stretches.begin(part), grid_.stretches.begin(part + 1), 0, packed, pixel_of(stretch) - start};
-      Source a{copy_ + first_row_, w.stride * p_.a.channels, s.end - s.begin, rows_};
-      if (grid_.windows)
-        copy_pixels(a_row, w.start(s.begin), (s.end - s.begin - 1) * w.stride + w.size);
-      else
-        a = part_of_a(a_row, s, s.column);
+      if (grid_.windows) {
+        const std::int64_t pixels = (s.end - s.begin - 1) * w.stride + w.size;
+        copy_pixels(a_row, w.start(s.begin), pixels, copy_ + packed);
+        packed += pixels * p_.a.channels;
+        continue;
+      }
+      const Source a = part_of_a(a_row, s, s.column);
       engine_.pack_strips({.from = a.from,
                            .step = a.step,
                            .pixels = a.pixels,
@@ -266,20 +270,20 @@ class OuterWorker {
                            .strips = tiles.count,
                            .rows = OuterGrid::most(tiles),
                            .first = tiles.larger > 0 ? tiles.larger : tiles.count,
-                           .to = strips_ + packed * grid_.width,
+                           .to = strips_ + packed,
                            .strip_floats = strip_floats_});
-      packed += a.pixels;
+      packed += a.pixels * grid_.width;
     }
   }
 
   // `count` pixels of a row of `a`, zeros where it has none.
-  void copy_pixels(const float* a_row, std::int64_t first, std::int64_t count) {
+  void copy_pixels(const float* a_row, std::int64_t first, std::int64_t count, float* to) const {
     const std::int64_t begin = min_i64(count, max_i64(0, -first));
     const std::int64_t end = max_i64(begin, min_i64(count, p_.a.width - first)), channels = p_.a.channels;
     const auto bytes = [&](std::int64_t pixels) { return static_cast<std::size_t>(pixels * channels * kFloat); };
-    std::memset(copy_, 0, bytes(begin));
-    std::memcpy(copy_ + begin * channels, a_row + (first + begin) * channels, bytes(end - begin));
-    std::memset(copy_ + end * channels, 0, bytes(count - end));
+    std::memset(to, 0, bytes(begin));
+    std::memcpy(to + begin * channels, a_row + (first + begin) * channels, bytes(end - begin));
+    std::memset(to + end * channels, 0, bytes(count - end));
   }
 
   // The pixels that the tap finds inside the picture.
@@ -293,7 +297,8 @@ class OuterWorker {
       const Stretch& s = stretches_[i];
       const std::int64_t begin = grid_.windows ? s.begin : max_i64(s.begin, left);
       const std::int64_t end = grid_.windows ? s.end : min_i64(s.end, right);
-      const std::int64_t skipped = grid_.windows ? 0 : (begin * w.stride + offset - s.column) / grid_.step;
+      const std::int64_t skipped =
+          grid_.windows ? 0 : (begin * w.stride + offset - s.column) / grid_.step * grid_.width;
       if (begin < end) runs_[tile_.count++] = {s.a + skipped, s.b + begin - s.begin, end - begin};
     }
   }
@@ -304,7 +309,7 @@ class OuterWorker {
     const EvenParts tiles(rows_, ceil_div(rows_, engine_.blocking.rows));
     std::int64_t pixels = 0;
     for (std::int64_t i = 0; i < tile_.count; ++i) pixels += runs_[i].length;
-    tile_.a_step = grid_.windows ? 1 : p_.window.w.stride / grid_.step;
+    tile_.a_step = p_.window.w.stride / grid_.step * (grid_.windows ? p_.a.channels : grid_.width);
     tile_.runs = runs_;
     tile_.c_stride = grid_.filters;
     tile_.accumulate = accumulate;
@@ -314,7 +319,7 @@ class OuterWorker {
       const std::int64_t vectors = ceil_div(tile_.columns, grid_.width);
       for (std::int64_t i = 0; i < tiles.count; ++i) {
         const std::int64_t row = tiles.begin(i);
-        tile_.a = strips_ + i * strip_floats_;
+        tile_.a = grid_.windows ? copy_ + first_row_ + row : strips_ + i * strip_floats_;
         tile_.c = sums_ + (tap_row + first_row_ + row) * grid_.filters + group_ * grid_.columns + column_ + first;
         ahead_.take(tile_, pixels);
         engine_.tile[tiles.begin(i + 1) - row - 1][vectors - 1](tile_);

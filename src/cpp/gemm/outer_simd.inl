@@ -2,7 +2,7 @@
 //            outer_tile.h).
 // Layout     A: pixels where they lie, a tile's rows are neighbouring channels of one; B: a packed panel, read front to
 //            back for each run of pixels.
-// Tile       AVX-512 14 x 32: 28 accumulators + 2 of B + 1 broadcast of A = 31 of 32 registers: 16 loads for 28
+// Tile       AVX-512 12 x 32: 24 accumulators + 2 of B + 1 broadcast of A = 27 of 32 registers: 14 loads for 24
 //            multiply-adds. AVX2 6 x 16: 12 accumulators + 2 + 1 = 15 of 16: 8 loads for 12.
 // Why        both operands are read along channels, as they lie: a pixel's 14 channels of A are one line or two, its
 //            panel of B two. Few vectors and many rows leave B short enough for its panel to stay in L1.
@@ -29,11 +29,11 @@ void outer_tile(const OuterTile& t) {
     for (int v = 0; v < vectors; ++v) acc[r][v] = zero();
   for (int r = 0; r < rows; ++r)
     for (int v = 0; v < vectors; ++v) __builtin_prefetch(t.c + r * t.c_stride + v * kWidth, 1);
-  const std::int64_t step = t.a_step * kPitch;
+  const std::int64_t step = t.a_step;
   const float* next = t.next;
   std::int64_t line = 0;
   for (std::int64_t run = 0; run < t.count; ++run) {
-    const float* a = t.a + t.runs[run].a * kPitch;
+    const float* a = t.a + t.runs[run].a;
     const float* b = t.b + t.runs[run].b * (vectors * kWidth);
     for (std::int64_t k = t.runs[run].length; k > 0; --k) {
       F32 bv[vectors];

@@ -6,15 +6,15 @@
 
 namespace fastcnn::gemm {
 
-// Neighbouring pixels: the first one's row in A and in B.
+// Neighbouring pixels: where the first one's part of A starts, in floats, and its row of B.
 struct OuterRun {
   std::int64_t a, b, length;
 };
 
-// C[r, n] = sum over runs, over k < length: a[(run.a + k * a_step) * pitch + r] * b[(run.b + k) * vectors * width + n],
+// C[r, n] = sum over runs, over k < length: a[run.a + k * a_step + r] * b[(run.b + k) * vectors * width + n],
 //           r < rows, n < columns.
 struct OuterTile {
-  const float* a;  // a packed strip
+  const float* a;
   std::int64_t a_step;
   const float* b;  // a packed panel
   const OuterRun* runs;
@@ -29,7 +29,7 @@ struct OuterTile {
 };
 
 // Channels of pixels -> strips for the rows of C: `first` strips of `rows` channels, the others of one less; a pixel's
-// are `pitch` floats apart, those beyond its rows of any content.
+// start a register after the one before; what is beyond its rows may be anything.
 struct OuterStrips {
   const float* from;
   std::int64_t step;  // floats from a pixel to the next
