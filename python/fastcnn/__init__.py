@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from fastcnn import activations, initializers, layers, ops, saving
+from fastcnn._random import set_random_seed
 from fastcnn.autotune import TimingCache
 from fastcnn.config import (
     get_autotune,
@@ -16,7 +17,6 @@ from fastcnn.config import (
     set_num_threads,
     show_config,
 )
-from fastcnn.initializers import set_random_seed
 from fastcnn.layers import Input
 from fastcnn.model import Model
 from fastcnn.saving import load_model
@@ -25,7 +25,7 @@ from fastcnn.symbolic import KerasTensor
 from fastcnn.variable import Variable
 
 if TYPE_CHECKING:
-    from fastcnn import applications, io, utils
+    from fastcnn import applications, data, io, utils
     from fastcnn.quantization import quantize
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Variable",
     "activations",
     "applications",
+    "data",
     "get_autotune",
     "get_float32_precision",
     "get_num_threads",
@@ -55,7 +56,7 @@ __all__ = [
     "utils",
 ]
 
-_LAZY = ("applications", "io", "utils")  # imported when first used
+_LAZY = ("applications", "data", "io", "utils")  # imported when first used
 
 
 def __getattr__(name: str) -> Any:

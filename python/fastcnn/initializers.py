@@ -8,60 +8,19 @@ weights on every machine.
 from __future__ import annotations
 
 import math
-import os
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcnn._random import generator
 from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.naming import to_snake_case
 
 _TRUNCATED_STDDEV = 0.87962566103423978  # of a standard normal cut at two standard deviations
 
 Shape = Sequence[int]
-
-
-class _Random:
-    """The seed of the process, and how many random weights were made from it."""
-
-    lock = threading.Lock()
-    seed = int.from_bytes(os.urandom(8), "little")
-    count = 0
-
-
-def set_random_seed(seed: int) -> None:
-    """Make the random first values of the weights that follow reproducible.
-
-    Parameters
-    ----------
-    seed : int
-        Any integer that is not negative.
-
-    Examples
-    --------
-    >>> set_random_seed(1)
-    >>> first = HeNormal()((3, 4))
-    >>> set_random_seed(1)
-    >>> bool((HeNormal()((3, 4)) == first).all())
-    True
-    """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ConfigError(f"expected a seed that is an integer >= 0, got {seed!r}")
-    with _Random.lock:
-        _Random.seed, _Random.count = int(seed), 0
-
-
-def _generator(seed: int | None) -> np.random.Generator:
-    if seed is None:
-        with _Random.lock:
-            sequence = [_Random.seed, _Random.count]
-            _Random.count += 1
-    else:
-        sequence = [seed]
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(sequence)))
 
 
 class Initializer:
@@ -137,7 +96,7 @@ class RandomNormal(Initializer):
 
     def __call__(self, shape: Shape, dtype: Any = None) -> NDArray[np.float32]:
         """Make an array of a shape."""
-        values = _generator(self.seed).standard_normal(tuple(shape), np.float32)
+        values = generator(self.seed).standard_normal(tuple(shape), np.float32)
         return np.asarray(values * np.float32(self.stddev) + np.float32(self.mean))
 
 
@@ -146,11 +105,11 @@ class TruncatedNormal(RandomNormal):
 
     def __call__(self, shape: Shape, dtype: Any = None) -> NDArray[np.float32]:
         """Make an array of a shape."""
-        generator = _generator(self.seed)
-        values = generator.standard_normal(tuple(shape), np.float32).reshape(-1)
+        random = generator(self.seed)
+        values = random.standard_normal(tuple(shape), np.float32).reshape(-1)
         (beyond,) = np.nonzero(np.abs(values) > 2)
         while beyond.size:
-            values[beyond] = generator.standard_normal(beyond.size, np.float32)
+            values[beyond] = random.standard_normal(beyond.size, np.float32)
             beyond = beyond[np.abs(values[beyond]) > 2]
         values = values * np.float32(self.stddev) + np.float32(self.mean)
         return np.asarray(values.reshape(tuple(shape)))
@@ -168,7 +127,7 @@ class RandomUniform(Initializer):
 
     def __call__(self, shape: Shape, dtype: Any = None) -> NDArray[np.float32]:
         """Make an array of a shape."""
-        values = _generator(self.seed).random(tuple(shape), np.float32)
+        values = generator(self.seed).random(tuple(shape), np.float32)
         return np.asarray(
             values * np.float32(self.maxval - self.minval) + np.float32(self.minval), np.float32
         )
@@ -292,7 +251,7 @@ class Orthogonal(Initializer):
             raise ShapeError(f"Orthogonal: expected two axes or more, got shape {tuple(shape)}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         tall = (max(rows, columns), min(rows, columns))
-        q, r = np.linalg.qr(_generator(self.seed).standard_normal(tall))
+        q, r = np.linalg.qr(generator(self.seed).standard_normal(tall))
         q *= np.sign(np.diag(r))
         matrix = q if rows >= columns else q.T
         return np.asarray(self.gain * matrix, np.float32).reshape(tuple(shape))

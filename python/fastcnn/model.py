@@ -15,7 +15,7 @@ from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.functional import FunctionalGraph, from_config
 from fastcnn.layers.layer import Layer, _map_shapes
 from fastcnn.ops._dispatch import as_array
-from fastcnn.plan import Plan, PlanCache, ShapeOf, is_array
+from fastcnn.plan import Plan, ShapeOf, is_array
 from fastcnn.symbolic import KerasTensor, shapes_only
 from fastcnn.tracing import Trace
 
@@ -257,7 +257,7 @@ class Model(Layer):
             if start == 0:
                 structure = compiled.structure
                 results = _room(compiled.plan.output_types, size, count, self.name)
-            compiled.plan.run(given, outputs=[r[start:stop] for r in results])
+            compiled.run(given, [r[start:stop] for r in results])
         return _tree.pack(structure, results)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -265,9 +265,7 @@ class Model(Layer):
         return self(x)
 
     def _trace(self, args: Any, kwargs: Any) -> tuple[Trace, Any]:
-        if self._plans is None:
-            self._plans = PlanCache(self)
-        return self._plans.trace(args, kwargs)
+        return self._plan_cache().trace(args, kwargs)
 
     def _predict_batches(self, batches: Iterator[Any], steps: int | None) -> Any:
         results: list[Any] = []

@@ -19,7 +19,6 @@ from fastcnn.tracing import Trace, Value
 
 if TYPE_CHECKING:
     from fastcnn.autotune import TimingCache
-    from fastcnn.layers.layer import Layer
 
 # Plans of one model for different shapes share their packed weights; each has an arena of its own.
 _CAPACITY = 16
@@ -41,17 +40,55 @@ def is_array(x: Any) -> bool:
 
 
 class Compiled(NamedTuple):
-    """A plan, and the structure its outputs are returned in."""
+    """A plan, the structure its outputs are returned in, and what gives its last inputs."""
 
     plan: _C.Plan
     structure: Any
+    feeds: tuple[Callable[[], NDArray[Any]], ...] = ()
+
+    def run(
+        self, arrays: Sequence[NDArray[Any]], outputs: Sequence[NDArray[Any]] | None = None
+    ) -> list[NDArray[Any]]:
+        """Run it on a call's arrays; give the outputs in order."""
+        return self.plan.run([*arrays, *(feed() for feed in self.feeds)], outputs)
+
+    def __call__(self, arrays: Sequence[NDArray[Any]]) -> Any:
+        """Run it and give the outputs in their structure."""
+        return _tree.pack(self.structure, self.run(arrays))
 
 
 class PlanCache:
-    """The plans of one layer; the least recently used goes when there are too many."""
+    """The plans of one function of arrays; the least recently used goes when there are too many.
 
-    def __init__(self, layer: Layer, capacity: int = _CAPACITY) -> None:
-        self._layer = layer
+    Parameters
+    ----------
+    describe : callable
+        ``describe(trace, args, kwargs)`` adds the function to a graph and gives its results.
+    name : str
+        What errors call it.
+    dtype : str or None, default "float32"
+        What arrays are converted to. None: integers stay, all others become float32.
+    options : object, optional
+        Its ``precision``, where it is not None, is that of the plans; what is set at the call
+        unless given. Its ``_quantization`` says how they compute in 8 bits.
+    trace : callable, default `Trace`
+        What begins a graph.
+    """
+
+    def __init__(
+        self,
+        describe: Callable[[Trace, Any, Any], Any],
+        name: str,
+        dtype: str | None = "float32",
+        options: Any = None,
+        trace: Callable[[], Trace] = Trace,
+        capacity: int = _CAPACITY,
+    ) -> None:
+        self._describe = describe
+        self._name = name
+        self._dtype = dtype
+        self._options = options
+        self._trace = trace
         self._capacity = capacity
         self._plans: OrderedDict[Any, Compiled] = OrderedDict()
         self._constants = _C.ConstantCache()
@@ -67,15 +104,16 @@ class PlanCache:
                 return (type(x), x)  # 1, 1.0 and True are equal but not the same option
             if isinstance(x, ShapeOf):
                 return x
-            arrays.append(as_array(x))
-            return ShapeOf(arrays[-1].shape)
+            arrays.append(self._as_array(x))
+            return ShapeOf(arrays[-1].shape, arrays[-1].dtype.name)
 
-        precision = getattr(self._layer, "precision", None) or config.get_float32_precision()
+        precision = getattr(self._options, "precision", None) or config.get_float32_precision()
         timings = config.get_autotune()
-        if len(args) == 1 and not kwargs and isinstance(args[0], (np.ndarray, ShapeOf)):
+        alone = len(args) == 1 and not kwargs and self._dtype is not None
+        if alone and isinstance(args[0], (np.ndarray, ShapeOf)):
             given = args[0].shape  # what most calls are
             if isinstance(args[0], np.ndarray):
-                arrays.append(as_array(args[0]))
+                arrays.append(self._as_array(args[0]))
         else:
             given = _tree.signature((args, kwargs), describe)
         key = (given, precision, timings, _C.max_isa(), _changes)
@@ -92,6 +130,12 @@ class PlanCache:
                 self._plans.popitem(last=False)
             return made, arrays
 
+    def _as_array(self, x: Any) -> NDArray[Any]:
+        if self._dtype is not None:
+            return as_array(x, self._dtype)
+        array = as_array(x, None)
+        return array if array.dtype.kind in "iu" else as_array(array)
+
     def _drop_outdated(self) -> None:
         # Nobody asks for them again, and each holds an arena and the weights as they were.
         for key, compiled in list(self._plans.items()):
@@ -99,30 +143,35 @@ class PlanCache:
                 del self._plans[key]
 
     def trace(self, args: Any, kwargs: Any) -> tuple[Trace, Any]:
-        """Describe the layer for a call; give the structure of its outputs, too."""
-        trace = Trace()
+        """Describe the function for a call; give the structure of its outputs, too."""
+        trace = self._trace()
 
         def symbolic(x: Any) -> Any:
-            return trace.input(_shape(x)) if is_array(x) else x
+            if not is_array(x):
+                return x
+            if isinstance(x, ShapeOf):
+                return trace.input(x.shape, x.dtype)
+            dtype = self._dtype or self._as_array(x).dtype.name
+            return trace.input(_shape(x), dtype)
 
         args, kwargs = _tree.map_structure(symbolic, (args, kwargs))
         with trace:
-            outputs = self._layer._call_traced(trace, args, kwargs, self._layer._root_scope)
+            outputs = self._describe(trace, args, kwargs)
         leaves = _tree.flatten(outputs)
         for leaf in leaves:
             if not isinstance(leaf, Value):
                 raise DTypeError(
-                    f'layer "{self._layer.name}" returned {type(leaf).__name__} where a tensor was '
-                    "expected; its call must return what functions of fastcnn.ops return"
+                    f"{self._name} returned {type(leaf).__name__} where a tensor was "
+                    "expected; it must return what functions of fastcnn.ops return"
                 )
-        trace.set_outputs(leaves)
+        trace.finish(leaves)
         return trace, outputs
 
     def _compile(
         self, args: Any, kwargs: Any, precision: str, timings: TimingCache | None
     ) -> Compiled:
         trace, outputs = self.trace(args, kwargs)
-        quantization = getattr(self._layer, "_quantization", None)
+        quantization = getattr(self._options, "_quantization", None)
         plan = _C.compile(
             trace.graph,
             precision=precision,
@@ -130,7 +179,7 @@ class PlanCache:
             timings=timings._timings if timings is not None else None,
             quantization=None if quantization is None else quantization.spec(),
         )
-        return Compiled(plan, _tree.map_structure(lambda _: None, outputs))
+        return Compiled(plan, _tree.map_structure(lambda _: None, outputs), tuple(trace.feeds))
 
     def latest(self) -> _C.Plan | None:
         """The plan used last, if there is one."""
@@ -140,9 +189,10 @@ class PlanCache:
 
 @dataclass(frozen=True)
 class ShapeOf:
-    """The place of an array of which only the shape matters."""
+    """The place of an array of which only the shape and the dtype matter."""
 
     shape: tuple[int, ...]
+    dtype: str = "float32"
 
 
 def _shape(x: Any) -> tuple[int, ...]:

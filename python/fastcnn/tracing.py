@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastcnn import _C
-from fastcnn.errors import ConfigError
+from numpy.typing import NDArray
+
+from fastcnn import _C, _random
+from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.ops._dispatch import active, as_array
 
 
@@ -85,11 +87,34 @@ class Trace:
     """A graph under construction. `name` is given to the nodes added while it is set.
 
     In a ``with`` block ops on variables alone add nodes too, instead of computing at once.
+
+    Parameters
+    ----------
+    training : bool, default False
+        Whether layers that act otherwise in training do.
+    random_key : callable, default `fastcnn._random.next_key`
+        What gives the key of the run's random numbers, asked once a run.
+
+    Attributes
+    ----------
+    feeds : list of callable
+        What gives the graph's last inputs at each run.
+    losses : list of Value
+        What layers and weights add to the loss, one number each.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, training: bool = False, random_key: Callable[[], NDArray[Any]] = _random.next_key
+    ) -> None:
         self.graph = _C.Graph()
         self.name = ""
+        self.training = training
+        self.feeds: list[Callable[[], NDArray[Any]]] = []
+        self.losses: list[Value] = []
+        self._random_key = random_key
+        self._key: Value | None = None
+        self._streams = 0
+        self._updates: dict[_C.Variable, Value] = {}
         self._outer: Any = None
 
     def __enter__(self) -> Trace:
@@ -100,22 +125,69 @@ class Trace:
         active.trace = self._outer
 
     def input(self, shape: Sequence[int], dtype: str = "float32") -> Value:
+        """Add an operand that every run is given."""
+        if self.feeds:
+            raise ConfigError("inputs come before what a graph feeds itself")
         return Value(self, self.graph.input(shape, dtype))
 
+    def feed(self, shape: Sequence[int], dtype: str, supply: Callable[[], NDArray[Any]]) -> Value:
+        """Add an operand that `supply` gives at the start of every run."""
+        self.feeds.append(supply)
+        return Value(self, self.graph.input(shape, dtype))
+
+    def random_key(self) -> tuple[Value, int]:
+        """Give the operand and the number by which a random op draws: other numbers every run.
+
+        The operand is the key of the run, an int64 array (2,). The number, a stream, is another
+        for everybody who asks, and the same whenever the same program is traced.
+        """
+        if self._key is None:
+            self._key = self.feed((2,), "int64", self._random_key)
+        self._streams += 1
+        return self._key, self._streams
+
     def value_of(self, x: Any) -> Value:
-        """`x` as a value of this graph: itself, a variable, or an array made a constant."""
+        """`x` as a value of this graph: itself, a variable, or an array made a constant.
+
+        A variable that was assigned before stands for what it was assigned.
+        """
         if isinstance(x, Value):
             if x._trace is not self:
                 raise ConfigError("an op was given values of two different graphs")
             return x
         if isinstance(x, _C.Variable):
-            return Value(self, self.graph.variable(x))
+            pending = self._updates.get(x)
+            return Value(self, self.graph.variable(x)) if pending is None else pending
         return Value(self, self.graph.constant(as_array(x)))
 
     def apply(self, op: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
+        """Add a node, and give its result or the tuple of them."""
         operands = [self.value_of(x)._index for x in inputs]
         results = [Value(self, i) for i in self.graph.add(op, operands, attrs, self.name)]
         return results[0] if len(results) == 1 else tuple(results)
 
-    def set_outputs(self, values: Sequence[Any]) -> None:
-        self.graph.set_outputs([self.value_of(v)._index for v in values])
+    def assign(self, variable: _C.Variable, value: Any) -> None:
+        """Let a variable have another value at the end of a run, and for what is added later."""
+        value = self.value_of(value)
+        if value.shape != tuple(variable.shape):
+            raise ShapeError(
+                f"{getattr(variable, 'path', 'a variable')}: expected a value of shape "
+                f"{tuple(variable.shape)}, got {value.shape}"
+            )
+        self._updates[variable] = value
+
+    def gradient(self, target: Any, sources: Sequence[Any]) -> list[Value]:
+        """Add the gradients of one number with respect to values and variables."""
+        sources = [
+            self.graph.variable(x) if isinstance(x, _C.Variable) else self.value_of(x)._index
+            for x in sources
+        ]
+        found = self.graph.gradient(self.value_of(target)._index, sources)
+        return [Value(self, i) for i in found]
+
+    def finish(self, outputs: Sequence[Any]) -> None:
+        """Say what a run gives; from then on the graph can be compiled."""
+        self.graph.set_outputs([self.value_of(v)._index for v in outputs])
+        for variable, value in self._updates.items():
+            self.graph.assign(variable, value._index)
+        self._updates.clear()

@@ -9,10 +9,15 @@ from numpy.typing import NDArray
 
 from fastcnn import _C
 from fastcnn.errors import DTypeError, ShapeError
+from fastcnn.ops._dispatch import apply_op
+from fastcnn.tracing import Operators, Value
 
 
-class Variable(_C.Variable):
+class Variable(Operators, _C.Variable):
     """State that a layer owns: an array kept by the compiled core and updated in place.
+
+    Arithmetic with it gives arrays, or nodes of the graph of which a part is being described; what
+    is assigned then, is assigned at the end of every run.
 
     Parameters
     ----------
@@ -56,12 +61,26 @@ class Variable(_C.Variable):
 
     def assign(self, value: Any) -> None:
         """Replace the value by another of the same shape."""
+        if isinstance(value, Value):
+            value.trace.assign(self, value)
+            return
         array = _as_float32(value)
         if array.shape != tuple(self.shape):
             raise ShapeError(
                 f"{self.path}: expected a value of shape {tuple(self.shape)}, got {array.shape}"
             )
         super().assign(array)
+
+    def assign_add(self, value: Any) -> None:
+        """Add to the value."""
+        self.assign(self + value)
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract from the value."""
+        self.assign(self - value)
+
+    def __fastcnn_apply__(self, op: str, inputs: Any, attrs: dict[str, Any]) -> Any:
+        return apply_op(op, inputs, **attrs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self.numpy(), dtype=dtype)

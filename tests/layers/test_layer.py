@@ -276,10 +276,34 @@ def test_a_built_layer_refuses_other_channels():
         layer(IMAGE[..., :3])
 
 
-def test_training_is_refused():
-    with pytest.raises(UnsupportedError, match="training=True"):
-        layers.Dropout(0.5)(IMAGE, training=True)
-    assert layers.Flatten()(IMAGE, training=False).shape == (2, 256)
+class Mode(layers.Layer):
+    """Adds 1 in training."""
+
+    def call(self, x, training=None):
+        return x + 1.0 if training else x
+
+
+def test_training_reaches_the_layers_inside_unless_they_are_told_otherwise():
+    class Outer(layers.Layer):
+        def __init__(self, told=None):
+            super().__init__()
+            self.inner, self.told = Mode(), told
+
+        def call(self, x):
+            return self.inner(x, training=self.told)
+
+    zero = np.zeros((1, 2), np.float32)
+    assert Outer()(zero, training=True).max() == 1
+    assert Outer()(zero, training=False).max() == Outer()(zero).max() == 0
+    assert Outer(told=False)(zero, training=True).max() == 0
+    assert Outer(told=True)(zero).max() == 1
+    assert layers.Flatten()(IMAGE, training=True).shape == (2, 256)
+
+
+def test_a_functional_model_keeps_what_a_layer_was_told():
+    x = fc.Input((2,))
+    model = fc.Model(x, Mode()(Mode()(x), training=False))
+    assert model(np.zeros((1, 2)), training=True).max() == 1
 
 
 def test_a_forgotten_super_init_is_named():

@@ -236,7 +236,7 @@ def test_hostile_configurations_are_format_errors(path, change):
         lambda c: c["nodes"][1].update(args=[{"__tensor__": "ab"}]),
         lambda c: c["nodes"][1].update(args=[]),
         lambda c: c["nodes"][1].update(args=3),
-        lambda c: c["nodes"][1].update(kwargs={"training": True}),
+        lambda c: c["nodes"][1].update(kwargs={"colour": 1}),
         lambda c: c.update(nodes=[]),
         lambda c: c.update(inputs=[]),
         lambda c: c.update(outputs=3),

@@ -67,3 +67,31 @@ def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
 
 def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
     return np.exp(log_softmax(x, axis))
+
+
+def batch_norm_training(
+    x: np.ndarray, *operands: np.ndarray, **attrs: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(y before the activation, mean, variance, rstd); a residual is the last operand."""
+    x = x.astype(np.float64)
+    axes = tuple(range(x.ndim - 1))
+    own = attrs.get("scale", True) + attrs.get("center", True)
+    mean = x.mean(axis=axes)
+    variance = ((x - mean) ** 2).mean(axis=axes)
+    rstd = 1 / np.sqrt(variance + attrs.get("epsilon", 1e-3))
+    y = _affine((x - mean) * rstd, operands[:own], attrs)
+    return y + (operands[own] if len(operands) > own else 0.0), mean, variance, rstd
+
+
+def batch_norm_gradient(
+    x: np.ndarray, dz: np.ndarray, gamma: np.ndarray, rstd: np.ndarray, mean: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(dx, dgamma, dbeta); `mean` is None in training: it is that of x then."""
+    x, dz = x.astype(np.float64), dz.astype(np.float64)
+    axes = tuple(range(x.ndim - 1))
+    h = (x - (x.mean(axis=axes) if mean is None else mean)) * rstd
+    dgamma, dbeta = (dz * h).sum(axis=axes), dz.sum(axis=axes)
+    n = x.size // x.shape[-1]
+    if mean is None:
+        dz = dz - dbeta / n - h * dgamma / n
+    return gamma.astype(np.float64) * rstd * dz, dgamma, dbeta

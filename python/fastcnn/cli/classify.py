@@ -14,8 +14,7 @@ from fastcnn.applications import classifier
 from fastcnn.applications.imagenet import Prediction, load_and_preprocess, top_predictions
 from fastcnn.errors import FileAccessError, MissingFileError
 from fastcnn.io._files import StrPath
-
-_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+from fastcnn.io.images import IMAGE_SUFFIXES
 
 # Photos computed at once: enough to keep all threads busy, few enough for any memory.
 _BATCH = 16
@@ -58,7 +57,9 @@ def _photos_in(folder: str) -> list[str]:
         names = os.listdir(folder)
     except OSError as error:
         raise FileAccessError(f"{folder}: {error}") from error
-    return [os.path.join(folder, n) for n in names if os.path.splitext(n)[1].lower() in _SUFFIXES]
+    return [
+        os.path.join(folder, n) for n in names if os.path.splitext(n)[1].lower() in IMAGE_SUFFIXES
+    ]
 
 
 def classify_photos(

@@ -26,6 +26,11 @@ MAX_PIXELS = 2**27
 # against hostile files; these are the ones that pictures come in.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF")
 
+# By what names files are taken for pictures, where folders are searched.
+IMAGE_SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
 
 

@@ -17,7 +17,7 @@ from fastcnn.errors import ConfigError, DTypeError, ShapeError, UnsupportedError
 from fastcnn.layers.input_spec import check_inputs
 from fastcnn.plan import Compiled, PlanCache, is_array, note_change
 from fastcnn.symbolic import KerasTensor, Node, record, shapes_only
-from fastcnn.tracing import Value
+from fastcnn.tracing import Trace, Value
 from fastcnn.variable import Variable
 
 Shape = Sequence["int | None"]
@@ -164,9 +164,9 @@ class Layer:
                 f"{type(self).__name__}: call super().__init__() in __init__ before anything else"
             )
         if not (len(args) == 1 and type(args[0]) is np.ndarray and not kwargs):
-            return self._call_any(args, self._settle_training(kwargs))
+            return self._call_any(args, kwargs)
         compiled, arrays = self._compile(args, kwargs)  # what most calls are
-        return _tree.pack(compiled.structure, compiled.plan.run(arrays))
+        return compiled(arrays)
 
     def _call_any(self, args: Any, kwargs: Any) -> Any:
         leaves = _tree.flatten((args, kwargs))
@@ -181,43 +181,45 @@ class Layer:
                 f'layer "{self.name}": expected an array or a symbolic tensor, got {given!r}'
             )
         compiled, arrays = self._compile(args, kwargs)
-        return _tree.pack(compiled.structure, compiled.plan.run(arrays))
-
-    def _settle_training(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        if "training" not in kwargs:
-            return kwargs
-        if kwargs["training"]:
-            raise UnsupportedError(
-                f'layer "{self.name}": training=True is not available, layers run in inference mode'
-            )
-        if _accepts(type(self).call, "training"):
-            return kwargs
-        return {key: value for key, value in kwargs.items() if key != "training"}
+        return compiled(arrays)
 
     def _call_symbolic(self, args: Any, kwargs: Any) -> Any:
         check_inputs(self.name, self.input_spec, args[0] if args else None)
         with shapes_only():
             self._ensure_built(args, kwargs)
             if type(self).compute_output_shape is Layer.compute_output_shape:
-                outputs = self.call(*args, **kwargs)
+                outputs = self.call(*args, **self._call_options(kwargs, None))
             else:
                 shapes = _tree.map_structure(lambda x: x.shape, args[0])
                 outputs = _map_shapes(KerasTensor, self.compute_output_shape(shapes))
         return record(self, args, kwargs, outputs)
 
-    def _call_traced(self, trace: Any, args: Any, kwargs: Any, scope: str | None = None) -> Any:
-        """Add the layer to a graph; `scope` names its nodes, the layers around it unless given."""
+    def _call_options(self, kwargs: Any, training: bool | None) -> dict[str, Any]:
+        """Give the keyword arguments for ``call``: with `training` if it takes that."""
+        options = {key: value for key, value in kwargs.items() if key != "training"}
+        if training is not None and _accepts(type(self).call, "training"):
+            options["training"] = training
+        return options
+
+    def _call_traced(self, trace: Trace, args: Any, kwargs: Any, scope: str | None = None) -> Any:
+        """Add the layer to a graph; `scope` names its nodes, the layers around it unless given.
+
+        ``training`` among `kwargs` decides for the layer and all layers inside; without it they
+        are in training when the graph is.
+        """
         check_inputs(self.name, self.input_spec, args[0] if args else None)
         self._ensure_built(args, kwargs)
-        outer = trace.name
+        outer = trace.name, trace.training
         if scope is None:
-            scope = f"{outer}/{self.name}" if outer else self.name
+            scope = f"{trace.name}/{self.name}" if trace.name else self.name
         trace.name = scope
+        if kwargs.get("training") is not None:
+            trace.training = bool(kwargs["training"])
         self._traced = True
         try:
-            return self.call(*args, **kwargs)
+            return self.call(*args, **self._call_options(kwargs, trace.training))
         finally:
-            trace.name = outer
+            trace.name, trace.training = outer
 
     @property
     def _root_scope(self) -> str:
@@ -225,9 +227,16 @@ class Layer:
         return self.name
 
     def _compile(self, args: Any, kwargs: Any) -> tuple[Compiled, list[NDArray[Any]]]:
+        return self._plan_cache().get(args, kwargs)
+
+    def _plan_cache(self) -> PlanCache:
         if self._plans is None:
-            self._plans = PlanCache(self)
-        return self._plans.get(args, kwargs)
+
+            def describe(trace: Trace, args: Any, kwargs: Any) -> Any:
+                return self._call_traced(trace, args, kwargs, self._root_scope)
+
+            self._plans = PlanCache(describe, f'layer "{self.name}"', options=self)
+        return self._plans
 
     def _ensure_built(self, args: Any, kwargs: Any) -> None:
         if self._call_shapes is None:

@@ -187,7 +187,7 @@ def apply_op(
     )
     present = [(x, d) for x, d in zip(inputs, per_input, strict=True) if x is not None]
     for x, _ in present:
-        if hasattr(x, "__fastcnn_apply__"):
+        if hasattr(x, "__fastcnn_apply__") and not isinstance(x, _C.Variable):
             return x.__fastcnn_apply__(op, [x for x, _ in present], attrs)
     if active.trace is not None and any(isinstance(x, _C.Variable) for x, _ in present):
         return active.trace.apply(op, [x for x, _ in present], attrs)

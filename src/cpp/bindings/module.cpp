@@ -10,6 +10,7 @@
 
 #include "bindings/convert.h"
 #include "core/thread_pool.h"
+#include "graph/differentiate.h"
 #include "plan/fma_peak.h"
 #include "plan/plan.h"
 
@@ -239,7 +240,9 @@ PYBIND11_MODULE(_C, m) {
           "shape", [](const Graph& g, int value) { return shape_tuple(g.value(value).type.shape); }, py::arg("value"))
       .def(
           "dtype", [](const Graph& g, int value) { return dtype_name(g.value(value).type.dtype); }, py::arg("value"))
-      .def("set_outputs", &Graph::set_outputs, py::arg("values"));
+      .def("set_outputs", &Graph::set_outputs, py::arg("values"))
+      .def("assign", &Graph::assign, py::arg("variable"), py::arg("value"))
+      .def("gradient", &differentiate, py::arg("target"), py::arg("sources"));
 
   py::class_<Plan, std::shared_ptr<Plan>>(m, "Plan", "Chosen kernels, packed weights, one arena; immutable.")
       .def(

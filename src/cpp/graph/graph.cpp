@@ -1,6 +1,9 @@
 #include "graph/graph.h"
 
+#include <algorithm>
 #include <limits>
+
+#include "ops/rooms.h"
 
 namespace fastcnn {
 namespace {
@@ -75,20 +78,43 @@ void Graph::set_outputs(const std::vector<ValueId>& values) {
   outputs_ = values;
 }
 
+void Graph::assign(const std::shared_ptr<Variable>& variable, ValueId value) {
+  const ValueId target = add_variable(variable);
+  require(value >= 0 && value < num_values(), ErrorKind::Config, "graph: no value ", value, " to assign");
+  require(this->value(value).type == variable->type(), ErrorKind::Shape, "graph: a variable of ", variable->type(),
+          " cannot take a value of ", this->value(value).type);
+  for (const Update& u : updates_)
+    require(u.variable != target, ErrorKind::Config, "graph: a variable of ", variable->type(), " is assigned twice");
+  ValueId root = value;
+  while (producer(root) != nullptr && producer(root)->op->is_view) root = producer(root)->inputs[0];
+  if (this->value(root).source == Source::Variable) {  // may itself change in this run: keep what it holds
+    const Shape& s = variable->type().shape;
+    value = add(broadcast_to_op, {{"shape", std::vector<std::int64_t>(s.dims, s.dims + s.rank)}}, {value}, "")[0];
+  }
+  updates_.push_back({target, value});
+}
+
+std::vector<ValueId> Graph::results() const {
+  std::vector<ValueId> values = outputs_;
+  for (const Update& u : updates_) values.push_back(u.value);
+  return values;
+}
+
 const Node* Graph::producer(ValueId id) const {
   const Value& v = value(id);
   return v.source == Source::Node ? &nodes_.at(static_cast<std::size_t>(v.index)) : nullptr;
 }
 
 bool Graph::is_constant(ValueId id) const {
-  return value(id).source == Source::Constant || value(id).source == Source::Variable;
+  if (value(id).source != Source::Variable) return value(id).source == Source::Constant;
+  return std::none_of(updates_.begin(), updates_.end(), [&](const Update& u) { return u.variable == id; });
 }
 
 std::vector<int> Graph::count_uses() const {
   std::vector<int> uses(values_.size(), 0);
   for (const Node& node : nodes_)
     for (const ValueId id : node.inputs) ++uses[static_cast<std::size_t>(id)];
-  for (const ValueId id : outputs_) ++uses[static_cast<std::size_t>(id)];
+  for (const ValueId id : results()) ++uses[static_cast<std::size_t>(id)];
   return uses;
 }
 
@@ -117,6 +143,7 @@ ValueId Graph::resolve(ValueId id) const {
 
 void Graph::finish_rewrite() {
   for (ValueId& id : outputs_) id = resolve(id);
+  for (Update& u : updates_) u.value = resolve(u.value);
   replaced_.clear();
 }
 

@@ -12,8 +12,6 @@
 
 namespace fastcnn {
 
-using ValueId = int;
-
 // An array known when the graph is built or folded by a pass. `key` names its content: equal keys, equal bytes.
 struct Constant {
   TensorType type;
@@ -42,6 +40,11 @@ struct Node {
   std::vector<std::pair<std::string, std::string>> declined;  // better rows and why they were passed over
 };
 
+// A variable takes the value at the end of a run: every node reads what it held before.
+struct Update {
+  ValueId variable, value;
+};
+
 // Nodes are in topological order at all times.
 class Graph {
  public:
@@ -53,20 +56,24 @@ class Graph {
   std::vector<ValueId> add(const Op& op, const Params& params, const std::vector<ValueId>& inputs,
                            const std::string& name);
   void set_outputs(const std::vector<ValueId>& values);
+  void assign(const std::shared_ptr<Variable>& variable, ValueId value);  // once for each variable
 
   const Value& value(ValueId id) const { return values_.at(static_cast<std::size_t>(id)); }
   const Node* producer(ValueId id) const;  // nullptr for inputs, variables and constants
-  bool is_constant(ValueId id) const;      // a variable counts: an inference plan freezes it
-  std::vector<int> count_uses() const;     // by value; being a graph output is one use
+  // A variable counts unless the graph updates it: a plan freezes it until it is assigned.
+  bool is_constant(ValueId id) const;
+  std::vector<int> count_uses() const;  // by value; being a result is one use
 
   const std::vector<Node>& nodes() const { return nodes_; }
   std::vector<Node>& nodes() { return nodes_; }
   const std::vector<ValueId>& inputs() const { return inputs_; }
   const std::vector<ValueId>& outputs() const { return outputs_; }
+  const std::vector<Update>& updates() const { return updates_; }
+  std::vector<ValueId> results() const;  // what must be computed: the outputs, then the values of the updates
   int num_values() const { return static_cast<int>(values_.size()); }
 
   // A pass takes the nodes out one by one and appends them, others, or none: for (Node& n : g.take_nodes()) ...
-  // replace(a, b) makes every node appended later, and the graph's outputs, read b instead of a.
+  // replace(a, b) makes every node appended later, and the graph's results, read b instead of a.
   std::vector<Node> take_nodes();
   void append(Node node);
   void replace(ValueId from, ValueId to);
@@ -79,6 +86,7 @@ class Graph {
   std::vector<Value> values_;
   std::vector<Node> nodes_;
   std::vector<ValueId> inputs_, outputs_;
+  std::vector<Update> updates_;
   std::unordered_map<ValueId, ValueId> replaced_;
   std::unordered_map<const Variable*, ValueId> variables_;
 };

@@ -20,9 +20,16 @@ void fold_padding(Graph& graph);
 // act(product + residual) becomes the product's epilogue.
 void fuse_epilogues(Graph& graph);
 
+// The inverse for activations, before a graph is differentiated: rules of products need not know them.
+void split_epilogues(Graph& graph);
+
 // Where all users of a picture read only every s-th pixel (1 x 1 convolutions of stride s), its producer computes only
 // these: the stride moves up to the first window that reads neighbours, through sums and activations.
 void move_strides_up(Graph& graph);
+
+// Brings what makes the new values of variables forward to where the old ones and the operands were read last, so that
+// a gradient does not wait for the end of a step in memory of its own.
+void hoist_updates(Graph& graph);
 
 // Products whose operand's range is known are computed on codes of 8 bits, and so is what lies between them and only
 // moves or compares numbers. Comes last: it names values after their nodes, which other passes make and take.

@@ -12,7 +12,7 @@ Variable::Variable(const TensorType& type)
 
 void Variable::assign(const void* bytes) {
   std::memcpy(buffer_.data(), bytes, static_cast<std::size_t>(type_.bytes()));
-  version_.fetch_add(1, std::memory_order_acq_rel);
+  note_change();
 }
 
 }  // namespace fastcnn

@@ -18,6 +18,7 @@ class Variable {
   std::uint64_t id() const { return id_; }
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
   void assign(const void* bytes);
+  void note_change() { version_.fetch_add(1, std::memory_order_acq_rel); }  // the memory was written in place
 
  private:
   TensorType type_;

@@ -14,6 +14,8 @@
 
 namespace fastcnn {
 
+using ValueId = int;  // of a graph
+
 enum class Device { Cpu, Cuda };
 enum class Precision { Highest, High, Medium };  // docs/precision.md; a row is allowed at its own level and looser ones
 
@@ -50,12 +52,15 @@ struct Op {
   std::span<const KernelInfo> kernels;              // ordered: best first, ref last
   std::int64_t (*flops)(const Problem&) = nullptr;  // nullptr: counts as data movement only
   // For ops whose kernels end in an Epilogue: where it sits in the parameters. Its operands follow the op's own
-  // `num_operands`: bias, then residual, each when the Epilogue says so.
+  // `num_operands`: bias, then residual, each when the Epilogue says so. (0: the number depends on parameters; then
+  // there is no bias, and the residual is the last operand.)
   Epilogue& (*epilogue)(Params& params) = nullptr;
   int num_operands = 0;
-  bool is_view = false;   // the result is the first operand's memory under another shape; no kernels
-  bool int8 = false;      // computes on codes of 8 bits, whatever the precision level: plans call it int8
-  bool in_place = false;  // kernels may write their result over the first operand when both have the same size
+  bool is_view = false;  // the result is the first operand's memory under another shape; no kernels
+  bool int8 = false;     // computes on codes of 8 bits, whatever the precision level: plans call it int8
+  // Kernels may write result i over operand i, for so many leading operands, where both have the same size.
+  int in_place_operands = 0;
+  void (*gradient)(class NodeGradient& node) = nullptr;  // ops/gradient.h; nullptr: cannot be differentiated
 };
 
 // The explicit list of all ops (ops/registry.cpp).

@@ -7,8 +7,9 @@ namespace fastcnn {
 struct Op;
 
 // clang-format off: one line a room
-extern const Op activation_op, unary_op;  // activation
+extern const Op activation_op, unary_op, activation_gradient_op, unary_gradient_op;  // activation
 extern const Op batch_norm_op, batch_norm_scale_shift_op, scale_shift_op;  // batch_norm
+extern const Op batch_norm_training_op, batch_norm_gradient_op;  // batch_norm
 extern const Op add_op, sub_op, mul_op, div_op, maximum_op, minimum_op, prelu_op;  // binary
 extern const Op box_iou_op, nms_op, soft_nms_op;  // boxes
 extern const Op concat_op;  // concat

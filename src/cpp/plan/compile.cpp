@@ -15,10 +15,12 @@ std::int64_t count_bytes(const Step& step) {
 }  // namespace
 
 std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, ConstantCache* cache) {
-  require(!graph.outputs().empty(), ErrorKind::Config, "compile: the graph has no outputs");
+  require(!graph.results().empty(), ErrorKind::Config, "compile: the graph has no outputs");
   auto plan = std::make_shared<Plan>();
   for (ValueId id = 0; id < graph.num_values(); ++id)
-    if (const auto& v = graph.value(id).variable) plan->frozen_.emplace_back(v, v->version());
+    if (const auto& v = graph.value(id).variable; v != nullptr && graph.is_constant(id))
+      plan->frozen_.emplace_back(v, v->version());
+  for (const Update& u : graph.updates()) plan->updated_.push_back(graph.value(u.variable).variable);
 
   // THE list of passes.
   remove_dead_nodes(graph);
@@ -29,6 +31,7 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
     fold_padding(graph);
     remove_dead_nodes(graph);
     move_strides_up(graph);
+    hoist_updates(graph);
   }
   if (options.observe == Observe::Values) plan->output_names_ = observe_values(graph);
   if (options.quantization != nullptr) {
@@ -50,17 +53,19 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
 }
 
 void Plan::take_steps(const Graph& graph) {
-  std::vector<int> constant_index(static_cast<std::size_t>(graph.num_values()), -1);
-  std::vector<bool> used(constant_index.size(), false);
+  std::vector<int> stored_index(static_cast<std::size_t>(graph.num_values()), -1);
+  std::vector<bool> used(stored_index.size(), false);
   for (const Node& node : graph.nodes())
     for (const ValueId id : node.inputs) used[static_cast<std::size_t>(id)] = true;
-  for (const ValueId id : graph.outputs()) used[static_cast<std::size_t>(id)] = true;
+  for (const ValueId id : graph.results()) used[static_cast<std::size_t>(id)] = true;
+  for (const Update& u : graph.updates()) used[static_cast<std::size_t>(u.variable)] = true;
   for (ValueId id = 0; id < graph.num_values(); ++id) {
-    if (!graph.is_constant(id) || !used[static_cast<std::size_t>(id)]) continue;
-    constant_index[static_cast<std::size_t>(id)] = static_cast<int>(constants_.size());
     const Value& v = graph.value(id);
-    constants_.push_back(v.source == Source::Constant ? FrozenTensor{v.constant->tensor(), v.constant}
-                                                      : FrozenTensor{v.variable->tensor(), v.variable});
+    const bool stored = v.source == Source::Constant || v.source == Source::Variable;
+    if (!stored || !used[static_cast<std::size_t>(id)]) continue;
+    stored_index[static_cast<std::size_t>(id)] = static_cast<int>(stored_.size());
+    stored_.push_back(v.source == Source::Constant ? StoredTensor{v.constant->tensor(), v.constant}
+                                                   : StoredTensor{v.variable->tensor(), v.variable});
   }
 
   std::vector<std::int64_t> workspace_bytes;
@@ -78,7 +83,7 @@ void Plan::take_steps(const Graph& graph) {
     steps_.push_back(std::move(step));
   }
 
-  MemoryPlan memory = plan_memory(graph, workspace_bytes, constant_index);
+  MemoryPlan memory = plan_memory(graph, workspace_bytes, stored_index);
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
     for (const ValueId id : step.node.inputs) step.locations.push_back(memory.values[static_cast<std::size_t>(id)]);

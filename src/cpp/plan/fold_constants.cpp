@@ -19,7 +19,7 @@ class Folder {
     for (ValueId id = 0; id < graph_.num_values(); ++id)
       if (graph_.is_constant(id)) value(id).key = given_key(graph_.value(id));
     for (Node& node : graph_.take_nodes()) take(std::move(node));
-    for (const ValueId id : graph_.outputs()) value(graph_.resolve(id)).wanted = true;
+    for (const ValueId id : graph_.results()) value(graph_.resolve(id)).wanted = true;
   }
 
   void fold() {

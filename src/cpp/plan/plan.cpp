@@ -57,13 +57,15 @@ char* Plan::address(const Location& where, const Execution& execution, std::span
     case Place::Arena: base = execution.arena.data(); break;
     case Place::Input: base = inputs[static_cast<std::size_t>(where.index)].data; break;
     case Place::Output: base = outputs[static_cast<std::size_t>(where.index)].data; break;
-    case Place::Constant: base = constants_[static_cast<std::size_t>(where.index)].tensor.data; break;
+    case Place::Stored: base = stored_[static_cast<std::size_t>(where.index)].tensor.data; break;
   }
   return static_cast<char*>(base) + where.offset;
 }
 
 void Plan::run(std::span<const Tensor> inputs, std::span<const Tensor> outputs, std::int64_t* nanoseconds) const {
   using Clock = std::chrono::steady_clock;
+  std::unique_lock<std::mutex> updating(updating_, std::defer_lock);
+  if (!updated_.empty()) updating.lock();
   std::unique_ptr<Execution> execution = take_execution();
   Tensor* operands = execution->operands.data();
   for (const Step& step : steps_) {
@@ -77,10 +79,10 @@ void Plan::run(std::span<const Tensor> inputs, std::span<const Tensor> outputs, 
     if (nanoseconds != nullptr)
       *nanoseconds++ = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
   }
-  for (const Copy& copy : copies_) {
-    const Tensor& to = outputs[static_cast<std::size_t>(copy.output)];
-    std::memcpy(to.data, address(copy.from, *execution, inputs, outputs), static_cast<std::size_t>(to.type.bytes()));
-  }
+  for (const Copy& copy : copies_)
+    std::memcpy(address(copy.to, *execution, inputs, outputs), address(copy.from, *execution, inputs, outputs),
+                static_cast<std::size_t>(copy.bytes));
+  for (const auto& variable : updated_) variable->note_change();
   const std::lock_guard<std::mutex> lock(mutex_);
   idle_.push_back(std::move(execution));
 }
@@ -94,7 +96,7 @@ bool Plan::is_stale() const {
 std::int64_t Plan::constant_bytes() const {
   std::unordered_set<const void*> counted;  // layers called twice read the same packed weights
   std::int64_t total = 0;
-  for (const FrozenTensor& c : constants_)
+  for (const StoredTensor& c : stored_)
     if (counted.insert(c.tensor.data).second) total += c.tensor.type.bytes();
   return total;
 }

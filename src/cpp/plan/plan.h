@@ -1,4 +1,5 @@
 // Plan: chosen kernels + packed weights + one arena; immutable, printable, safe to run from several threads at once.
+// What a run may change are the variables that the graph updates.
 #pragma once
 
 #include <mutex>
@@ -41,10 +42,10 @@ struct CompileOptions {
 };
 
 // Where a step finds an operand.
-enum class Place : std::uint8_t { Arena, Input, Output, Constant };
+enum class Place : std::uint8_t { Arena, Input, Output, Stored };
 struct Location {
   Place place = Place::Arena;
-  int index = 0;            // of the graph input, graph output or constant
+  int index = 0;            // of the graph input, graph output or stored tensor
   std::int64_t offset = 0;  // bytes from its start
   std::int64_t pitch = 0;   // Tensor::pitch
 };
@@ -59,14 +60,14 @@ struct Step {
   Problem problem() const;
 };
 
-// A graph output that is no step's own result: an input, a constant, or a value already given out.
+// After the steps: a graph output or a variable's new value that no step put in its place.
 struct Copy {
-  Location from;
-  int output;
+  Location from, to;
+  std::int64_t bytes = 0;
 };
 
-// A constant operand and what keeps its memory alive.
-struct FrozenTensor {
+// An operand that outlives a run, a constant or a variable, and what keeps its memory alive.
+struct StoredTensor {
   Tensor tensor;
   std::shared_ptr<const void> owner;
 };
@@ -74,7 +75,8 @@ struct FrozenTensor {
 class Plan {
  public:
   // `inputs` and `outputs` match the graph's in number, type and order. Nothing is allocated from the second call on.
-  // `nanoseconds`, when given, receives one duration per step.
+  // `nanoseconds`, when given, receives one duration per step. A plan that updates variables runs in one thread at a
+  // time.
   void run(std::span<const Tensor> inputs, std::span<const Tensor> outputs, std::int64_t* nanoseconds = nullptr) const;
 
   bool is_stale() const;
@@ -84,7 +86,7 @@ class Plan {
   // Of the outputs when observing, else empty: the names by which a QuantizationSpec knows values.
   const std::vector<std::string>& output_names() const { return output_names_; }
   std::int64_t arena_bytes() const { return arena_bytes_; }
-  std::int64_t constant_bytes() const;
+  std::int64_t constant_bytes() const;  // and of variables
 
  private:
   friend std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, ConstantCache* cache);
@@ -102,13 +104,14 @@ class Plan {
 
   std::vector<Step> steps_;
   std::vector<Copy> copies_;
-  std::vector<FrozenTensor> constants_;
+  std::vector<StoredTensor> stored_;
   std::vector<std::pair<std::shared_ptr<Variable>, std::uint64_t>> frozen_;  // with the version folded in
+  std::vector<std::shared_ptr<Variable>> updated_;
   std::vector<TensorType> input_types_, output_types_;
   std::vector<std::string> output_names_;
   std::int64_t arena_bytes_ = 0;
 
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_, updating_;
   mutable std::vector<std::unique_ptr<Execution>> idle_;
 };
 

@@ -18,9 +18,9 @@ struct Storage {
 
 class Planner {
  public:
-  Planner(const Graph& graph, std::span<const std::int64_t> workspace_bytes, std::span<const int> constant_index)
+  Planner(const Graph& graph, std::span<const std::int64_t> workspace_bytes, std::span<const int> stored_index)
       : graph_(graph),
-        constant_index_(constant_index),
+        stored_index_(stored_index),
         home_(static_cast<std::size_t>(graph.num_values()), {-1, 0}),
         last_use_(home_.size(), -1) {
     find_last_uses();
@@ -57,14 +57,15 @@ class Planner {
   void find_last_uses() {
     for (int i = 0; i < num_nodes(); ++i)
       for (const ValueId id : node(i).inputs) last_use(id) = i;
-    for (const ValueId id : graph_.outputs()) last_use(id) = num_nodes();
+    for (const ValueId id : graph_.results()) last_use(id) = num_nodes();
   }
 
   void place_external_values() {
     for (ValueId id = 0; id < graph_.num_values(); ++id) {
       const Value& v = graph_.value(id);
       if (v.source == Source::Input) new_storage(id, Place::Input, v.index, -1);
-      if (graph_.is_constant(id)) new_storage(id, Place::Constant, constant_index_[static_cast<std::size_t>(id)], -1);
+      if (v.source == Source::Constant || v.source == Source::Variable)
+        new_storage(id, Place::Stored, stored_index_[static_cast<std::size_t>(id)], -1);
     }
   }
 
@@ -80,10 +81,11 @@ class Planner {
 
   void place_results(int i) {
     const Node& n = node(i);
-    for (const ValueId out : n.outputs) {
+    for (std::size_t k = 0; k < n.outputs.size(); ++k) {
+      const ValueId out = n.outputs[k];
       if (home(out).storage < 0) {
-        if (n.op->is_view || can_overwrite(n, out, i)) {
-          home(out) = home(n.inputs[0]);
+        if (n.op->is_view || can_overwrite(n, k, i)) {
+          home(out) = home(n.inputs[k]);
           continue;
         }
         new_storage(out, Place::Arena, 0, i);
@@ -92,16 +94,22 @@ class Planner {
     }
   }
 
-  // The first operand's memory may take the result if this is its last use under any name.
-  bool can_overwrite(const Node& n, ValueId out, int i) {
-    if (!n.op->in_place || n.outputs.size() != 1) return false;
-    const ValueId in = n.inputs[0];
-    if (storage(in).place != Place::Arena || bytes(in) != bytes(out) || storage(in).bytes != bytes(in)) return false;
-    for (std::size_t k = 1; k < n.inputs.size(); ++k)
-      if (home(n.inputs[k]).storage == home(in).storage) return false;
+  // Result k may take the memory of operand k if this is its last use under any name.
+  bool can_overwrite(const Node& n, std::size_t k, int i) {
+    if (static_cast<int>(k) >= n.op->in_place_operands) return false;
+    const ValueId in = n.inputs[k], out = n.outputs[k];
+    const bool own = storage(in).place == Place::Arena || (storage(in).place == Place::Stored && updates(in, out));
+    if (!own || bytes(in) != bytes(out) || storage(in).bytes != bytes(in)) return false;
+    for (std::size_t other = 0; other < n.inputs.size(); ++other)
+      if (other != k && home(n.inputs[other]).storage == home(in).storage) return false;
     for (ValueId id = 0; id < graph_.num_values(); ++id)
       if (home(id).storage == home(in).storage && last_use(id) > i) return false;
     return true;
+  }
+
+  bool updates(ValueId variable, ValueId value) const {
+    return std::any_of(graph_.updates().begin(), graph_.updates().end(),
+                       [&](const Update& u) { return u.variable == variable && u.value == value; });
   }
 
   // Operands of a concatenation are produced in their place in its result: one after the other where nothing but ones
@@ -214,14 +222,19 @@ class Planner {
       const std::int64_t base = s.place == Place::Arena ? s.offset : 0;
       plan_.values[static_cast<std::size_t>(id)] = {s.place, s.index, base + home(id).offset, home(id).pitch};
     }
-    for (int k = 0; k < static_cast<int>(graph_.outputs().size()); ++k) {
-      const Location& at = plan_.values[static_cast<std::size_t>(graph_.outputs()[static_cast<std::size_t>(k)])];
-      if (at.place != Place::Output || at.index != k) plan_.copies.push_back({at, k});
-    }
+    for (int k = 0; k < static_cast<int>(graph_.outputs().size()); ++k)
+      copy_unless_there(graph_.outputs()[static_cast<std::size_t>(k)], {Place::Output, k});
+    for (const Update& u : graph_.updates())
+      copy_unless_there(u.value, plan_.values[static_cast<std::size_t>(u.variable)]);
+  }
+
+  void copy_unless_there(ValueId id, const Location& to) {
+    const Location& at = plan_.values[static_cast<std::size_t>(id)];
+    if (at.place != to.place || at.index != to.index) plan_.copies.push_back({at, to, bytes(id)});
   }
 
   const Graph& graph_;
-  std::span<const int> constant_index_;
+  std::span<const int> stored_index_;
   std::vector<Home> home_;
   std::vector<int> last_use_;
   std::vector<Storage> storages_;
@@ -231,8 +244,8 @@ class Planner {
 }  // namespace
 
 MemoryPlan plan_memory(const Graph& graph, std::span<const std::int64_t> workspace_bytes,
-                       std::span<const int> constant_index) {
-  return Planner(graph, workspace_bytes, constant_index).take();
+                       std::span<const int> stored_index) {
+  return Planner(graph, workspace_bytes, stored_index).take();
 }
 
 }  // namespace fastcnn

@@ -16,9 +16,9 @@ std::string digest(const std::string& text);
 // Runs the nodes whose operands are all constant, now, and puts their results in their place.
 void fold_constants(Graph& graph, ConstantCache& cache);
 
-// Where every value lives: views share their source's memory, element-wise results overwrite their operand, operands of
-// a concatenation are produced in place where that is contiguous or their kernels take a pitch, values that never live
-// together share the arena.
+// Where every value lives: views share their source's memory, element-wise results overwrite their operands (a
+// variable's new value the old one), operands of a concatenation are produced in place where that is contiguous or
+// their kernels take a pitch, values that never live together share the arena.
 struct MemoryPlan {
   std::vector<Location> values;  // by ValueId
   std::vector<Copy> copies;
@@ -26,6 +26,6 @@ struct MemoryPlan {
   std::int64_t arena_bytes = 0;
 };
 MemoryPlan plan_memory(const Graph& graph, std::span<const std::int64_t> workspace_bytes,
-                       std::span<const int> constant_index);
+                       std::span<const int> stored_index);
 
 }  // namespace fastcnn

@@ -57,7 +57,7 @@ std::int64_t step_of(const WindowAxis& axis, std::int64_t out) {
 class StrideMover {
  public:
   explicit StrideMover(Graph& graph) : graph_(graph), read_(static_cast<std::size_t>(graph.num_values())) {
-    for (const ValueId id : graph_.outputs()) read(id) = kAll;
+    for (const ValueId id : graph_.results()) read(id) = kAll;
     for (std::size_t i = graph_.nodes().size(); i-- > 0;) {
       const Node& node = graph_.nodes()[i];
       if (!can_thin(node))

@@ -209,7 +209,7 @@ class Quantizer {
       else
         append_float(node);
     }
-    for (const ValueId id : graph_.outputs()) need_floats(id);
+    for (const ValueId id : graph_.results()) need_floats(id);
     graph_.finish_rewrite();
   }
 

@@ -5,7 +5,7 @@ namespace fastcnn {
 void remove_dead_nodes(Graph& graph) {
   std::vector<bool> live(static_cast<std::size_t>(graph.num_values()), false);
   const auto mark = [&](ValueId id) { live[static_cast<std::size_t>(id)] = true; };
-  for (const ValueId id : graph.outputs()) mark(id);
+  for (const ValueId id : graph.results()) mark(id);
 
   std::vector<Node> nodes = graph.take_nodes();
   std::vector<bool> keep(nodes.size(), false);

@@ -9,15 +9,15 @@
 namespace fastcnn {
 namespace {
 
-Params parse_activation_op(AttrReader& attrs, std::span<const TensorType> inputs) {
-  require_inputs(attrs.op(), inputs, 1, 1);
+// ---- parameters and shapes ------------------------------------------------------------------
+
+Params read_activation(AttrReader& attrs) {
   ActivationParams p;
   p.kind = parse_activation(attrs, p.alpha);
   return Params(p);
 }
 
-Params parse_unary(AttrReader& attrs, std::span<const TensorType> inputs) {
-  require_inputs(attrs.op(), inputs, 1, 1);
+Params read_unary(AttrReader& attrs) {
   UnaryParams p;
   // In the order of the enumeration.
   p.kind = static_cast<Unary>(attrs.choice("kind",
@@ -36,6 +36,26 @@ Params parse_unary(AttrReader& attrs, std::span<const TensorType> inputs) {
   return Params(p);
 }
 
+Params parse_activation_op(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 1, 1);
+  return read_activation(attrs);
+}
+
+Params parse_unary(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 1, 1);
+  return read_unary(attrs);
+}
+
+Params parse_activation_gradient(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 2, 2);
+  return read_activation(attrs);
+}
+
+Params parse_unary_gradient(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 2, 2);
+  return read_unary(attrs);
+}
+
 std::vector<TensorType> infer_same(const char* op, std::span<const TensorType> inputs) {
   require_f32(op, inputs);
   return {inputs[0]};
@@ -48,6 +68,23 @@ std::vector<TensorType> infer_activation(const Params&, std::span<const TensorTy
 std::vector<TensorType> infer_unary(const Params&, std::span<const TensorType> inputs) {
   return infer_same("unary", inputs);
 }
+
+std::vector<TensorType> infer_gradient(const char* op, std::span<const TensorType> inputs) {
+  require_f32(op, inputs);
+  require(inputs[0] == inputs[1], ErrorKind::Shape, op, ": expected two operands of one shape, got ", inputs[0].shape,
+          " and ", inputs[1].shape);
+  return {inputs[0]};
+}
+
+std::vector<TensorType> infer_activation_gradient(const Params&, std::span<const TensorType> inputs) {
+  return infer_gradient("activation_gradient", inputs);
+}
+
+std::vector<TensorType> infer_unary_gradient(const Params&, std::span<const TensorType> inputs) {
+  return infer_gradient("unary_gradient", inputs);
+}
+
+// ---- the kernel tables: best first, ref last ------------------------------------------------
 
 constexpr KernelInfo kActivationKernels[] = {
 #if FC_X86
@@ -65,14 +102,41 @@ constexpr KernelInfo kUnaryKernels[] = {
     {.name = "unary_f32_ref", .run = ref::unary},
 };
 
+constexpr KernelInfo kActivationGradientKernels[] = {
+#if FC_X86
+    {.name = "activation_gradient_f32_avx512", .isa = Isa::Avx512, .run = avx512::activation_gradient},
+    {.name = "activation_gradient_f32_avx2", .isa = Isa::Avx2, .run = avx2::activation_gradient},
+#endif
+    {.name = "activation_gradient_f32_ref", .run = ref::activation_gradient},
+};
+
+constexpr KernelInfo kUnaryGradientKernels[] = {
+#if FC_X86
+    {.name = "unary_gradient_f32_avx512", .isa = Isa::Avx512, .run = avx512::unary_gradient},
+    {.name = "unary_gradient_f32_avx2", .isa = Isa::Avx2, .run = avx2::unary_gradient},
+#endif
+    {.name = "unary_gradient_f32_ref", .run = ref::unary_gradient},
+};
+
 }  // namespace
 
 const Op activation_op{.name = "activation",
                        .parse = parse_activation_op,
                        .infer = infer_activation,
                        .kernels = kActivationKernels,
-                       .in_place = true};
+                       .in_place_operands = 1};
 const Op unary_op{
-    .name = "unary", .parse = parse_unary, .infer = infer_unary, .kernels = kUnaryKernels, .in_place = true};
+    .name = "unary", .parse = parse_unary, .infer = infer_unary, .kernels = kUnaryKernels, .in_place_operands = 1};
+
+const Op activation_gradient_op{.name = "activation_gradient",
+                                .parse = parse_activation_gradient,
+                                .infer = infer_activation_gradient,
+                                .kernels = kActivationGradientKernels,
+                                .in_place = true};
+const Op unary_gradient_op{.name = "unary_gradient",
+                           .parse = parse_unary_gradient,
+                           .infer = infer_unary_gradient,
+                           .kernels = kUnaryGradientKernels,
+                           .in_place = true};
 
 }  // namespace fastcnn

@@ -1,7 +1,10 @@
 // activation: the contract of element-wise functions of one operand.
 //
-//   activation   y = act(x), the kinds of an Epilogue (core/epilogue.h)
-//   unary        y = f(x), the kinds of Unary
+//   activation           y = act(x), the kinds of an Epilogue (core/epilogue.h)
+//   unary                y = f(x), the kinds of Unary
+//   activation_gradient  dx = dy act'(x), operands v and dy: v is the result y of the kinds whose slope follows from it
+//                        (gradient_reads_result), else the operand x
+//   unary_gradient       dx = dy f'(x), operands x and dy
 //
 //   relu          max(x, 0)                    sigmoid       1 / (1 + e^-x)
 //   relu6         min(max(x, 0), 6)            hard_sigmoid  relu6(x + 3) / 6
@@ -15,7 +18,11 @@
 // Corner cases, the same for every kernel:
 //   - NaN stays NaN, in clip too;
 //   - formulas are taken at their word where infinity meets zero: silu, hard_swish, gelu and mish of -inf are NaN;
-//   - denormal operands count as what they are; denormal results are rounded, not flushed.
+//   - denormal operands count as what they are; denormal results are rounded, not flushed;
+//   - where a slope jumps it is torch's: that of the left side at 0 (relu, relu6, leaky_relu, elu, thresholded_relu), 0
+//   at
+//     both ends of relu6 and hard_sigmoid, 1 at both ends of clip, 0 for abs at 0;
+//     where relu, relu6, hard_sigmoid, hard_swish, clip and abs have slope 0, a NaN or infinite dy ends too.
 #pragma once
 
 #include "core/epilogue.h"
@@ -50,9 +57,16 @@ struct UnaryParams {
   float lo = 0.0f, hi = 0.0f;  // the bounds of clip; threshold and slope of thresholded_relu
 };
 
-#define FC_ACTIVATION_KERNELS              \
-  void activation(const KernelArgs& args); \
-  void unary(const KernelArgs& args);
+// A negative alpha hides the sign of x from the result.
+FC_INLINE constexpr bool gradient_reads_result(Activation kind, float alpha) {
+  return kind != Activation::Silu && kind != Activation::HardSwish && !(alpha < 0.0f);
+}
+
+#define FC_ACTIVATION_KERNELS                       \
+  void activation(const KernelArgs& args);          \
+  void unary(const KernelArgs& args);               \
+  void activation_gradient(const KernelArgs& args); \
+  void unary_gradient(const KernelArgs& args);
 
 namespace ref {
 FC_ACTIVATION_KERNELS

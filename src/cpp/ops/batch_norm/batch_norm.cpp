@@ -100,7 +100,7 @@ const Op batch_norm_op{.name = "batch_norm",
                        .parse = parse_batch_norm,
                        .infer = infer_batch_norm,
                        .kernels = kBatchNormKernels,
-                       .in_place = true};
+                       .in_place_operands = 1};
 const Op batch_norm_scale_shift_op{.name = "batch_norm_scale_shift",
                                    .parse = parse_batch_norm_scale_shift,
                                    .infer = infer_batch_norm_scale_shift,
@@ -111,6 +111,6 @@ const Op scale_shift_op{.name = "scale_shift",
                         .kernels = kScaleShiftKernels,
                         .epilogue = scale_shift_epilogue,
                         .num_operands = 3,
-                        .in_place = true};
+                        .in_place_operands = 1};
 
 }  // namespace fastcnn

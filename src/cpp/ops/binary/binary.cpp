@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "ops/epilogue_attrs.h"
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -50,6 +50,28 @@ std::vector<TensorType> infer_prelu(const Params&, std::span<const TensorType> i
   require(broadcast_shape("prelu", x, alpha) == x, ErrorKind::Shape, "prelu: alpha of shape ", alpha,
           " must broadcast to x's shape ", x);
   return {inputs[0]};
+}
+
+// ---- gradients ------------------------------------------------------------------------------
+
+// An operand that was repeated gets the sum over its repetitions.
+void set_summed(NodeGradient& node, int operand, ValueId gradient) {
+  node.set(operand, sum_to_shape(node, gradient, node.input_shape(operand)));
+}
+
+void add_gradient(NodeGradient& node) {
+  for (int i = 0; i < 2; ++i)
+    if (node.wants(i)) set_summed(node, i, node.upstream());
+}
+
+void sub_gradient(NodeGradient& node) {
+  if (node.wants(0)) set_summed(node, 0, node.upstream());
+  if (node.wants(1)) set_summed(node, 1, node.add(mul_op, Attrs{}, {node.upstream(), node.constant(-1.0f)}));
+}
+
+void mul_gradient(NodeGradient& node) {
+  for (int i = 0; i < 2; ++i)
+    if (node.wants(i)) set_summed(node, i, node.add(mul_op, Attrs{}, {node.upstream(), node.input(1 - i)}));
 }
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
@@ -104,25 +126,27 @@ constexpr KernelInfo kPreluKernels[] = {
     {.name = "prelu_f32_ref", .run = ref::prelu},
 };
 
-constexpr Op binary_op(const char* name, std::span<const KernelInfo> kernels) {
+constexpr Op binary_op(const char* name, std::span<const KernelInfo> kernels,
+                       void (*gradient)(NodeGradient&) = nullptr) {
   return {.name = name,
           .parse = parse_binary,
           .infer = infer_binary,
           .kernels = kernels,
           .epilogue = binary_epilogue,
           .num_operands = 2,
-          .in_place = true};
+          .in_place_operands = 1,
+          .gradient = gradient};
 }
 
 }  // namespace
 
-const Op add_op = binary_op("add", kAddKernels);
-const Op sub_op = binary_op("sub", kSubKernels);
-const Op mul_op = binary_op("mul", kMulKernels);
+const Op add_op = binary_op("add", kAddKernels, add_gradient);
+const Op sub_op = binary_op("sub", kSubKernels, sub_gradient);
+const Op mul_op = binary_op("mul", kMulKernels, mul_gradient);
 const Op div_op = binary_op("div", kDivKernels);
 const Op maximum_op = binary_op("maximum", kMaximumKernels);
 const Op minimum_op = binary_op("minimum", kMinimumKernels);
 const Op prelu_op{
-    .name = "prelu", .parse = parse_prelu, .infer = infer_prelu, .kernels = kPreluKernels, .in_place = true};
+    .name = "prelu", .parse = parse_prelu, .infer = infer_prelu, .kernels = kPreluKernels, .in_place_operands = 1};
 
 }  // namespace fastcnn

@@ -175,22 +175,22 @@ const Op group_norm_op{.name = "group_norm",
                        .parse = parse_group_norm,
                        .infer = infer_group_norm,
                        .kernels = kGroupNormKernels,
-                       .in_place = true};
+                       .in_place_operands = 1};
 const Op instance_norm_op{.name = "instance_norm",
                           .parse = parse_instance_norm,
                           .infer = infer_group_norm,
                           .kernels = kInstanceNormKernels,
-                          .in_place = true};
+                          .in_place_operands = 1};
 const Op layer_norm_op{.name = "layer_norm",
                        .parse = parse_layer_norm,
                        .infer = infer_layer_norm,
                        .kernels = kLayerNormKernels,
-                       .in_place = true};
+                       .in_place_operands = 1};
 const Op l2_normalize_op{.name = "l2_normalize",
                          .parse = parse_l2_normalize,
                          .infer = infer_l2_normalize,
                          .kernels = kL2NormalizeKernels,
-                         .in_place = true};
+                         .in_place_operands = 1};
 const Op lrn_op{.name = "lrn", .parse = parse_lrn, .infer = infer_lrn, .kernels = kLrnKernels};
 
 }  // namespace fastcnn

@@ -6,6 +6,7 @@
 
 #include "core/base.h"
 #include "simd/math.inl"
+#include "simd/run.inl"
 
 namespace fastcnn::FC_SIMD {
 namespace {
@@ -55,23 +56,24 @@ FC_INLINE float fold_run(const float* x, std::int64_t n, const F& f) {
   return Fold::across(total);
 }
 
-// Columns [c, c + registers * width), or the `lanes` left of them, over at most kBlock rows; row(i) is where row i
-// starts. f(register's column, x, values) gives `count` values; fold k of column c goes to, or is folded into, out[k *
-// pitch + c]. Fewer than four registers of columns leave room for several rows at once: four chains hide the latency of
-// one.
-template <class Fold, int count, int registers, bool tail, class Row, class F>
-FC_INLINE void fold_block(const Row& row, std::int64_t begin, std::int64_t end, std::int64_t c, std::int64_t lanes,
-                          const F& f, float* out, std::int64_t pitch, bool is_first) {
+// Columns [c, c + registers * width), or the `lanes` left of them, over at most kBlock rows. f(row, column, lanes,
+// values) gives a register's `count` values; fold k of column c goes to, or is folded into, out[k * pitch + c]. Fewer
+// than four registers of columns leave room for several rows at once: four chains hide the latency of one.
+template <class Fold, int count, int registers, bool tail, class F>
+FC_INLINE void fold_block(std::int64_t begin, std::int64_t end, std::int64_t c, std::int64_t lanes, const F& f,
+                          float* out, std::int64_t pitch, bool is_first) {
   constexpr int kPhases = 4 / registers;
   F32 acc[kPhases][count][registers];
   for (int p = 0; p < kPhases; ++p)
     for (int k = 0; k < count; ++k)
       for (int r = 0; r < registers; ++r) acc[p][k][r] = Fold::start();
   const auto add_row = [&](std::int64_t i, int p) {
-    const float* x = row(i) + c;
     for (int r = 0; r < registers; ++r) {
       F32 values[count];
-      f(c + r * F32::width, tail ? load(x, lanes) : load(x + r * F32::width), values);
+      if constexpr (tail)
+        f(i, c, Part{lanes}, values);
+      else
+        f(i, c + r * F32::width, Whole{}, values);
       for (int k = 0; k < count; ++k) acc[p][k][r] = Fold::step(acc[p][k][r], values[k]);
     }
   };
@@ -92,23 +94,33 @@ FC_INLINE void fold_block(const Row& row, std::int64_t begin, std::int64_t end, 
 
 // Columns [begin, end) of any number of rows. Blocks of rows are the outer loop, so that neighbouring columns of a row
 // are read while its line and its page are at hand.
-template <class Fold, int count, class Row, class F>
-FC_INLINE void fold_columns(const Row& row, std::int64_t rows, std::int64_t begin, std::int64_t end, const F& f,
-                            float* out, std::int64_t pitch) {
+template <class Fold, int count, class F>
+FC_INLINE void fold_columns(std::int64_t rows, std::int64_t begin, std::int64_t end, const F& f, float* out,
+                            std::int64_t pitch) {
   std::int64_t i = 0;
   do {
     const std::int64_t stop = min_i64(rows, i + kBlock);
     const bool is_first = i == 0;
     std::int64_t c = begin;
     for (; c + 4 * F32::width <= end; c += 4 * F32::width)
-      fold_block<Fold, count, 4, false>(row, i, stop, c, 0, f, out, pitch, is_first);
+      fold_block<Fold, count, 4, false>(i, stop, c, 0, f, out, pitch, is_first);
     for (; c + 2 * F32::width <= end; c += 2 * F32::width)
-      fold_block<Fold, count, 2, false>(row, i, stop, c, 0, f, out, pitch, is_first);
+      fold_block<Fold, count, 2, false>(i, stop, c, 0, f, out, pitch, is_first);
     for (; c + F32::width <= end; c += F32::width)
-      fold_block<Fold, count, 1, false>(row, i, stop, c, 0, f, out, pitch, is_first);
-    if (c < end) fold_block<Fold, count, 1, true>(row, i, stop, c, end - c, f, out, pitch, is_first);
+      fold_block<Fold, count, 1, false>(i, stop, c, 0, f, out, pitch, is_first);
+    if (c < end) fold_block<Fold, count, 1, true>(i, stop, c, end - c, f, out, pitch, is_first);
     i = stop;
   } while (i < rows);
+}
+
+// The same for one operand: row(i) is where row i starts, f(column, x, values).
+template <class Fold, int count, class Row, class F>
+FC_INLINE void fold_columns(const Row& row, std::int64_t rows, std::int64_t begin, std::int64_t end, const F& f,
+                            float* out, std::int64_t pitch) {
+  fold_columns<Fold, count>(
+      rows, begin, end,
+      [&](std::int64_t i, std::int64_t c, auto lanes, F32* values) { f(c, load(row(i) + c, lanes), values); }, out,
+      pitch);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "ops/reduce/reduce.h"
 
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -54,6 +54,28 @@ std::vector<TensorType> infer_extremum(const Params& params, std::span<const Ten
 
 std::vector<TensorType> infer_argmax(const Params& params, std::span<const TensorType> inputs) {
   return {{DType::I64, infer_extremum(params, inputs)[0].shape}};
+}
+
+// ---- gradients ------------------------------------------------------------------------------
+
+// The upstream gradient repeated over the axes that were summed.
+ValueId repeat(NodeGradient& node) {
+  const Shape& x = node.input_shape(0);
+  const auto& p = node.params().as<ReduceParams>();
+  std::vector<std::int64_t> kept, whole;
+  for (int i = 0; i < x.rank; ++i) {
+    kept.push_back((p.axes >> i) & 1 ? 1 : x[i]);
+    whole.push_back(x[i]);
+  }
+  return node.add(broadcast_to_op, {{"shape", whole}}, {node.add(reshape_op, {{"shape", kept}}, {node.upstream()})});
+}
+
+void sum_gradient(NodeGradient& node) { node.set(0, repeat(node)); }
+
+void mean_gradient(NodeGradient& node) {
+  const std::int64_t count = node.input_shape(0).size() / max_i64(1, node.output_shape().size());
+  const ValueId share = node.constant(1.0f / static_cast<float>(count));
+  node.set(0, node.add(mul_op, Attrs{}, {repeat(node), share}));
 }
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
@@ -115,11 +137,20 @@ constexpr KernelInfo kArgmaxKernels[] = {
 
 }  // namespace
 
-const Op reduce_sum_op{.name = "reduce_sum", .parse = parse_reduce, .infer = infer_reduce, .kernels = kSumKernels};
-const Op reduce_mean_op{.name = "reduce_mean", .parse = parse_reduce, .infer = infer_reduce, .kernels = kMeanKernels};
+const Op reduce_sum_op{.name = "reduce_sum",
+                       .parse = parse_reduce,
+                       .infer = infer_reduce,
+                       .kernels = kSumKernels,
+                       .gradient = sum_gradient};
+const Op reduce_mean_op{.name = "reduce_mean",
+                        .parse = parse_reduce,
+                        .infer = infer_reduce,
+                        .kernels = kMeanKernels,
+                        .gradient = mean_gradient};
 const Op reduce_max_op{.name = "reduce_max", .parse = parse_reduce, .infer = infer_extremum, .kernels = kMaxKernels};
 const Op reduce_min_op{.name = "reduce_min", .parse = parse_reduce, .infer = infer_extremum, .kernels = kMinKernels};
 const Op reduce_prod_op{.name = "reduce_prod", .parse = parse_reduce, .infer = infer_reduce, .kernels = kProdKernels};
-const Op argmax_op{.name = "argmax", .parse = parse_reduce, .infer = infer_argmax, .kernels = kArgmaxKernels};
+const Op argmax_op{
+    .name = "argmax", .parse = parse_reduce, .infer = infer_argmax, .kernels = kArgmaxKernels, .gradient = no_gradient};
 
 }  // namespace fastcnn

@@ -38,12 +38,15 @@ constexpr KernelInfo kLogSoftmaxKernels[] = {
 
 }  // namespace
 
-const Op softmax_op{
-    .name = "softmax", .parse = parse_softmax, .infer = infer_softmax, .kernels = kSoftmaxKernels, .in_place = true};
+const Op softmax_op{.name = "softmax",
+                    .parse = parse_softmax,
+                    .infer = infer_softmax,
+                    .kernels = kSoftmaxKernels,
+                    .in_place_operands = 1};
 const Op log_softmax_op{.name = "log_softmax",
                         .parse = parse_softmax,
                         .infer = infer_softmax,
                         .kernels = kLogSoftmaxKernels,
-                        .in_place = true};
+                        .in_place_operands = 1};
 
 }  // namespace fastcnn

@@ -1,0 +1,123 @@
+#include "ops/batch_norm/batch_norm_training.h"
+
+#include "ops/epilogue_attrs.h"
+#include "ops/op.h"
+#include "ops/rooms.h"
+
+namespace fastcnn {
+namespace {
+
+// ---- parameters and shapes ------------------------------------------------------------------
+
+Params parse_training(AttrReader& attrs, std::span<const TensorType> inputs) {
+  BatchNormTrainingParams p;
+  p.epsilon = attrs.number("epsilon", 1e-3);
+  p.scale = attrs.boolean("scale", true);
+  p.center = attrs.boolean("center", true);
+  require(p.epsilon >= 0, ErrorKind::Config, attrs.op(), ": epsilon: expected a number >= 0, got ", p.epsilon);
+  p.epilogue.activation = parse_activation(attrs, p.epilogue.alpha);
+  const int own = 1 + p.scale + p.center;
+  require_inputs(attrs.op(), inputs, own, own + 1);
+  p.epilogue.residual = static_cast<int>(inputs.size()) == own + 1;
+  return Params(p);
+}
+
+Params parse_gradient(AttrReader& attrs, std::span<const TensorType> inputs) {
+  BatchNormGradientParams p;
+  p.scale = attrs.boolean("scale", true);
+  p.training = attrs.boolean("training", true);
+  p.activation = parse_activation(attrs, p.alpha);
+  const bool undone = p.activation == Activation::Linear || p.activation == Activation::Relu ||
+                      p.activation == Activation::Relu6 || (p.activation == Activation::LeakyRelu && p.alpha >= 0);
+  require(undone, ErrorKind::Config, attrs.op(), ": activation: expected linear, relu, relu6 or leaky_relu, got ",
+          activation_name(p.activation));
+  const int operands = 4 + p.scale + (p.activation != Activation::Linear);
+  require_inputs(attrs.op(), inputs, operands, operands);
+  return Params(p);
+}
+
+void require_channels(const char* op, std::span<const TensorType> vectors, std::int64_t channels) {
+  for (const TensorType& v : vectors)
+    require(v.shape.rank == 1 && v.shape[0] == channels, ErrorKind::Shape, op,
+            ": expected one value for each of the last axis' ", channels, " channels, got shape ", v.shape);
+}
+
+void require_same(const char* op, const char* operand, const TensorType& type, const TensorType& x) {
+  require(type == x, ErrorKind::Shape, op, ": ", operand, " must have x's shape ", x.shape, ", got shape ", type.shape);
+}
+
+TensorType per_channel(const TensorType& x) {
+  Shape s;
+  s.push_back(x.shape.back());
+  return f32(s);
+}
+
+std::vector<TensorType> infer_training(const Params& params, std::span<const TensorType> inputs) {
+  constexpr const char* kName = "batch_norm_training";
+  require_f32(kName, inputs);
+  const auto& p = params.as<BatchNormTrainingParams>();
+  const TensorType& x = inputs[0];
+  require(x.shape.rank >= 1, ErrorKind::Shape, kName, ": x must have at least one dimension");
+  require_channels(kName, inputs.subspan(1, static_cast<std::size_t>(p.scale + p.center)), x.shape.back());
+  if (p.epilogue.residual) require_same(kName, "the residual", inputs.back(), x);
+  return {x, per_channel(x), per_channel(x), per_channel(x)};
+}
+
+std::vector<TensorType> infer_gradient(const Params& params, std::span<const TensorType> inputs) {
+  constexpr const char* kName = "batch_norm_gradient";
+  require_f32(kName, inputs);
+  const auto& p = params.as<BatchNormGradientParams>();
+  const TensorType& x = inputs[0];
+  require(x.shape.rank >= 1, ErrorKind::Shape, kName, ": x must have at least one dimension");
+  require_same(kName, "dy", inputs[1], x);
+  require_channels(kName, inputs.subspan(2, static_cast<std::size_t>(2 + p.scale)), x.shape.back());
+  if (p.activation != Activation::Linear) require_same(kName, "y", inputs.back(), x);
+  return {x, per_channel(x), per_channel(x)};
+}
+
+Epilogue& training_epilogue(Params& params) { return params.edit<BatchNormTrainingParams>().epilogue; }
+
+// ---- the kernel tables: best first, ref last ------------------------------------------------
+
+std::int64_t workspace_bytes(const Problem& problem) {
+  return batch_norm_floats(problem.inputs[0].shape) * static_cast<std::int64_t>(sizeof(float));
+}
+
+constexpr KernelInfo kTrainingKernels[] = {
+#if FC_X86
+    {.name = "batch_norm_training_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::batch_norm_training,
+     .workspace = workspace_bytes},
+    {.name = "batch_norm_training_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::batch_norm_training,
+     .workspace = workspace_bytes},
+#endif
+    {.name = "batch_norm_training_f32_ref", .run = ref::batch_norm_training},
+};
+constexpr KernelInfo kGradientKernels[] = {
+#if FC_X86
+    {.name = "batch_norm_gradient_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::batch_norm_gradient,
+     .workspace = workspace_bytes},
+    {.name = "batch_norm_gradient_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::batch_norm_gradient,
+     .workspace = workspace_bytes},
+#endif
+    {.name = "batch_norm_gradient_f32_ref", .run = ref::batch_norm_gradient},
+};
+
+}  // namespace
+
+const Op batch_norm_training_op{.name = "batch_norm_training",
+                                .parse = parse_training,
+                                .infer = infer_training,
+                                .kernels = kTrainingKernels,
+                                .epilogue = training_epilogue};
+const Op batch_norm_gradient_op{
+    .name = "batch_norm_gradient", .parse = parse_gradient, .infer = infer_gradient, .kernels = kGradientKernels};
+
+}  // namespace fastcnn

@@ -1,0 +1,109 @@
+// batch_norm_training: the contract of batch normalisation by the statistics of the batch itself, and of gradients;
+// channels are the last axis, n is the number of values of a channel.
+//
+//   batch_norm_training  y = act((x - mean) gamma rstd + beta + residual), mean = sum(x) / n,
+//                        variance = sum((x - mean)^2) / n, rstd = 1 / sqrt(variance + epsilon)
+//                        operands x, gamma when `scale`, beta when `center`, residual when its Epilogue says so
+//                        results y, mean, variance, rstd
+//   batch_norm_gradient  dz = dy act'(...), found from the result y; g = gamma rstd, h = (x - mean) rstd:
+//                        dbeta = sum(dz), dgamma = sum(dz h), dx = g (dz - dbeta / n - h dgamma / n) when `training`,
+//                        dx = g dz when not: then the statistics were given, not found
+//                        operands x, dy, gamma when `scale`, mean, rstd, y unless act is linear
+//                        results dx, dgamma, dbeta; dx may lie over x
+//
+// Corner cases, the same for every kernel:
+//   - deviations are summed, never squares of the values, so a mean far larger than the deviation costs no digits;
+//     batch_norm_gradient finds what rounding left of the mean from the data;
+//   - sums run in an order that depends on the shape alone;
+//   - the mean and variance of nothing are NaN, sums over nothing 0.
+#pragma once
+
+#include "core/epilogue.h"
+#include "ops/problem.h"
+
+namespace fastcnn {
+
+struct BatchNormTrainingParams {
+  double epsilon = 1e-3;
+  std::int32_t scale = 1, center = 1;  // whether gamma and beta are operands; else they are 1 and 0
+  Epilogue epilogue;                   // its residual is the last operand
+};
+
+struct BatchNormGradientParams {
+  Activation activation = Activation::Linear;  // linear, relu, relu6 or leaky_relu
+  float alpha = 0.0f;
+  std::int32_t scale = 1, training = 1;
+};
+
+struct BatchNormTrainingOperands {
+  const float *x, *gamma = nullptr, *beta = nullptr, *residual = nullptr;
+  std::int64_t rows, channels;
+
+  FC_INLINE explicit BatchNormTrainingOperands(const KernelArgs& args) {
+    const auto& p = args.problem.as<BatchNormTrainingParams>();
+    const Tensor* next = args.in;
+    const Shape& shape = next->shape();
+    channels = shape.back();
+    rows = shape.product(0, shape.rank - 1);
+    x = (next++)->as<float>();
+    if (p.scale) gamma = (next++)->as<float>();
+    if (p.center) beta = (next++)->as<float>();
+    if (p.epilogue.residual) residual = next->as<float>();
+  }
+};
+
+struct BatchNormGradientOperands {
+  const float *x, *dy, *gamma = nullptr, *mean, *rstd, *y = nullptr;
+  std::int64_t rows, channels;
+
+  FC_INLINE explicit BatchNormGradientOperands(const KernelArgs& args) {
+    const auto& p = args.problem.as<BatchNormGradientParams>();
+    const Tensor* next = args.in;
+    const Shape& shape = next->shape();
+    channels = shape.back();
+    rows = shape.product(0, shape.rank - 1);
+    x = (next++)->as<float>();
+    dy = (next++)->as<float>();
+    if (p.scale) gamma = (next++)->as<float>();
+    mean = (next++)->as<float>();
+    rstd = (next++)->as<float>();
+    if (p.activation != Activation::Linear) y = next->as<float>();
+  }
+};
+
+// Sums are taken over chunks of rows, small enough to be read twice from the second-level cache: the workspace holds
+// three sums a channel for each chunk, then up to four vectors of one value a channel.
+struct BatchNormChunks {
+  std::int64_t rows = 1, chunks = 1;
+};
+
+FC_INLINE BatchNormChunks batch_norm_chunks(std::int64_t rows, std::int64_t channels) {
+  constexpr std::int64_t kElements = 65536, kMaxRows = 1024;
+  BatchNormChunks c;
+  c.rows = min_i64(kMaxRows, max_i64(32, kElements / max_i64(1, channels)));
+  c.chunks = max_i64(1, ceil_div(rows, c.rows));
+  return c;
+}
+
+FC_INLINE std::int64_t batch_norm_floats(const Shape& x) {
+  return (3 * batch_norm_chunks(x.product(0, x.rank - 1), x.back()).chunks + 4) * x.back();
+}
+
+#define FC_BATCH_NORM_TRAINING_KERNELS              \
+  void batch_norm_training(const KernelArgs& args); \
+  void batch_norm_gradient(const KernelArgs& args);
+
+namespace ref {
+FC_BATCH_NORM_TRAINING_KERNELS
+}
+#if FC_X86
+namespace avx2 {
+FC_BATCH_NORM_TRAINING_KERNELS
+}
+namespace avx512 {
+FC_BATCH_NORM_TRAINING_KERNELS
+}
+#endif
+#undef FC_BATCH_NORM_TRAINING_KERNELS
+
+}  // namespace fastcnn

@@ -1,0 +1,182 @@
+// Computes   batch_norm_training, batch_norm_gradient (the contract: batch_norm_training.h).
+// Layout     x as rows of channels; registers hold neighbouring channels and walk down the rows for sums, along them
+// for
+//            results.
+// Tile       sums: four registers a step, with up to three accumulators for each (12), as ops/reduce/fold.inl; results:
+//            one register a step.
+// Why        a few operations for each load: bound by memory. A chunk's mean and its deviations are found while it is
+// in
+//            the second-level cache, so x comes from memory twice: for the statistics and for the result. The gradient
+//            reads its operands twice, and undoes the activation on the way rather than in a pass of its own.
+// Needs      workspace for the chunks' sums.
+// Accuracy   a chunk's deviations are taken from its mean rounded to float, and what the rounding left is found beside
+//            their squares; chunks are joined in double. So neither a large mean nor a long sum costs digits.
+// Source     Chan, Golub, LeVeque: Algorithms for computing the sample variance (1983).
+#include "ops/activation/activate_run.inl"
+#include "ops/activation/activation_slope.inl"
+#include "ops/batch_norm/batch_norm_training.h"
+#include "ops/batch_norm/per_channel.inl"
+#include "ops/reduce/fold.inl"
+
+namespace fastcnn::FC_SIMD {
+namespace {
+
+constexpr std::int64_t kChannels = 64;  // of a task that joins the chunks
+
+FC_INLINE double max_0(double v) { return v < 0.0 ? 0.0 : v; }  // NaN stays
+
+// What a chunk leaves for each channel: its mean, then the sums of the deviations from it and of their squares.
+FC_INLINE void sum_chunk(const float* x, std::int64_t rows, std::int64_t channels, float* out) {
+  fold_columns<SumFold, 1>([&](std::int64_t i) { return x + i * channels; }, rows, 0, channels,
+                           [](std::int64_t, F32 v, F32* values) { values[0] = v; }, out, 0);
+  const F32 count = set(static_cast<float>(rows));
+  each_register(channels, [&](std::int64_t c, auto lanes) { store(out + c, load(out + c, lanes) / count, lanes); });
+  fold_columns<SumFold, 2>(
+      rows, 0, channels,
+      [&](std::int64_t i, std::int64_t c, auto lanes, F32* values) {
+        values[0] = load(x + i * channels + c, lanes) - load(out + c, lanes);
+        values[1] = values[0] * values[0];
+      },
+      out + channels, channels);
+}
+
+struct Moments {
+  double mean, variance;
+};
+
+FC_INLINE Moments join_chunks(const float* sums, const BatchNormChunks& cut, std::int64_t rows, std::int64_t channels) {
+  const auto rows_of = [&](std::int64_t k) { return static_cast<double>(min_i64(cut.rows, rows - k * cut.rows)); };
+  const auto at = [&](std::int64_t k, int which) { return static_cast<double>(sums[(3 * k + which) * channels]); };
+  double mean = 0, squares = 0;
+  for (std::int64_t k = 0; k < cut.chunks; ++k) mean += rows_of(k) * at(k, 0) + at(k, 1);
+  mean /= static_cast<double>(rows);
+  for (std::int64_t k = 0; k < cut.chunks; ++k) {
+    const double rest = at(k, 1) / rows_of(k), apart = at(k, 0) + rest - mean;
+    squares += at(k, 2) - rest * at(k, 1) + rows_of(k) * apart * apart;
+  }
+  return {mean, max_0(squares / static_cast<double>(rows))};
+}
+
+// Calls body(ActivationKind) for the activations that batch_norm_gradient undoes.
+template <class Body>
+FC_INLINE void with_undone(Activation kind, const Body& body) {
+  if (kind == Activation::Relu) return body(ActivationKind<Activation::Relu>{});
+  if (kind == Activation::Relu6) return body(ActivationKind<Activation::Relu6>{});
+  if (kind == Activation::LeakyRelu) return body(ActivationKind<Activation::LeakyRelu>{});
+  body(ActivationKind<Activation::Linear>{});
+}
+
+}  // namespace
+
+void batch_norm_training(const KernelArgs& args) {
+  const auto& p = args.problem.as<BatchNormTrainingParams>();
+  const BatchNormTrainingOperands o(args);
+  const std::int64_t channels = o.channels;
+  const BatchNormChunks cut = batch_norm_chunks(o.rows, channels);
+  float* sums = static_cast<float*>(args.workspace);
+  float *gain = sums + 3 * cut.chunks * channels, *shift = gain + channels;
+  float *mean = args.out[1].as<float>(), *variance = args.out[2].as<float>(), *rstd = args.out[3].as<float>();
+  parallel_for(cut.chunks, [&](std::int64_t k) {
+    const std::int64_t first = k * cut.rows, rows = min_i64(cut.rows, o.rows - first);
+    sum_chunk(o.x + first * channels, rows, channels, sums + 3 * k * channels);
+  });
+  parallel_ranges(channels, kChannels, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t c = begin; c < end; ++c) {
+      const Moments m = join_chunks(sums + c, cut, o.rows, channels);
+      const double inverse = 1.0 / __builtin_sqrt(m.variance + p.epsilon);
+      const double g = o.gamma ? inverse * static_cast<double>(o.gamma[c]) : inverse;
+      mean[c] = static_cast<float>(m.mean);
+      variance[c] = static_cast<float>(m.variance);
+      rstd[c] = static_cast<float>(inverse);
+      gain[c] = static_cast<float>(g);
+      const double rest = static_cast<double>(mean[c]) - m.mean;  // what rounding added to the mean
+      shift[c] = static_cast<float>((o.beta ? static_cast<double>(o.beta[c]) : 0.0) + rest * g);
+    }
+  });
+  const Epilogue& e = p.epilogue;
+  const bool relu = e.activation == Activation::Relu, later = !relu && e.activation != Activation::Linear;
+  float* y = args.out[0].as<float>();
+  each_run<3>(
+      o.rows * channels, channels, {mean, gain, shift}, [&](std::int64_t first, std::int64_t n, const float* const* v) {
+        const auto normal = [&](std::int64_t i, auto lanes) {
+          return fma(load(o.x + first + i, lanes) - load(v[0] + i, lanes), load(v[1] + i, lanes),
+                     load(v[2] + i, lanes));
+        };
+        const auto write = [&](const auto& value) {
+          if (relu)
+            each_register(
+                n, [&](std::int64_t i, auto lanes) { store(y + first + i, max(zero(), value(i, lanes)), lanes); });
+          else
+            each_register(n, [&](std::int64_t i, auto lanes) { store(y + first + i, value(i, lanes), lanes); });
+        };
+        if (o.residual)
+          write([&](std::int64_t i, auto lanes) { return normal(i, lanes) + load(o.residual + first + i, lanes); });
+        else
+          write(normal);
+        if (later) activate_run(e, y + first, n);
+      });
+}
+
+void batch_norm_gradient(const KernelArgs& args) {
+  const auto& p = args.problem.as<BatchNormGradientParams>();
+  const BatchNormGradientOperands o(args);
+  const std::int64_t channels = o.channels;
+  const BatchNormChunks cut = batch_norm_chunks(o.rows, channels);
+  float* sums = static_cast<float*>(args.workspace);
+  float *of_dz = sums + 3 * cut.chunks * channels, *of_x = of_dz + channels, *constant = of_x + channels;
+  float *dx = args.out[0].as<float>(), *dgamma = args.out[1].as<float>(), *dbeta = args.out[2].as<float>();
+  with_undone(p.activation, [&](auto kind) {
+    const auto dz = [&](std::int64_t at, auto lanes) {
+      constexpr Activation k = decltype(kind)::kind;
+      const F32 dy = load(o.dy + at, lanes);
+      if constexpr (k == Activation::Linear) return dy;
+      return slope_times<k>(load(o.y + at, lanes), dy, p.alpha);
+    };
+    parallel_for(cut.chunks, [&](std::int64_t k) {
+      const std::int64_t first = k * cut.rows, rows = min_i64(cut.rows, o.rows - first);
+      fold_columns<SumFold, 3>(
+          rows, 0, channels,
+          [&](std::int64_t i, std::int64_t c, auto lanes, F32* values) {
+            const std::int64_t at = (first + i) * channels + c;
+            values[0] = dz(at, lanes);
+            values[2] = load(o.x + at, lanes) - load(o.mean + c, lanes);
+            values[1] = values[0] * values[2];
+          },
+          sums + 3 * k * channels, channels);
+    });
+    parallel_ranges(channels, kChannels, [&](std::int64_t begin, std::int64_t end) {
+      const double n = static_cast<double>(max_i64(1, o.rows));
+      for (std::int64_t c = begin; c < end; ++c) {
+        double sum = 0, product = 0, rest = 0;
+        for (std::int64_t k = 0; k < cut.chunks; ++k) {
+          const float* of_chunk = sums + 3 * k * channels + c;
+          sum += static_cast<double>(of_chunk[0]);
+          product += static_cast<double>(of_chunk[channels]);
+          rest += static_cast<double>(of_chunk[2 * channels]);
+        }
+        rest = p.training ? rest / n : 0.0;
+        const double r = static_cast<double>(o.rstd[c]), g = o.gamma ? r * static_cast<double>(o.gamma[c]) : r;
+        const double gradient = (product - rest * sum) * r, slope = -g * r * gradient / n;
+        dgamma[c] = static_cast<float>(gradient);
+        dbeta[c] = static_cast<float>(sum);
+        of_dz[c] = static_cast<float>(g);
+        of_x[c] = static_cast<float>(slope);
+        constant[c] = static_cast<float>(-g * sum / n - slope * rest);
+      }
+    });
+    each_run<4>(o.rows * channels, channels, {o.mean, of_dz, of_x, constant},
+                [&](std::int64_t first, std::int64_t n, const float* const* v) {
+                  if (!p.training)
+                    return each_register(n, [&](std::int64_t i, auto lanes) {
+                      store(dx + first + i, dz(first + i, lanes) * load(v[1] + i, lanes), lanes);
+                    });
+                  each_register(n, [&](std::int64_t i, auto lanes) {
+                    const F32 deviation = load(o.x + first + i, lanes) - load(v[0] + i, lanes);
+                    const F32 rest = fma(deviation, load(v[2] + i, lanes), load(v[3] + i, lanes));
+                    store(dx + first + i, fma(dz(first + i, lanes), load(v[1] + i, lanes), rest), lanes);
+                  });
+                });
+  });
+}
+
+}  // namespace fastcnn::FC_SIMD

@@ -1,0 +1,158 @@
+"""The graph transform itself: sums of contributions, views, updates of variables."""
+
+import numpy as np
+import pytest
+
+from fastcnn import _C
+from fastcnn.errors import ConfigError, ShapeError, UnsupportedError
+
+
+def scalar(graph: _C.Graph, value: float) -> int:
+    return graph.constant(np.array(value, np.float32))
+
+
+def array(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def add(graph: _C.Graph, op: str, *operands: int, **attrs: object) -> int:
+    return graph.add(op, list(operands), attrs)[0]
+
+
+def run(graph: _C.Graph, outputs: list[int], *arrays: np.ndarray) -> list[np.ndarray]:
+    graph.set_outputs(outputs)
+    return _C.compile(graph).run(list(arrays))
+
+
+def test_a_value_read_twice_gets_the_sum() -> None:
+    graph, x = _C.Graph(), array(3, 4)
+    value = graph.input(x.shape)
+    loss = add(graph, "reduce_sum", add(graph, "mul", value, value))
+    (gradient,) = run(graph, graph.gradient(loss, [value]), x)
+    np.testing.assert_array_equal(gradient, 2 * x)
+
+
+def test_gradients_pass_views_and_broadcasting() -> None:
+    graph, x, b = _C.Graph(), array(2, 6), array(3, seed=1)
+    vx, vb = graph.input(x.shape), graph.input(b.shape)
+    y = add(graph, "mul", add(graph, "reshape", vx, shape=(4, 3)), vb)
+    loss = add(graph, "reduce_sum", add(graph, "mul", y, y))
+    dx, db = run(graph, graph.gradient(loss, [vx, vb]), x, b)
+    rows = x.reshape(4, 3)
+    np.testing.assert_allclose(dx, (2 * rows * b * b).reshape(2, 6), rtol=1e-6)
+    np.testing.assert_allclose(db, (2 * rows * rows * b).sum(0), rtol=1e-5)
+
+
+def test_a_source_that_the_loss_does_not_depend_on_gets_zeros() -> None:
+    graph, x = _C.Graph(), array(2, 3)
+    used, unused = graph.input(x.shape), graph.input((4,))
+    loss = add(graph, "reduce_sum", used)
+    gradients = graph.gradient(loss, [used, unused])
+    dx, nothing = run(graph, gradients, x, array(4))
+    np.testing.assert_array_equal(dx, np.ones_like(x))
+    np.testing.assert_array_equal(nothing, np.zeros(4))
+
+
+def test_the_gradient_of_the_loss_itself_is_one() -> None:
+    graph = _C.Graph()
+    loss = add(graph, "reduce_sum", graph.input((2,)))
+    assert run(graph, graph.gradient(loss, [loss]), array(2))[0] == 1.0
+
+
+def test_bad_requests_are_refused() -> None:
+    graph = _C.Graph()
+    x = graph.input((2, 3))
+    with pytest.raises(ShapeError, match="loss of one number"):
+        graph.gradient(x, [x])
+    with pytest.raises(ConfigError, match="no value"):
+        graph.gradient(add(graph, "reduce_sum", x), [99])
+    boxes = graph.input((5, 4))
+    loss = add(graph, "reduce_sum", add(graph, "box_iou", boxes, boxes))
+    with pytest.raises(UnsupportedError, match="box_iou"):
+        graph.gradient(loss, [boxes])
+
+
+def descent(rate: float, shape: tuple[int, ...] = (5, 7)) -> tuple[_C.Plan, _C.Variable]:
+    """One step of w -= rate * gradient of sum(x * w * w)."""
+    variable, graph = _C.Variable(array(*shape)), _C.Graph()
+    x, w = graph.input(shape), graph.variable(variable)
+    loss = add(graph, "reduce_sum", add(graph, "mul", x, add(graph, "mul", w, w)))
+    (gradient,) = graph.gradient(loss, [w])
+    step = add(graph, "mul", gradient, scalar(graph, rate))
+    graph.assign(variable, add(graph, "sub", w, step))
+    graph.set_outputs([loss])
+    return _C.compile(graph), variable
+
+
+def test_a_plan_updates_its_variables_in_place() -> None:
+    plan, variable = descent(0.25)
+    x, w = array(5, 7, seed=3), variable.numpy()
+    memory = variable.view().__array_interface__["data"]
+    for count in range(1, 4):
+        (loss,) = plan.run([x])
+        np.testing.assert_allclose(loss, (x * w * w).sum(), rtol=1e-5)
+        w = w - 0.25 * 2 * x * w
+        np.testing.assert_allclose(variable.numpy(), w, rtol=1e-5)
+        assert variable.version == 1 + count
+        assert not plan.is_stale()
+    assert variable.view().__array_interface__["data"] == memory
+
+
+def test_plans_that_froze_a_variable_notice_the_update() -> None:
+    plan, variable = descent(0.5)
+    graph = _C.Graph()
+    x = graph.input((5, 7))
+    graph.set_outputs([add(graph, "add", x, graph.variable(variable))])
+    frozen = _C.compile(graph)
+    assert not frozen.is_stale()
+    plan.run([array(5, 7)])
+    assert frozen.is_stale()
+
+
+def test_every_node_reads_what_a_variable_held_before() -> None:
+    a, b = _C.Variable(array(3)), _C.Variable(array(3, seed=1))
+    before = a.numpy(), b.numpy()
+    graph = _C.Graph()
+    va, vb = graph.variable(a), graph.variable(b)
+    total = add(graph, "add", va, vb)
+    graph.assign(a, vb)  # exchanged
+    graph.assign(b, va)
+    graph.set_outputs([total, va])
+    plan = _C.compile(graph)
+    found, old = plan.run([])
+    np.testing.assert_array_equal(found, before[0] + before[1])
+    np.testing.assert_array_equal(old, before[0])
+    np.testing.assert_array_equal(a.numpy(), before[1])
+    np.testing.assert_array_equal(b.numpy(), before[0])
+
+
+def test_a_variable_is_assigned_once_and_keeps_its_shape() -> None:
+    variable, graph = _C.Variable(array(3)), _C.Graph()
+    value = add(graph, "mul", graph.variable(variable), scalar(graph, 2.0))
+    with pytest.raises(ShapeError, match="cannot take"):
+        graph.assign(variable, graph.input((4,)))
+    graph.assign(variable, value)
+    with pytest.raises(ConfigError, match="assigned twice"):
+        graph.assign(variable, value)
+
+
+def test_updates_do_not_wait_for_the_end_of_the_step() -> None:
+    """The gradient of each of many weights needs memory until its update only."""
+
+    def arena(layers: int) -> int:
+        graph = _C.Graph()
+        loss = scalar(graph, 0.0)
+        variables = [_C.Variable(array(64, 64, seed=i)) for i in range(layers)]
+        x = graph.input((64, 64))
+        for v in variables:
+            part = add(graph, "mul", add(graph, "mul", graph.variable(v), x), graph.variable(v))
+            loss = add(graph, "add", loss, add(graph, "reduce_sum", part))
+        for v, g in zip(
+            variables, graph.gradient(loss, [graph.variable(v) for v in variables]), strict=True
+        ):
+            graph.assign(v, add(graph, "sub", graph.variable(v), g))
+        graph.set_outputs([loss])
+        return _C.compile(graph).arena_bytes
+
+    one = 64 * 64 * 4
+    assert arena(8) - arena(4) < 2 * 4 * one  # what the forward pass keeps, and no gradients
