@@ -132,11 +132,11 @@ const Op activation_gradient_op{.name = "activation_gradient",
                                 .parse = parse_activation_gradient,
                                 .infer = infer_activation_gradient,
                                 .kernels = kActivationGradientKernels,
-                                .in_place = true};
+                                .in_place_operands = 1};
 const Op unary_gradient_op{.name = "unary_gradient",
                            .parse = parse_unary_gradient,
                            .infer = infer_unary_gradient,
                            .kernels = kUnaryGradientKernels,
-                           .in_place = true};
+                           .in_place_operands = 1};
 
 }  // namespace fastcnn
