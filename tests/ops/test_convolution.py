@@ -96,6 +96,19 @@ def test_conv2d_weight_gradient(kernel: str, case: Case) -> None:
     assert_within(dw, expected, dot_bound(magnitudes, pixels, kernel))
 
 
+@pytest.mark.parametrize("kernel", kernel_rows("conv2d_adjoint_kernel"))
+@pytest.mark.parametrize(
+    ("shape", "groups"), [((1, 1, 5, 3), 1), ((3, 2, 17, 20), 1), ((2, 3, 5, 12), 3)]
+)
+def test_conv2d_adjoint_kernel(kernel: str, shape: tuple[int, ...], groups: int) -> None:
+    case = Case("conv2d_adjoint_kernel", (shape,), {"groups": groups})
+    (w,) = case.inputs()
+    (v,) = run_kernel(kernel, case, [w])
+    parts = w[::-1, ::-1].reshape(*shape[:3], groups, shape[3] // groups)
+    expected = parts.transpose(0, 1, 4, 3, 2).reshape(*shape[:2], shape[3] // groups, -1)
+    np.testing.assert_array_equal(v, expected)
+
+
 EPILOGUES = [
     {"activation": kind, "has_bias": bias, "has_residual": residual}
     for kind in cases.ACTIVATIONS

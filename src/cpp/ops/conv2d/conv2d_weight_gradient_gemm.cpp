@@ -5,7 +5,7 @@
 // Needs      as workspace the partial sums, where few weights have many pixels.
 // Accuracy   sums of blocks of pixels, and of chunks of blocks: gemm/outer_simd.inl.
 #include "gemm/outer.h"
-#include "ops/conv2d/conv2d_weight_gradient.h"
+#include "ops/conv2d/conv2d_gradients.h"
 
 #if FC_X86
 namespace fastcnn {

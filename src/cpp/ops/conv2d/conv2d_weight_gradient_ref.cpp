@@ -1,5 +1,5 @@
 // Plain loops that are obviously right: what every other kernel of the room is compared with.
-#include "ops/conv2d/conv2d_weight_gradient.h"
+#include "ops/conv2d/conv2d_gradients.h"
 
 namespace fastcnn::ref {
 
