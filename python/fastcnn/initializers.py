@@ -105,11 +105,11 @@ class TruncatedNormal(RandomNormal):
 
     def __call__(self, shape: Shape, dtype: Any = None) -> NDArray[np.float32]:
         """Make an array of a shape."""
-        generator = generator(self.seed)
-        values = generator.standard_normal(tuple(shape), np.float32).reshape(-1)
+        random = generator(self.seed)
+        values = random.standard_normal(tuple(shape), np.float32).reshape(-1)
         (beyond,) = np.nonzero(np.abs(values) > 2)
         while beyond.size:
-            values[beyond] = generator.standard_normal(beyond.size, np.float32)
+            values[beyond] = random.standard_normal(beyond.size, np.float32)
             beyond = beyond[np.abs(values[beyond]) > 2]
         values = values * np.float32(self.stddev) + np.float32(self.mean)
         return np.asarray(values.reshape(tuple(shape)))

@@ -7,8 +7,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn.errors import ConfigError
 from fastcnn._random import generator as process_generator
+from fastcnn.errors import ConfigError
 
 
 class Purpose(IntEnum):
