@@ -24,6 +24,7 @@ extern const Op gram_matrix_op;  // gram
 extern const Op group_norm_op, instance_norm_op, layer_norm_op, l2_normalize_op, lrn_op;  // norm
 extern const Op pad_op;  // pad
 extern const Op max_pool2d_op, avg_pool2d_op, adaptive_avg_pool2d_op;  // pool2d
+extern const Op max_pool2d_gradient_op, avg_pool2d_gradient_op, adaptive_avg_pool2d_gradient_op;  // pool2d
 extern const Op max_pool2d_int8_op;  // pool2d_int8
 extern const Op quantize_op, dequantize_op, quantize_weights_op;  // quantize
 extern const Op reduce_sum_op, reduce_mean_op, reduce_max_op, reduce_min_op, reduce_prod_op, argmax_op;  // reduce
