@@ -25,7 +25,7 @@ from fastcnn.symbolic import KerasTensor
 from fastcnn.variable import Variable
 
 if TYPE_CHECKING:
-    from fastcnn import applications, callbacks, data, io, utils
+    from fastcnn import applications, callbacks, data, io, utils, visualize
     from fastcnn.quantization import quantize
 
 __all__ = [
@@ -55,9 +55,17 @@ __all__ = [
     "set_random_seed",
     "show_config",
     "utils",
+    "visualize",
 ]
 
-_LAZY = ("applications", "callbacks", "data", "io", "utils")  # imported when first used
+_LAZY = (
+    "applications",
+    "callbacks",
+    "data",
+    "io",
+    "utils",
+    "visualize",
+)  # imported when first used
 
 
 def __getattr__(name: str) -> Any:
