@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from fastcnn import activations, initializers, layers, ops, saving
+from fastcnn import activations, initializers, layers, ops, optimizers, saving
 from fastcnn._random import set_random_seed
 from fastcnn.autotune import TimingCache
 from fastcnn.config import (
@@ -22,6 +22,7 @@ from fastcnn.model import Model
 from fastcnn.saving import load_model
 from fastcnn.sequential import Sequential
 from fastcnn.symbolic import KerasTensor
+from fastcnn.training import value_and_grad
 from fastcnn.variable import Variable
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ __all__ = [
     "layers",
     "load_model",
     "ops",
+    "optimizers",
     "quantize",
     "saving",
     "set_autotune",
@@ -55,6 +57,7 @@ __all__ = [
     "set_random_seed",
     "show_config",
     "utils",
+    "value_and_grad",
     "visualize",
 ]
 

@@ -18,6 +18,7 @@ from fastcnn.ops._dispatch import as_array
 from fastcnn.plan import Plan, ShapeOf, is_array
 from fastcnn.symbolic import KerasTensor, shapes_only
 from fastcnn.tracing import Trace
+from fastcnn.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from fastcnn.quantization import Quantization, QuantizationReport
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 StrPath = str | os.PathLike[str]
 
 
-class Model(Layer):
+class Model(Trainer, Layer):
     """Layers joined to a whole; a layer itself, so models can be parts of models.
 
     Made of symbolic tensors, ``Model(inputs, outputs)``, or by subclassing: make layers in
