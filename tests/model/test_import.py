@@ -8,7 +8,7 @@ import pytest
 SLOW = (
     "PIL", "safetensors", "typer", "rich", "matplotlib", "torch", "onnx", "importlib.metadata",
     "platform", "email", "subprocess", "concurrent", "unittest", "fastcnn.applications",
-    "fastcnn.callbacks", "fastcnn.data", "fastcnn.io", "fastcnn.utils", "fastcnn.cli",
+    "fastcnn.data.hdf5", "fastcnn.data.images", "fastcnn.io", "fastcnn.utils", "fastcnn.cli",
     "fastcnn.visualize",
 )  # fmt: skip
 
