@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from fastcnn import activations, initializers, layers, ops, optimizers, saving
+from fastcnn import activations, initializers, layers, ops, saving
 from fastcnn._random import set_random_seed
 from fastcnn.autotune import TimingCache
 from fastcnn.config import (
@@ -22,12 +22,22 @@ from fastcnn.model import Model
 from fastcnn.saving import load_model
 from fastcnn.sequential import Sequential
 from fastcnn.symbolic import KerasTensor
-from fastcnn.training import value_and_grad
 from fastcnn.variable import Variable
 
 if TYPE_CHECKING:
-    from fastcnn import applications, callbacks, data, io, utils, visualize
+    from fastcnn import (
+        applications,
+        callbacks,
+        data,
+        io,
+        losses,
+        metrics,
+        optimizers,
+        utils,
+        visualize,
+    )
     from fastcnn.quantization import quantize
+    from fastcnn.training.gradients import value_and_grad
 
 __all__ = [
     "Input",
@@ -47,6 +57,8 @@ __all__ = [
     "io",
     "layers",
     "load_model",
+    "losses",
+    "metrics",
     "ops",
     "optimizers",
     "quantize",
@@ -61,25 +73,31 @@ __all__ = [
     "visualize",
 ]
 
+# Imported when first used: modules, and functions with their modules.
 _LAZY = (
     "applications",
     "callbacks",
     "data",
     "io",
+    "losses",
+    "metrics",
+    "optimizers",
     "utils",
     "visualize",
-)  # imported when first used
+)
+_LAZY_FUNCTIONS = {
+    "quantize": "fastcnn.quantization",
+    "value_and_grad": "fastcnn.training.gradients",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "quantize":
-        from fastcnn.quantization import quantize
-
-        return quantize
+    if name in _LAZY_FUNCTIONS:
+        return getattr(importlib.import_module(_LAZY_FUNCTIONS[name]), name)
     if name in _LAZY:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, "quantize"})
+    return sorted({*globals(), *_LAZY, *_LAZY_FUNCTIONS})

@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from fastcnn import _random, _tree, optimizers
-from fastcnn.callbacks import CallbackList, History
+from fastcnn import _random, _tree
 from fastcnn.errors import ConfigError
 from fastcnn.layers._arguments import positive_int
 from fastcnn.naming import to_snake_case
 from fastcnn.plan import is_array
-from fastcnn.training.batches import Batch, as_batches, split, unpack
-from fastcnn.training.numerics import Checked
-from fastcnn.training.objective import Objective
-from fastcnn.training.steps import Reduce, Steps
 
+# What only training needs is imported when a model is compiled: to predict, nobody waits for it.
 if TYPE_CHECKING:
+    from fastcnn.callbacks import History
     from fastcnn.model import Model
+    from fastcnn.optimizers import Optimizer
+    from fastcnn.training.batches import Batch
+    from fastcnn.training.objective import Objective
+    from fastcnn.training.steps import Reduce, Steps
 
 
 class Trainer:
     """What `Model` has for training."""
 
-    _optimizer: optimizers.Optimizer | None = None
+    _optimizer: Optimizer | None = None
     _objective: Objective | None = None
     _steps: Steps | None = None
     _compile_arguments: dict[str, Any] | None = None
@@ -68,6 +69,8 @@ class Trainer:
         >>> model = fc.Sequential([fc.Input((4,)), fc.layers.Dense(3, activation="softmax")])
         >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
         """
+        from fastcnn import optimizers
+
         # The seed is drawn here, so that a program that sets one trains the same way every time.
         seed = _random.next_draw()
         self._adopt(
@@ -82,8 +85,11 @@ class Trainer:
         )
 
     def _adopt(
-        self, optimizer: optimizers.Optimizer, arguments: dict[str, Any], seed: int
+        self, optimizer: Optimizer, arguments: dict[str, Any], seed: int
     ) -> None:
+        from fastcnn.training.objective import Objective
+        from fastcnn.training.steps import Steps
+
         model = cast("Model", self)
         names = [to_snake_case(model.name)]
         if model._graph is not None:
@@ -153,6 +159,10 @@ class Trainer:
     def history(self) -> History | None:
         """What the last `fit` returned."""
         return self._history
+
+    @history.setter
+    def history(self, value: History) -> None:
+        self._history = value
 
     # ---- fit -------------------------------------------------------------------------------------
 
@@ -243,6 +253,10 @@ class Trainer:
         >>> bool(history.history["loss"][-1] < 1e-3)
         True
         """
+        from fastcnn.callbacks import CallbackList
+        from fastcnn.training.batches import as_batches, split
+        from fastcnn.training.numerics import Checked
+
         steps, _ = self._compiled_steps("fit")
         positive_int("fit", "epochs", epochs, at_least=0)
         positive_int("fit", "initial_epoch", initial_epoch, at_least=0)
@@ -303,6 +317,8 @@ class Trainer:
     def _unpack(
         self, who: str, batch: Any, class_weight: dict[int, float] | None = None
     ) -> Batch:
+        from fastcnn.training.batches import unpack
+
         _, objective = self._compiled_steps(who)
         parts = unpack(who, batch, class_weight)
         model = cast("Model", self)
@@ -311,6 +327,8 @@ class Trainer:
         return parts
 
     def _validation_batches(self, data: Any, batch_size: int | None) -> Iterable[Any]:
+        from fastcnn.training.batches import as_batches
+
         if isinstance(data, (tuple, list)) and data and all(_is_part(part) for part in data):
             return as_batches("fit: validation_data", *data, batch_size=batch_size)
         return as_batches("fit: validation_data", data)
@@ -343,6 +361,9 @@ class Trainer:
         float, list of float or dict
             The loss; with the metrics a list in the order of `metrics_names`, or a dictionary.
         """
+        from fastcnn.callbacks import CallbackList
+        from fastcnn.training.batches import as_batches
+
         self._compiled_steps("evaluate")
         data = as_batches("evaluate", x, y, sample_weight, batch_size)
         called = CallbackList(
