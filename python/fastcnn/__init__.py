@@ -25,7 +25,7 @@ from fastcnn.symbolic import KerasTensor
 from fastcnn.variable import Variable
 
 if TYPE_CHECKING:
-    from fastcnn import applications, data, io, utils
+    from fastcnn import applications, data, io, optimizers, utils
     from fastcnn.quantization import quantize
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "layers",
     "load_model",
     "ops",
+    "optimizers",
     "quantize",
     "saving",
     "set_autotune",
@@ -56,7 +57,7 @@ __all__ = [
     "utils",
 ]
 
-_LAZY = ("applications", "data", "io", "utils")  # imported when first used
+_LAZY = ("applications", "data", "io", "optimizers", "utils")  # imported when first used
 
 
 def __getattr__(name: str) -> Any:
