@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from fastcnn import activations, initializers, layers, ops, saving
+from fastcnn import activations, constraints, initializers, layers, ops, regularizers, saving
 from fastcnn._random import set_random_seed
 from fastcnn.autotune import TimingCache
 from fastcnn.config import (
@@ -37,6 +37,7 @@ __all__ = [
     "Variable",
     "activations",
     "applications",
+    "constraints",
     "data",
     "get_autotune",
     "get_float32_precision",
@@ -48,6 +49,7 @@ __all__ = [
     "ops",
     "optimizers",
     "quantize",
+    "regularizers",
     "saving",
     "set_autotune",
     "set_float32_precision",
