@@ -25,8 +25,9 @@ from fastcnn.symbolic import KerasTensor
 from fastcnn.variable import Variable
 
 if TYPE_CHECKING:
-    from fastcnn import applications, data, io, optimizers, utils
+    from fastcnn import applications, callbacks, data, io, losses, metrics, optimizers, utils
     from fastcnn.quantization import quantize
+    from fastcnn.training.gradients import value_and_grad
 
 __all__ = [
     "Input",
@@ -37,6 +38,7 @@ __all__ = [
     "Variable",
     "activations",
     "applications",
+    "callbacks",
     "constraints",
     "data",
     "get_autotune",
@@ -46,6 +48,8 @@ __all__ = [
     "io",
     "layers",
     "load_model",
+    "losses",
+    "metrics",
     "ops",
     "optimizers",
     "quantize",
@@ -57,20 +61,33 @@ __all__ = [
     "set_random_seed",
     "show_config",
     "utils",
+    "value_and_grad",
 ]
 
-_LAZY = ("applications", "data", "io", "optimizers", "utils")  # imported when first used
+# Imported when first used: modules, and functions with their modules.
+_LAZY = (
+    "applications",
+    "callbacks",
+    "data",
+    "io",
+    "losses",
+    "metrics",
+    "optimizers",
+    "utils",
+)
+_LAZY_FUNCTIONS = {
+    "quantize": "fastcnn.quantization",
+    "value_and_grad": "fastcnn.training.gradients",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "quantize":
-        from fastcnn.quantization import quantize
-
-        return quantize
+    if name in _LAZY_FUNCTIONS:
+        return getattr(importlib.import_module(_LAZY_FUNCTIONS[name]), name)
     if name in _LAZY:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, "quantize"})
+    return sorted({*globals(), *_LAZY, *_LAZY_FUNCTIONS})

@@ -54,3 +54,7 @@ class MissingFileError(FileAccessError, FileNotFoundError):
 
 class MissingWeightsError(MissingFileError):
     """A file of weights does not exist."""
+
+
+class NumericsError(FastcnnError, ArithmeticError):
+    """Training met NaN or infinity; the message says where it appeared first."""

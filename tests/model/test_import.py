@@ -8,7 +8,7 @@ import pytest
 SLOW = (
     "PIL", "safetensors", "typer", "rich", "matplotlib", "torch", "onnx", "importlib.metadata",
     "platform", "email", "subprocess", "concurrent", "unittest", "fastcnn.applications",
-    "fastcnn.io", "fastcnn.utils", "fastcnn.cli",
+    "fastcnn.callbacks", "fastcnn.data", "fastcnn.io", "fastcnn.utils", "fastcnn.cli",
 )  # fmt: skip
 
 
@@ -21,7 +21,9 @@ def test_slow_modules_wait_until_they_are_used():
     assert not set(done.stdout.split()) & set(SLOW)
 
 
-@pytest.mark.parametrize("name", ["io", "utils", "applications", "layers", "saving"])
+@pytest.mark.parametrize(
+    "name", ["io", "utils", "applications", "callbacks", "data", "layers", "saving"]
+)
 def test_submodules_are_there_when_asked_for(name):
     code = f"import fastcnn as fc; fc.{name}; assert '{name}' in dir(fc)"
     subprocess.run([sys.executable, "-c", code], check=True)

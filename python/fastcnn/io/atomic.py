@@ -34,7 +34,7 @@ def atomic_write(path: StrPath) -> Iterator[Path]:
     Raises
     ------
     FileAccessError
-        The folder does not exist or cannot be written, or `path` is a folder.
+        The folder does not exist or cannot be written, the disk is full, or `path` is a folder.
 
     Notes
     -----
@@ -61,10 +61,13 @@ def atomic_write(path: StrPath) -> Iterator[Path]:
         raise FileAccessError(f"{os.fspath(path)!r}: cannot be written: {error}") from error
     try:
         yield partial
-        if target.exists():
-            shutil.copymode(target, partial)
-        _flush(partial)
-        os.replace(partial, target)
+        try:
+            if target.exists():
+                shutil.copymode(target, partial)
+            _flush(partial)
+            os.replace(partial, target)
+        except OSError as error:  # a disk may be found to be full only now
+            raise FileAccessError(f"{os.fspath(path)}: cannot be written: {error}") from error
     except BaseException:
         with suppress(OSError):
             partial.unlink()

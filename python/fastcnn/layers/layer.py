@@ -395,6 +395,7 @@ class Layer:
     def trainable(self, value: bool) -> None:
         for layer in self._walk():
             layer._trainable = bool(value)
+        note_change()  # plans of training compute gradients of what was trainable
 
     def get_weights(self) -> list[NDArray[Any]]:
         """Copy the values of `weights`, in their order."""

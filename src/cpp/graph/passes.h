@@ -20,7 +20,11 @@ void fold_padding(Graph& graph);
 // act(product + residual) becomes the product's epilogue.
 void fuse_epilogues(Graph& graph);
 
-// The inverse for activations, before a graph is differentiated: rules of products need not know them.
+// batch_norm_gradient(activation_gradient(y, dy)) becomes one node, which undoes the activation on the way.
+void fuse_gradients(Graph& graph);
+
+// The inverse of fuse_epilogues for activations, before a graph is differentiated: rules of products need not know
+// them.
 void split_epilogues(Graph& graph);
 
 // Where all users of a picture read only every s-th pixel (1 x 1 convolutions of stride s), its producer computes only

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "ops/epilogue_attrs.h"
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -84,6 +84,18 @@ std::vector<TensorType> infer_unary_gradient(const Params&, std::span<const Tens
   return infer_gradient("unary_gradient", inputs);
 }
 
+// ---- gradients ------------------------------------------------------------------------------
+
+void activation_rule(NodeGradient& node) {
+  const auto& p = node.params().as<ActivationParams>();
+  const ValueId v = gradient_reads_result(p.kind, p.alpha) ? node.output() : node.input(0);
+  node.set(0, node.add(activation_gradient_op, node.params(), {v, node.upstream()}));
+}
+
+void unary_rule(NodeGradient& node) {
+  node.set(0, node.add(unary_gradient_op, node.params(), {node.input(0), node.upstream()}));
+}
+
 // ---- the kernel tables: best first, ref last ------------------------------------------------
 
 constexpr KernelInfo kActivationKernels[] = {
@@ -124,19 +136,24 @@ const Op activation_op{.name = "activation",
                        .parse = parse_activation_op,
                        .infer = infer_activation,
                        .kernels = kActivationKernels,
-                       .in_place_operands = 1};
-const Op unary_op{
-    .name = "unary", .parse = parse_unary, .infer = infer_unary, .kernels = kUnaryKernels, .in_place_operands = 1};
+                       .in_place_operands = 1,
+                       .gradient = activation_rule};
+const Op unary_op{.name = "unary",
+                  .parse = parse_unary,
+                  .infer = infer_unary,
+                  .kernels = kUnaryKernels,
+                  .in_place_operands = 1,
+                  .gradient = unary_rule};
 
 const Op activation_gradient_op{.name = "activation_gradient",
                                 .parse = parse_activation_gradient,
                                 .infer = infer_activation_gradient,
                                 .kernels = kActivationGradientKernels,
-                                .in_place = true};
+                                .in_place_operands = 1};
 const Op unary_gradient_op{.name = "unary_gradient",
                            .parse = parse_unary_gradient,
                            .infer = infer_unary_gradient,
                            .kernels = kUnaryGradientKernels,
-                           .in_place = true};
+                           .in_place_operands = 1};
 
 }  // namespace fastcnn

@@ -1,7 +1,9 @@
 #include "ops/batch_norm/batch_norm.h"
 
+#include "ops/batch_norm/batch_norm_training.h"
+
 #include "ops/epilogue_attrs.h"
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -69,6 +71,39 @@ std::vector<TensorType> infer_batch_norm_scale_shift(const Params&, std::span<co
 
 Epilogue& scale_shift_epilogue(Params& params) { return params.edit<ScaleShiftParams>().epilogue; }
 
+// ---- gradients ------------------------------------------------------------------------------
+
+void batch_norm_rule(NodeGradient& node) {
+  const auto& p = node.params().as<BatchNormParams>();
+  const int beta = 1 + p.scale, mean = beta + p.center, variance = mean + 1;
+  const ValueId epsilon = node.constant(static_cast<float>(p.epsilon));
+  const ValueId rstd =
+      node.add(unary_op, {{"kind", "rsqrt"}}, {node.add(add_op, Attrs{}, {node.input(variance), epsilon})});
+  const auto times = [&](ValueId a, ValueId b) { return node.add(mul_op, Attrs{}, {a, b}); };
+  const ValueId gain = p.scale ? times(rstd, node.input(1)) : rstd;
+  bool only_x = true;
+  for (int i = 1; i <= variance; ++i) only_x = only_x && !node.wants(i);
+  if (only_x) return node.set(0, times(node.upstream(), gain));
+  std::vector<ValueId> operands{node.input(0), node.upstream()};
+  if (p.scale) operands.push_back(node.input(1));
+  operands.insert(operands.end(), {node.input(mean), rstd});
+  const std::vector<ValueId> found =
+      node.add_all(batch_norm_gradient_op, Attrs{{"scale", static_cast<bool>(p.scale)}, {"training", false}}, operands);
+  node.set(0, found[0]);
+  if (p.scale) node.set(1, found[1]);
+  if (p.center) node.set(beta, found[2]);
+  if (node.wants(mean)) node.set(mean, times(times(found[2], gain), node.constant(-1.0f)));
+  if (node.wants(variance)) node.set(variance, times(times(found[1], times(gain, rstd)), node.constant(-0.5f)));
+}
+
+void scale_shift_rule(NodeGradient& node) {
+  const ValueId dy = node.upstream();
+  if (node.wants(0)) node.set(0, node.add(mul_op, Attrs{}, {dy, node.input(1)}));
+  if (node.wants(1))
+    node.set(1, sum_to_shape(node, node.add(mul_op, Attrs{}, {dy, node.input(0)}), node.input_shape(1)));
+  if (node.wants(2)) node.set(2, sum_to_shape(node, dy, node.input_shape(2)));
+}
+
 // ---- the kernel tables: best first, ref last ------------------------------------------------
 
 std::int64_t gain_bytes(const Problem& problem) {
@@ -100,7 +135,8 @@ const Op batch_norm_op{.name = "batch_norm",
                        .parse = parse_batch_norm,
                        .infer = infer_batch_norm,
                        .kernels = kBatchNormKernels,
-                       .in_place_operands = 1};
+                       .in_place_operands = 1,
+                       .gradient = batch_norm_rule};
 const Op batch_norm_scale_shift_op{.name = "batch_norm_scale_shift",
                                    .parse = parse_batch_norm_scale_shift,
                                    .infer = infer_batch_norm_scale_shift,
@@ -111,6 +147,7 @@ const Op scale_shift_op{.name = "scale_shift",
                         .kernels = kScaleShiftKernels,
                         .epilogue = scale_shift_epilogue,
                         .num_operands = 3,
-                        .in_place_operands = 1};
+                        .in_place_operands = 1,
+                        .gradient = scale_shift_rule};
 
 }  // namespace fastcnn

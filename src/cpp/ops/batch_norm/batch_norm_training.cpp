@@ -1,7 +1,7 @@
 #include "ops/batch_norm/batch_norm_training.h"
 
 #include "ops/epilogue_attrs.h"
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -77,6 +77,24 @@ std::vector<TensorType> infer_gradient(const Params& params, std::span<const Ten
 
 Epilogue& training_epilogue(Params& params) { return params.edit<BatchNormTrainingParams>().epilogue; }
 
+// ---- gradients ------------------------------------------------------------------------------
+
+void training_rule(NodeGradient& node) {
+  const auto& p = node.params().as<BatchNormTrainingParams>();
+  for (int i = 1; i <= 3; ++i)
+    require(!node.has_upstream(i), ErrorKind::Unsupported,
+            "batch_norm_training: the statistics of a batch have no gradient of their own, only what they normalise");
+  std::vector<ValueId> operands{node.input(0), node.upstream()};
+  if (p.scale) operands.push_back(node.input(1));
+  operands.insert(operands.end(), {node.output(1), node.output(3)});
+  const std::vector<ValueId> found =
+      node.add_all(batch_norm_gradient_op, Attrs{{"scale", static_cast<bool>(p.scale)}}, operands);
+  node.set(0, found[0]);
+  if (p.scale) node.set(1, found[1]);
+  if (p.center) node.set(1 + p.scale, found[2]);
+  set_epilogue_gradients(node, p.epilogue, 1 + p.scale + p.center, operands[1]);
+}
+
 // ---- the kernel tables: best first, ref last ------------------------------------------------
 
 std::int64_t workspace_bytes(const Problem& problem) {
@@ -116,8 +134,12 @@ const Op batch_norm_training_op{.name = "batch_norm_training",
                                 .parse = parse_training,
                                 .infer = infer_training,
                                 .kernels = kTrainingKernels,
-                                .epilogue = training_epilogue};
-const Op batch_norm_gradient_op{
-    .name = "batch_norm_gradient", .parse = parse_gradient, .infer = infer_gradient, .kernels = kGradientKernels};
+                                .epilogue = training_epilogue,
+                                .gradient = training_rule};
+const Op batch_norm_gradient_op{.name = "batch_norm_gradient",
+                                .parse = parse_gradient,
+                                .infer = infer_gradient,
+                                .kernels = kGradientKernels,
+                                .in_place_operands = 1};
 
 }  // namespace fastcnn

@@ -1,0 +1,1 @@
+"""Training: steps compiled to plans, and the loops around them."""

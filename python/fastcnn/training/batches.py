@@ -1,0 +1,144 @@
+"""Data as batches of (inputs, targets, sample weights)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcnn import _tree
+from fastcnn.data import ArrayDataset, Dataset
+from fastcnn.errors import ConfigError, DTypeError, ShapeError
+from fastcnn.ops._dispatch import as_array
+from fastcnn.plan import is_array
+
+Batch = tuple[Any, Any, Any]
+
+
+def as_batches(
+    who: str,
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    seed: int = 0,
+) -> Iterable[Any]:
+    """Give what can be iterated over, a batch at a time, again and again if `x` can.
+
+    Parameters
+    ----------
+    who : str
+        The function of the model, for messages.
+    x : array or structure of arrays, or Dataset, generator or other iterable of batches
+    y, sample_weight : array or structure of arrays, optional
+        Only with arrays.
+    batch_size, shuffle, seed
+        Only for arrays.
+    """
+    if x is None:
+        raise ConfigError(f"{who}: expected data, got x=None")
+    if isinstance(x, (Dataset, Iterator)) or not _holds_arrays(x):
+        if y is not None or sample_weight is not None:
+            raise ConfigError(f"{who}: y and sample_weight come with x from {type(x).__name__}")
+        if not hasattr(x, "__iter__"):
+            raise DTypeError(
+                f"{who}: expected arrays, a data set or an iterable of batches, got {x!r}"
+            )
+        if batch_size is not None and isinstance(x, Dataset):
+            raise ConfigError(f"{who}: the data set has batches already: batch_size is not for it")
+        return x  # type: ignore[no-any-return]
+    return ArrayDataset(
+        x,
+        y,
+        sample_weight,
+        batch_size=32 if batch_size is None else batch_size,
+        shuffle=shuffle,
+        seed=seed,
+    )
+
+
+def _holds_arrays(x: Any) -> bool:
+    return is_array(x) or (
+        isinstance(x, (list, tuple, dict))
+        and len(x) > 0
+        and all(
+            is_array(leaf) or isinstance(leaf, (int, float, np.number)) for leaf in _tree.flatten(x)
+        )
+    )
+
+
+def unpack(who: str, batch: Any, class_weight: dict[int, float] | None = None) -> Batch:
+    """Take a batch apart: float32 inputs, targets, and weights that those of classes are part of.
+
+    Raises
+    ------
+    ShapeError
+        The parts differ in their number of samples.
+    """
+    parts = batch if isinstance(batch, tuple) else (batch,)
+    if not 1 <= len(parts) <= 3:
+        raise ShapeError(
+            f"{who}: expected batches of x, (x, y) or (x, y, sample_weight), got {len(parts)} parts"
+        )
+    x, y, weight = (*parts, None, None)[:3]
+    x = _tree.map_structure(as_array, x)
+    y = None if y is None else _tree.map_structure(_as_target, y)
+    weight = None if weight is None else _tree.map_structure(as_array, weight)
+    if class_weight is not None:
+        weight = _weigh(who, y, weight, class_weight)
+    counts = {a.shape[:1] for a in _tree.flatten((x, y, weight)) if a is not None}
+    if len(counts) != 1 or counts == {()}:
+        shapes = _tree.map_structure(lambda a: None if a is None else a.shape, (x, y, weight))
+        raise ShapeError(
+            f"{who}: expected inputs, targets and weights with one first axis, the samples, got "
+            f"shapes {shapes[0]}, {shapes[1]}, {shapes[2]}"
+        )
+    return x, y, weight
+
+
+def _as_target(y: Any) -> NDArray[Any]:
+    array = as_array(y, None)
+    return array if array.dtype.kind in "iu" else as_array(array)
+
+
+def _weigh(who: str, y: Any, weight: Any, class_weight: dict[int, float]) -> NDArray[np.float32]:
+    if not isinstance(y, np.ndarray):
+        raise ConfigError(f"{who}: class_weight needs a model with one output")
+    labels = y
+    if y.ndim > 1 and y.shape[-1] > 1 and y.dtype.kind == "f":
+        labels = y.argmax(-1)  # one-hot
+    elif y.ndim > 1 and y.shape[-1] == 1:
+        labels = y[..., 0]
+    classes, where = np.unique(labels, return_inverse=True)
+    factors = np.array([class_weight.get(int(c), 1.0) for c in classes], np.float32)
+    found: NDArray[np.float32] = factors[where].reshape(labels.shape)
+    return found if weight is None else np.asarray(found * weight, np.float32)
+
+
+def split(
+    arrays: Any, validation_split: float
+) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+    """Take the last share of the samples for validation."""
+    if not 0 < validation_split < 1:
+        raise ConfigError(f"fit: validation_split: expected 0 .. 1, got {validation_split!r}")
+    x = arrays[0]
+    if isinstance(x, Dataset) or not _holds_arrays(x):
+        raise ConfigError(
+            "fit: validation_split needs arrays; give validation_data beside a data set"
+        )
+    arrays = _tree.map_structure(lambda a: None if a is None else as_array(a, None), arrays)
+    count = len(_tree.flatten(arrays[0])[0])
+    at = int(count * (1 - validation_split))
+    if at in (0, count):
+        raise ConfigError(
+            f"fit: validation_split={validation_split} leaves no samples to train with, or to "
+            f"validate with, of {count}"
+        )
+
+    def part(where: Any) -> Any:
+        return _tree.map_structure(lambda a: None if a is None else a[where], arrays)
+
+    return part(slice(None, at)), part(slice(at, None))

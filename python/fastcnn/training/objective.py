@@ -1,0 +1,216 @@
+"""What a model is compiled with: losses and metrics, matched to its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcnn import _tree, losses, metrics
+from fastcnn.errors import ConfigError, ShapeError
+from fastcnn.tracing import Value
+
+
+class Objective:
+    """Losses and metrics of a model's outputs.
+
+    Parameters
+    ----------
+    loss, metrics, weighted_metrics
+        One, a list with one for each output, or a dictionary by the outputs' names; of metrics each
+        may be a list.
+    loss_weights : list or dict of float, optional
+    names : list of str
+        The outputs'; those of a structure that has names of its own win.
+    """
+
+    def __init__(
+        self, loss: Any, loss_weights: Any, metrics_: Any, weighted_metrics: Any, names: list[str]
+    ) -> None:
+        self._given = loss, loss_weights, metrics_, weighted_metrics
+        self._names = names
+        self.loss_tracker = metrics.Mean(name="loss")
+        self._built = False
+        self._losses: list[Any] = []
+        self._weights: list[float] = []
+        self._trackers: list[metrics.Mean] = []
+        self._metrics: list[list[tuple[Any, bool]]] = []  # of each output, and whether weighted
+
+    @property
+    def metrics(self) -> list[Any]:
+        """All metrics, the losses' first."""
+        of_outputs = [metric for group in self._metrics for metric, _ in group]
+        return [self.loss_tracker, *self._trackers, *of_outputs]
+
+    # ---- matching --------------------------------------------------------------------------------
+
+    def _build(self, y_true: Any, y_pred: Any) -> None:
+        if self._built:
+            return
+        loss, loss_weights, plain, weighted = self._given
+        names = list(y_pred) if isinstance(y_pred, dict) else self._names
+        outputs = _tree.flatten(y_pred)
+        if len(names) != len(outputs):
+            names = [f"output_{i}" for i in range(len(outputs))]
+        targets = _targets(y_true, y_pred)
+        self._losses = [
+            None if x is None else losses.get(x) for x in _spread("loss", loss, names, repeat=True)
+        ]
+        weights = _spread("loss_weights", loss_weights, names, repeat=True)
+        self._weights = [1.0 if w is None else float(w) for w in weights]
+        several = len(outputs) > 1
+        if several:
+            self._trackers = [
+                metrics.Mean(name=f"{name}_loss")
+                for name, one in zip(names, self._losses, strict=True)
+                if one is not None
+            ]
+        groups = [
+            (_spread("metrics", plain, names, repeat=False), False),
+            (_spread("weighted_metrics", weighted, names, repeat=False), True),
+        ]
+        for i, name in enumerate(names):
+            found: list[tuple[Any, bool]] = []
+            for group, is_weighted in groups:
+                given = group[i]
+                for one in given if isinstance(given, (list, tuple)) else [given]:
+                    if one is None:
+                        continue
+                    if targets[i] is None:
+                        raise ConfigError(f"metrics: the output {name!r} has no targets")
+                    metric = metrics.get(one, targets[i].shape, outputs[i].shape)
+                    if isinstance(one, str):
+                        metric.name = one
+                    if several and not metric.name.startswith(f"{name}_"):
+                        metric.name = f"{name}_{metric.name}"
+                    found.append((metric, is_weighted))
+            self._metrics.append(found)
+        self._built = True
+
+    # ---- describing ------------------------------------------------------------------------------
+
+    def describe(
+        self, y_true: Any, y_pred: Any, sample_weight: Any, added: Sequence[Value]
+    ) -> Value:
+        """Add loss and updated metrics to the graph, and give the loss to be made small.
+
+        Parameters
+        ----------
+        y_true, sample_weight : structure of Value, or None
+        y_pred : structure of Value
+        added : sequence of Value
+            What layers and weights add to the loss.
+        """
+        self._build(y_true, y_pred)
+        outputs, targets = _tree.flatten(y_pred), _targets(y_true, y_pred)
+        weights = _tree.flatten(sample_weight) if sample_weight is not None else []
+        if len(weights) not in (0, 1, len(outputs)):
+            raise ShapeError(
+                f"expected sample weights for one or all of {len(outputs)} outputs, got "
+                f"{len(weights)}"
+            )
+        weights = weights * len(outputs) if len(weights) == 1 else weights or [None] * len(outputs)
+        count = float(outputs[0].shape[0])
+        trackers = iter(self._trackers)
+        total: Any = None
+        for i, output in enumerate(outputs):
+            one = self._losses[i]
+            if one is not None:
+                if targets[i] is None:
+                    raise ConfigError("fit, evaluate: the loss needs targets y, got none")
+                value = one(targets[i], output, sample_weight=weights[i])
+                if tuple(value.shape) != ():
+                    raise ShapeError(
+                        f"loss {getattr(one, 'name', one)!r}: expected one number, got shape "
+                        f"{tuple(value.shape)}; use a reduction other than None"
+                    )
+                if self._trackers:
+                    next(trackers).update_state(value, sample_weight=count)
+                if self._weights[i] != 1.0:
+                    value = value * self._weights[i]
+                total = value if total is None else total + value
+            for metric, is_weighted in self._metrics[i]:
+                metric.update_state(
+                    targets[i], output, sample_weight=weights[i] if is_weighted else None
+                )
+        for value in added:
+            total = value if total is None else total + value
+        if total is None:
+            raise ConfigError("fit, evaluate: the model has no loss: give compile one")
+        self.loss_tracker.update_state(total, sample_weight=count)
+        result: Value = total
+        return result
+
+    # ---- checking --------------------------------------------------------------------------------
+
+    def check_labels(self, y: Any, outputs: Sequence[tuple[int, ...]]) -> None:
+        """Refuse class numbers that a loss cannot take.
+
+        Parameters
+        ----------
+        y : structure of array
+        outputs : sequence of tuple
+            The shapes of the model's outputs.
+
+        Raises
+        ------
+        ConfigError
+            A label is no class of the output.
+        """
+        leaves = _tree.flatten(y)
+        if len(leaves) != len(self._losses):
+            return
+        for one, labels, shape in zip(self._losses, leaves, outputs, strict=False):
+            if isinstance(one, losses.SparseCategoricalCrossentropy) and shape:
+                _check_classes(np.asarray(labels), shape[-1], one.ignore_class)
+
+
+def _check_classes(labels: NDArray[Any], classes: int, ignore: int | None) -> None:
+    if labels.size == 0:
+        return
+    low, high = labels.min(), labels.max()
+    if 0 <= low and high < classes:
+        return
+    wrong = labels[((labels < 0) | (labels >= classes)) & (labels != ignore)]
+    if wrong.size:
+        ignoring = "" if ignore is None else f" (or {ignore}, which is ignored)"
+        raise ConfigError(
+            f"labels: expected classes from 0 to {classes - 1}{ignoring}, since the model's output "
+            f"has {classes} classes; got {wrong.flat[0]} and in all {wrong.size} of "
+            f"{labels.size} outside"
+        )
+
+
+def _targets(y_true: Any, y_pred: Any) -> list[Any]:
+    """The target of each output, None where there is none."""
+    count = len(_tree.flatten(y_pred))
+    if y_true is None:
+        return [None] * count
+    if isinstance(y_true, dict) and isinstance(y_pred, dict):
+        return [y_true.get(key) for key in y_pred]
+    leaves = _tree.flatten(y_true)
+    if len(leaves) != count:
+        raise ShapeError(f"expected targets for {count} outputs, got {len(leaves)}")
+    return leaves
+
+
+def _spread(what: str, given: Any, names: list[str], repeat: bool) -> list[Any]:
+    """What was given for each output, in order."""
+    count = len(names)
+    if isinstance(given, dict) and "class_name" not in given:
+        unknown = [key for key in given if key not in names]
+        if unknown:
+            raise ConfigError(f"{what}: no output is called {unknown[0]!r}; they are {names}")
+        return [given.get(name) for name in names]
+    if isinstance(given, (list, tuple)):
+        if not repeat and (count == 1 or not any(isinstance(x, (list, tuple)) for x in given)):
+            # A flat list of metrics is for every output, unless it has just one for each of several.
+            if count > 1 and len(given) == count:
+                return list(given)
+            return [list(given)] * count
+        if len(given) != count:
+            raise ConfigError(f"{what}: expected one for each of {count} outputs, got {len(given)}")
+        return list(given)
+    return [given] * count

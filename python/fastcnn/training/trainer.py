@@ -1,0 +1,478 @@
+"""The training face of a model: compile, fit, evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from fastcnn import _random, _tree
+from fastcnn.errors import ConfigError
+from fastcnn.layers._arguments import positive_int
+from fastcnn.naming import to_snake_case
+from fastcnn.plan import is_array
+
+# What only training needs is imported when a model is compiled: to predict, nobody waits for it.
+if TYPE_CHECKING:
+    from fastcnn.callbacks import History
+    from fastcnn.model import Model
+    from fastcnn.optimizers import Optimizer
+    from fastcnn.training.batches import Batch
+    from fastcnn.training.objective import Objective
+    from fastcnn.training.steps import Reduce, Steps
+
+
+class Trainer:
+    """What `Model` has for training."""
+
+    _optimizer: Optimizer | None = None
+    _objective: Objective | None = None
+    _steps: Steps | None = None
+    _compile_arguments: dict[str, Any] | None = None
+    _stop_training: bool = False
+    _history: History | None = None
+
+    # ---- compile ---------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how the model is trained.
+
+        Parameters
+        ----------
+        optimizer : str, Optimizer, class or dict
+            See `fastcnn.optimizers.get`.
+        loss : str, Loss or callable; or a list or dict of them for several outputs
+            See `fastcnn.losses.get`. A callable ``loss(y_true, y_pred)`` is composed of functions
+            of `fastcnn.ops` and gives one number, or one for each sample.
+        loss_weights : list or dict of float, optional
+            How much the loss of each of several outputs counts.
+        metrics : list, or list of lists or dict of them for several outputs, optional
+            See `fastcnn.metrics.get`; ``"accuracy"`` is the one that fits targets and outputs.
+        weighted_metrics : as `metrics`, optional
+            Those that take sample weights and class weights into account.
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+            Accepted for Keras' sake: every step is one compiled plan.
+
+        Examples
+        --------
+        >>> import fastcnn as fc
+        >>> model = fc.Sequential([fc.Input((4,)), fc.layers.Dense(3, activation="softmax")])
+        >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        """
+        from fastcnn import optimizers
+
+        # The seed is drawn here, so that a program that sets one trains the same way every time.
+        seed = _random.next_draw()
+        self._adopt(
+            optimizers.get(optimizer),
+            {
+                "loss": loss,
+                "loss_weights": loss_weights,
+                "metrics": metrics,
+                "weighted_metrics": weighted_metrics,
+            },
+            seed=(seed[0] * 1_000_003 + seed[1]) % 2**63,
+        )
+
+    def _adopt(
+        self, optimizer: Optimizer, arguments: dict[str, Any], seed: int
+    ) -> None:
+        from fastcnn.training.objective import Objective
+        from fastcnn.training.steps import Steps
+
+        model = cast("Model", self)
+        names = [to_snake_case(model.name)]
+        if model._graph is not None:
+            names = model._graph.output_names
+        objective = Objective(
+            arguments["loss"],
+            arguments["loss_weights"],
+            arguments["metrics"],
+            arguments["weighted_metrics"],
+            names,
+        )
+        self._compile_arguments = arguments
+        self._optimizer = optimizer
+        self._objective = objective
+        self._steps = Steps(model, optimizer, objective, seed)
+
+    def _compiled_steps(self, who: str) -> tuple[Steps, Objective]:
+        if self._steps is None or self._objective is None:
+            name = cast("Model", self).name
+            raise ConfigError(f'{who}: model "{name}" is not compiled: call compile(...) first')
+        return self._steps, self._objective
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self._steps is not None
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer that `compile` was given, or made."""
+        return self._optimizer
+
+    @property
+    def loss(self) -> Any:
+        """The loss that `compile` was given."""
+        return (self._compile_arguments or {}).get("loss")
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics, the loss first; those of `compile` exist from the first batch on."""
+        return self._objective.metrics if self._objective is not None else []
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of `metrics`."""
+        return [metric.name for metric in self.metrics]
+
+    def reset_metrics(self) -> None:
+        """Let all metrics begin anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Tell the values of all metrics by name."""
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    @property
+    def stop_training(self) -> bool:
+        """Whether `fit` is to stop after the batch or epoch it is at; callbacks set it."""
+        return self._stop_training
+
+    @stop_training.setter
+    def stop_training(self, value: bool) -> None:
+        self._stop_training = bool(value)
+
+    @property
+    def history(self) -> History | None:
+        """What the last `fit` returned."""
+        return self._history
+
+    @history.setter
+    def history(self, value: History) -> None:
+        self._history = value
+
+    # ---- fit -------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Iterable[int] = 1,
+        *,
+        reduce: Reduce | None = None,
+        check_numerics: bool = False,
+    ) -> History:
+        """Train the model.
+
+        Each step is one plan: forward, loss, backward, update and metrics, with the same bits for
+        any number of threads.
+
+        Parameters
+        ----------
+        x : array or structure of arrays, Dataset, or iterable of batches
+            A batch is ``(x, y)`` or ``(x, y, sample_weight)``.
+        y, sample_weight : array or structure of arrays, optional
+            With arrays.
+        batch_size : int, default 32
+            Of arrays.
+        epochs : int, default 1
+            The number of the epoch after which to stop.
+        verbose : {"auto", 0, 1, 2}
+            Nothing, a progress bar, or a line an epoch.
+        callbacks : list of Callback, optional
+        validation_split : float, default 0.0
+            The share of the arrays, taken from their end, that is kept for validation.
+        validation_data : tuple or data set, optional
+            ``(x, y)``, ``(x, y, sample_weight)`` or what `x` may be.
+        shuffle : bool, default True
+            Whether arrays are shuffled, anew before each epoch.
+        class_weight : dict of int to float, optional
+            How much samples of each class count; 1 for those not named.
+        initial_epoch : int, default 0
+            The epoch to go on with: the data and random numbers are those it would have had.
+        steps_per_epoch, validation_steps : int, optional
+            The number of batches; all unless given.
+        validation_batch_size : int, optional
+        validation_freq : int or collection of int, default 1
+            Validate every so many epochs, or after these epochs, counted from 1.
+        reduce : callable, optional
+            ``reduce(gradients)`` gets the gradients of each step in one float32 array before they
+            are used, to sum them over machines, for example; it changes the array in place or
+            returns another.
+        check_numerics : bool, default False
+            Stop at a loss that is NaN or infinite, with the weights of the step before, and find
+            the layer where it appeared first. Keeps a copy of all weights.
+
+        Returns
+        -------
+        History
+            Its ``history`` holds the loss and the metrics of each epoch.
+
+        Raises
+        ------
+        ConfigError
+            The model is not compiled, or labels are no classes of its output.
+        ShapeError
+            Inputs, targets and model do not fit each other.
+        NumericsError
+            With `check_numerics`: the loss is not finite.
+
+        Examples
+        --------
+        >>> import numpy as np, fastcnn as fc
+        >>> model = fc.Sequential([fc.Input((2,)), fc.layers.Dense(1)])
+        >>> model.compile(fc.optimizers.SGD(0.1), "mse")
+        >>> x = np.eye(2, dtype=np.float32)
+        >>> history = model.fit(x, x @ np.array([[3.0], [4.0]]), epochs=200, verbose=0)
+        >>> bool(history.history["loss"][-1] < 1e-3)
+        True
+        """
+        from fastcnn.callbacks import CallbackList
+        from fastcnn.training.batches import as_batches, split
+        from fastcnn.training.numerics import Checked
+
+        steps, _ = self._compiled_steps("fit")
+        positive_int("fit", "epochs", epochs, at_least=0)
+        positive_int("fit", "initial_epoch", initial_epoch, at_least=0)
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
+        data = as_batches("fit", x, y, sample_weight, batch_size, shuffle, steps.seed)
+        train = Checked(steps).train if check_numerics else steps.train
+        called = CallbackList(
+            callbacks,
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=self,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps_per_epoch or _length(data),
+        )
+        self._stop_training = False
+        self._history = called.history
+        endless: Iterator[Any] | None = None
+        called.on_train_begin()
+        logs: dict[str, Any] = {}
+        for epoch in range(initial_epoch, epochs):
+            self.reset_metrics()
+            called.on_epoch_begin(epoch)
+            if hasattr(data, "set_epoch") and endless is None:
+                data.set_epoch(epoch)
+            if steps_per_epoch is None:
+                batches = iter(data)
+            else:
+                endless = endless if endless is not None else _repeat(data)
+                batches = _first(endless, steps_per_epoch)
+            logs = {}
+            for number, batch in enumerate(batches):
+                called.on_train_batch_begin(number)
+                parts = self._unpack("fit", batch, class_weight)
+                train(parts, reduce)
+                logs = self.get_metrics_result()
+                called.on_train_batch_end(number, logs)
+                if self._stop_training:
+                    break
+            if not logs:
+                raise ConfigError("fit: there is not one batch to train with")
+            if validation_data is not None and _is_due(epoch + 1, validation_freq):
+                found = self._evaluate(
+                    self._validation_batches(validation_data, validation_batch_size or batch_size),
+                    validation_steps,
+                    called,
+                )
+                logs = {**logs, **{f"val_{name}": value for name, value in found.items()}}
+            called.on_epoch_end(epoch, logs)
+            if self._stop_training:
+                break
+        steps.optimizer.finalize_variable_values(cast("Model", self).trainable_weights)
+        called.on_train_end(logs)
+        assert self._history is not None
+        return self._history
+
+    def _unpack(
+        self, who: str, batch: Any, class_weight: dict[int, float] | None = None
+    ) -> Batch:
+        from fastcnn.training.batches import unpack
+
+        _, objective = self._compiled_steps(who)
+        parts = unpack(who, batch, class_weight)
+        model = cast("Model", self)
+        if model._graph is not None and parts[1] is not None:
+            objective.check_labels(parts[1], [t.shape for t in model.outputs])
+        return parts
+
+    def _validation_batches(self, data: Any, batch_size: int | None) -> Iterable[Any]:
+        from fastcnn.training.batches import as_batches
+
+        if isinstance(data, (tuple, list)) and data and all(_is_part(part) for part in data):
+            return as_batches("fit: validation_data", *data, batch_size=batch_size)
+        return as_batches("fit: validation_data", data)
+
+    # ---- evaluate --------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Compute the loss and the metrics of data, in inference mode.
+
+        Parameters
+        ----------
+        x, y, batch_size, verbose, sample_weight, callbacks
+            As for `fit`.
+        steps : int, optional
+            The number of batches; all unless given.
+        return_dict : bool, default False
+
+        Returns
+        -------
+        float, list of float or dict
+            The loss; with the metrics a list in the order of `metrics_names`, or a dictionary.
+        """
+        from fastcnn.callbacks import CallbackList
+        from fastcnn.training.batches import as_batches
+
+        self._compiled_steps("evaluate")
+        data = as_batches("evaluate", x, y, sample_weight, batch_size)
+        called = CallbackList(
+            callbacks,
+            add_progbar=verbose != 0,
+            model=self,
+            verbose=verbose,
+            epochs=1,
+            steps=steps or _length(data),
+        )
+        found = self._evaluate(data, steps, called)
+        if return_dict:
+            return found
+        values = list(found.values())
+        return values[0] if len(values) == 1 else values
+
+    def _evaluate(self, data: Iterable[Any], count: int | None, called: Any) -> dict[str, Any]:
+        steps, _ = self._compiled_steps("evaluate")
+        self.reset_metrics()
+        called.on_test_begin()
+        logs: dict[str, Any] = {}
+        batches = iter(data) if count is None else _first(iter(data), count)
+        for number, batch in enumerate(batches):
+            called.on_test_batch_begin(number)
+            steps.test(self._unpack("evaluate", batch))
+            logs = self.get_metrics_result()
+            called.on_test_batch_end(number, logs)
+        if not logs:
+            raise ConfigError("evaluate: there is not one batch of data")
+        called.on_test_end(logs)
+        return logs
+
+    # ---- one batch -------------------------------------------------------------------------------
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Make one step of training with one batch; the metrics go on from the last call.
+
+        Returns
+        -------
+        float, list of float or dict
+            As `evaluate`.
+        """
+        steps, _ = self._compiled_steps("train_on_batch")
+        steps.train(self._unpack("train_on_batch", (x, y, sample_weight), class_weight))
+        return self._results(return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Compute the loss and the metrics of one batch; they go on from the last call.
+
+        Returns
+        -------
+        float, list of float or dict
+            As `evaluate`.
+        """
+        steps, _ = self._compiled_steps("test_on_batch")
+        steps.test(self._unpack("test_on_batch", (x, y, sample_weight)))
+        return self._results(return_dict)
+
+    def _results(self, return_dict: bool) -> Any:
+        found = self.get_metrics_result()
+        if return_dict:
+            return found
+        values = list(found.values())
+        return values[0] if len(values) == 1 else values
+
+
+def _length(data: Any) -> int | None:
+    try:
+        return len(data)
+    except TypeError:
+        return None
+
+
+def _repeat(data: Any) -> Iterator[Any]:
+    """Go through data again and again; once, if it can be gone through only once."""
+    while True:
+        count = 0
+        for batch in data:
+            count += 1
+            yield batch
+        if count == 0 or isinstance(data, Iterator):
+            return
+
+
+def _first(batches: Iterator[Any], count: int) -> Iterator[Any]:
+    for _ in range(count):
+        try:
+            yield next(batches)
+        except StopIteration:
+            return
+
+
+def _is_due(epoch: int, frequency: int | Iterable[int]) -> bool:
+    if isinstance(frequency, int):
+        return epoch % max(1, frequency) == 0
+    return epoch in set(frequency)
+
+
+def _is_part(part: Any) -> bool:
+    leaves = _tree.flatten(part)
+    return part is None or (bool(leaves) and all(is_array(leaf) for leaf in leaves))
+
+

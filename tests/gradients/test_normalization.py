@@ -1,0 +1,83 @@
+"""Gradients of normalisations, and what passes make of them."""
+
+import numpy as np
+import pytest
+
+from fastcnn import _C
+from fastcnn.errors import UnsupportedError
+from tests.gradients.harness import assert_gradients_match
+from tests.plan.builder import Net, assert_same_as_described, ops_of
+from tests.reference import normalization as reference
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("residual", [False, True])
+def test_batch_norm_training(scale: bool, center: bool, residual: bool) -> None:
+    x = normal(4, 3, 5, 7)
+    operands = [x, *(normal(7, seed=i + 1) for i in range(scale + center))]
+    operands += [normal(4, 3, 5, 7, seed=9)] * residual
+    attrs = {"scale": scale, "center": center, "epsilon": 0.01}
+    assert_gradients_match(
+        "batch_norm_training",
+        operands,
+        attrs,
+        lambda *o: (reference.batch_norm_training(*o, **attrs)[0], None, None, None),
+    )
+
+
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("center", [False, True])
+@pytest.mark.parametrize("only_x", [False, True])
+def test_batch_norm_with_given_statistics(scale: bool, center: bool, only_x: bool) -> None:
+    operands = [normal(4, 5, 7), *(normal(7, seed=i + 1) for i in range(scale + center + 1))]
+    operands.append(np.abs(normal(7, seed=8)) + 0.5)
+    attrs = {"scale": scale, "center": center, "epsilon": 0.01}
+    assert_gradients_match(
+        "batch_norm",
+        operands,
+        attrs,
+        lambda *o: reference.batch_norm(*o, **attrs),
+        wrt=[0] if only_x else None,
+    )
+
+
+def test_scale_shift() -> None:
+    operands = [normal(4, 5, 7), normal(7, seed=1), normal(7, seed=2)]
+    assert_gradients_match("scale_shift", operands, {}, lambda x, a, b: x * a + b)
+
+
+def test_statistics_have_no_gradient_of_their_own() -> None:
+    graph = _C.Graph()
+    x, v = graph.input((4, 3)), graph.input((3,))
+    _, mean, _, _ = graph.add("batch_norm_training", [x, v, v], {})
+    (loss,) = graph.add("reduce_sum", [mean], {})
+    with pytest.raises(UnsupportedError, match="the statistics of a batch have no gradient"):
+        graph.gradient(loss, [x])
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6", "leaky_relu"])
+def test_the_gradient_of_an_activation_is_fused_into_that_of_batch_norm(activation: str) -> None:
+    net = Net()
+    x = net.input(2, 5, 6, 8)
+    gamma, beta = net.variable(8), net.variable(8)
+    y = net.graph.add("batch_norm_training", [x, gamma, beta], {"activation": activation})[0]
+    loss = net.add("reduce_sum", net.add("unary", y, kind="square"))
+    plan = assert_same_as_described(net, loss, *net.graph.gradient(loss, [x, gamma, beta]))
+    assert "activation_gradient" not in ops_of(plan)
+    assert "activation" not in ops_of(plan)
+
+
+def test_it_stays_where_a_residual_reads_it_too() -> None:
+    net = Net()
+    x, r = net.input(2, 5, 6, 8), net.input(2, 5, 6, 8)
+    y = net.graph.add("batch_norm_training", [x, net.variable(8), net.variable(8)], {})[0]
+    z = net.add("add", y, r, activation="relu")
+    loss = net.add("reduce_sum", net.add("unary", z, kind="square"))
+    plan = assert_same_as_described(net, loss, *net.graph.gradient(loss, [x, r]))
+    assert ops_of(plan).count("activation_gradient") == 1
+    assert "add" not in ops_of(plan)
