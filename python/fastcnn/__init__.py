@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from fastcnn import activations, initializers, layers, ops, saving
+from fastcnn import activations, constraints, initializers, layers, ops, regularizers, saving
 from fastcnn._random import set_random_seed
 from fastcnn.autotune import TimingCache
 from fastcnn.config import (
@@ -49,6 +49,7 @@ __all__ = [
     "activations",
     "applications",
     "callbacks",
+    "constraints",
     "data",
     "get_autotune",
     "get_float32_precision",
@@ -62,6 +63,7 @@ __all__ = [
     "ops",
     "optimizers",
     "quantize",
+    "regularizers",
     "saving",
     "set_autotune",
     "set_float32_precision",

@@ -59,6 +59,7 @@ def restore(model: Any, text: str, state: Mapping[str, NDArray[Any]], path: str)
             raise FileFormatError("expected a description of how the model is trained")
         optimizer = optimizers.deserialize(found.get("optimizer"))
         arguments = {key: found.get(key) for key in (*_LOSSES, "loss_weights", *_METRICS)}
+        arguments["recompute"] = found.get("recompute")
         seed, iterations = found.get("seed"), found.get("iterations")
         if not (isinstance(seed, int) and isinstance(iterations, int) and iterations >= 0):
             raise FileFormatError("expected a seed and a number of iterations")
