@@ -349,7 +349,9 @@ class Model(Trainer, Layer):
         """Write what `fastcnn.saving.model_from_json` makes an equal model from."""
         return serialization.to_json(serialization.serialize_layer(self))
 
-    def save(self, filepath: StrPath, overwrite: bool = True) -> None:
+    def save(
+        self, filepath: StrPath, overwrite: bool = True, include_optimizer: bool = True
+    ) -> None:
         """Write configuration and weights to one file that `fastcnn.load_model` reads.
 
         Parameters
@@ -359,10 +361,13 @@ class Model(Trainer, Layer):
             configuration.
         overwrite : bool, default True
             Whether a file of that name is replaced.
+        include_optimizer : bool, default True
+            Also write what the model was compiled with and how far it was trained: training goes
+            on from the file to the same bits.
         """
         from fastcnn.saving import save_model
 
-        save_model(self, filepath, overwrite)
+        save_model(self, filepath, overwrite, include_optimizer)
 
     def save_weights(self, filepath: StrPath, overwrite: bool = True) -> None:
         """Write the weights to a safetensors file."""

@@ -43,6 +43,9 @@ StrPath = str | os.PathLike[str]
 
 _FORMAT, _VERSION = "fastcnn.model", "1"
 
+OPTIMIZER = "optimizer//"
+"""What the names of an optimizer's state begin with: no layer has an empty name."""
+
 
 def named_weights(layer: Layer) -> dict[str, Variable]:
     """List all weights of a layer or model under the names files give them.
@@ -81,7 +84,9 @@ def save_weights(model: Layer, filepath: StrPath, overwrite: bool = True) -> Non
     _write(model, filepath, None, overwrite)
 
 
-def save_model(model: Layer, filepath: StrPath, overwrite: bool = True) -> None:
+def save_model(
+    model: Layer, filepath: StrPath, overwrite: bool = True, include_optimizer: bool = True
+) -> None:
     """Write a model to one file that `load_model` reads, whole or not at all.
 
     Parameters
@@ -90,6 +95,9 @@ def save_model(model: Layer, filepath: StrPath, overwrite: bool = True) -> None:
     filepath : str or os.PathLike
     overwrite : bool, default True
         Whether a file of that name is replaced.
+    include_optimizer : bool, default True
+        Also write what the model was compiled with and how far it was trained: training goes on
+        from the file to the same bits.
 
     Raises
     ------
@@ -101,7 +109,12 @@ def save_model(model: Layer, filepath: StrPath, overwrite: bool = True) -> None:
         The package ``safetensors`` is not installed.
     """
     metadata = {"format": _FORMAT, "version": _VERSION, "config": describe(model)}
-    _write(model, filepath, metadata, overwrite)
+    state: dict[str, NDArray[Any]] = {}
+    if include_optimizer and getattr(model, "compiled", False):
+        from fastcnn.training import saving as training
+
+        metadata["training"], state = training.describe(model)
+    _write(model, filepath, metadata, overwrite, state)
 
 
 def describe(model: Layer) -> str:
@@ -132,7 +145,11 @@ def _symbolic_shapes(model: Layer) -> Any:
 
 
 def _write(
-    model: Layer, filepath: StrPath, metadata: dict[str, str] | None, overwrite: bool
+    model: Layer,
+    filepath: StrPath,
+    metadata: dict[str, str] | None,
+    overwrite: bool,
+    state: Mapping[str, NDArray[Any]] | None = None,
 ) -> None:
     from fastcnn.io.safetensors_files import save_safetensors
 
@@ -143,7 +160,7 @@ def _write(
             f'"{model.name}" has no weights yet: call it on data or on an Input first'
         )
     tensors = {name: variable.view() for name, variable in named_weights(model).items()}
-    save_safetensors(filepath, tensors, metadata)
+    save_safetensors(filepath, {**tensors, **(state or {})}, metadata)
 
 
 def load_weights(model: Layer, filepath: StrPath, skip_mismatch: bool = False) -> None:
@@ -168,12 +185,15 @@ def load_weights(model: Layer, filepath: StrPath, skip_mismatch: bool = False) -
         raise ConfigError(
             f'"{model.name}" has no weights yet: call it on data or on an Input first'
         )
-    _assign(model, load_safetensors(filepath), str(os.fspath(filepath)), skip_mismatch)
+    tensors = load_safetensors(filepath)
+    own = {name: tensor for name, tensor in tensors.items() if not name.startswith(OPTIMIZER)}
+    assign_weights(model, own, str(os.fspath(filepath)), skip_mismatch)
 
 
-def _assign(
+def assign_weights(
     model: Layer, tensors: Mapping[str, NDArray[Any]], path: str, skip_mismatch: bool = False
 ) -> None:
+    """Give the weights of a model the values under their names; all of them, or none."""
     weights = named_weights(model)
     missing, extra = weights.keys() - tensors.keys(), tensors.keys() - weights.keys()
     if (missing or extra) and not skip_mismatch:
@@ -200,14 +220,18 @@ def _some(names: Any) -> str:
     return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
 
 
-def load_model(filepath: StrPath, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def load_model(
+    filepath: StrPath, custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+) -> Any:
     """Read a model that `Model.save` wrote.
 
     Parameters
     ----------
     filepath : str or os.PathLike
     custom_objects : mapping of str to class or function, optional
-        Layers and functions of one's own that the model uses, by name.
+        Layers, losses and functions of one's own that the model uses, by name.
+    compile : bool, default True
+        Whether a model that was saved compiled is, and goes on to train where it was.
 
     Returns
     -------
@@ -244,6 +268,7 @@ def load_model(filepath: StrPath, custom_objects: Mapping[str, Any] | None = Non
             f"{path}: expected version {_VERSION} of the format, got {metadata.get('version')!r}"
         )
     tensors = load_safetensors(filepath)
+    state = {name: tensors.pop(name) for name in list(tensors) if name.startswith(OPTIMIZER)}
     with custom_object_scope(custom_objects):
         try:
             description = serialization.from_json(metadata.get("config", ""))
@@ -257,7 +282,11 @@ def load_model(filepath: StrPath, custom_objects: Mapping[str, Any] | None = Non
                 _quantize(model, description)
         except (FastcnnError, RecursionError) as error:
             raise FileFormatError(f"{path}: {error}") from error
-    _assign(model, tensors, path)
+        assign_weights(model, tensors, path)
+        if compile and "training" in metadata:
+            from fastcnn.training import saving as training
+
+            training.restore(model, metadata["training"], state, path)
     return model
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from fastcnn import activations, initializers, ops
 from fastcnn.errors import ConfigError, ShapeError
@@ -116,6 +116,8 @@ class Dense(Layer):
     array([[4., 4., 4.],
            [4., 4., 4.]], dtype=float32)
     """
+
+    _weight_options: ClassVar = {"kernel": "kernel", "bias": "bias"}
 
     def __init__(
         self,

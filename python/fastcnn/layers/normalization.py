@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from fastcnn import initializers, ops
 from fastcnn.errors import ShapeError, UnsupportedError
@@ -13,6 +13,8 @@ from fastcnn.layers.layer import Layer
 
 class _Normalization(Layer):
     """What all have: the last axis, epsilon, and a learned factor and offset."""
+
+    _weight_options: ClassVar = {"gamma": "gamma", "beta": "beta"}
 
     def __init__(
         self,
@@ -59,6 +61,9 @@ class _Normalization(Layer):
 
 class BatchNormalization(_Normalization):
     """``(x - moving_mean) / sqrt(moving_variance + epsilon) * gamma + beta`` for each channel.
+
+    In training mean and variance are those of the batch, and the moving ones follow them. A layer
+    whose ``trainable`` is False uses the moving ones also then, and leaves them alone.
 
     Parameters
     ----------
@@ -107,7 +112,15 @@ class BatchNormalization(_Normalization):
         )
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Apply the layer."""
+        """Apply the layer; one that is not trainable never uses the statistics of a batch."""
+        if training and self.trainable:
+            y, mean, variance = ops.batch_norm_training(
+                inputs, self.gamma, self.beta, epsilon=self.epsilon
+            )
+            kept = self.momentum
+            self.moving_mean.assign(self.moving_mean * kept + mean * (1.0 - kept))
+            self.moving_variance.assign(self.moving_variance * kept + variance * (1.0 - kept))
+            return y
         return ops.batch_normalization(
             inputs,
             self.moving_mean,

@@ -8,6 +8,7 @@ from fastcnn.errors import ConfigError
 from fastcnn.ops._dispatch import apply_op
 
 __all__ = [
+    "batch_norm_training",
     "batch_normalization",
     "group_normalization",
     "instance_normalization",
@@ -64,6 +65,48 @@ def batch_normalization(
         scale=scale is not None,
         center=offset is not None,
     )
+
+
+def batch_norm_training(
+    x: Any, scale: Any = None, offset: Any = None, epsilon: float = 1e-3
+) -> tuple[Any, Any, Any]:
+    """Normalise each channel by the mean and variance of the data themselves.
+
+    Parameters
+    ----------
+    x : array, float32, shape (..., c)
+    scale, offset : array, float32, shape (c,), optional
+        1 and 0 unless given.
+    epsilon : float, default 0.001
+
+    Returns
+    -------
+    array, float32, of x's shape
+        ``(x - mean) / sqrt(variance + epsilon) * scale + offset``
+    array, float32, shape (c,)
+        The mean.
+    array, float32, shape (c,)
+        The variance, of n values the n-th part of the squared deviations.
+
+    References
+    ----------
+    S. Ioffe, C. Szegedy: Batch Normalization. ICML 2015, algorithm 1.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> y, mean, variance = fc.ops.batch_norm_training([[1.0], [3.0]], epsilon=0.0)
+    >>> y.tolist(), mean.tolist(), variance.tolist()
+    ([[-1.0], [1.0]], [2.0], [1.0])
+    """
+    y, mean, variance, _ = apply_op(
+        "batch_norm_training",
+        [x, scale, offset],
+        epsilon=epsilon,
+        scale=scale is not None,
+        center=offset is not None,
+    )
+    return y, mean, variance
 
 
 def group_normalization(

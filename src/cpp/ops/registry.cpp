@@ -13,7 +13,7 @@ std::span<const Op* const> all_ops() {
       &add_op, &sub_op, &mul_op, &div_op, &maximum_op, &minimum_op, &prelu_op,  // binary
       &box_iou_op, &nms_op, &soft_nms_op,  // boxes
       &concat_op,  // concat
-      &conv2d_op,  // conv2d
+      &conv2d_op, &conv2d_weight_gradient_op, &conv2d_adjoint_kernel_op,  // conv2d
       &conv2d_int8_op,  // conv2d_int8
       &conv2d_transpose_op, &conv2d_transpose_phases_op,  // conv2d_transpose
       &dense_op, &matmul_op,  // dense
@@ -25,6 +25,7 @@ std::span<const Op* const> all_ops() {
       &sgd_update_op, &rmsprop_update_op, &adam_update_op, &moving_average_op,  // optimizer
       &pad_op,  // pad
       &max_pool2d_op, &avg_pool2d_op, &adaptive_avg_pool2d_op,  // pool2d
+      &max_pool2d_gradient_op, &avg_pool2d_gradient_op, &adaptive_avg_pool2d_gradient_op,  // pool2d
       &max_pool2d_int8_op,  // pool2d_int8
       &quantize_op, &dequantize_op, &quantize_weights_op,  // quantize
       &reduce_sum_op, &reduce_mean_op, &reduce_max_op, &reduce_min_op, &reduce_prod_op, &argmax_op,  // reduce

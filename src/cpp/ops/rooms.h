@@ -13,7 +13,7 @@ extern const Op batch_norm_training_op, batch_norm_gradient_op;  // batch_norm
 extern const Op add_op, sub_op, mul_op, div_op, maximum_op, minimum_op, prelu_op;  // binary
 extern const Op box_iou_op, nms_op, soft_nms_op;  // boxes
 extern const Op concat_op;  // concat
-extern const Op conv2d_op;  // conv2d
+extern const Op conv2d_op, conv2d_weight_gradient_op, conv2d_adjoint_kernel_op;  // conv2d
 extern const Op conv2d_int8_op;  // conv2d_int8
 extern const Op conv2d_transpose_op, conv2d_transpose_phases_op;  // conv2d_transpose
 extern const Op dense_op, matmul_op;  // dense
@@ -25,6 +25,7 @@ extern const Op group_norm_op, instance_norm_op, layer_norm_op, l2_normalize_op,
 extern const Op sgd_update_op, rmsprop_update_op, adam_update_op, moving_average_op;  // optimizer
 extern const Op pad_op;  // pad
 extern const Op max_pool2d_op, avg_pool2d_op, adaptive_avg_pool2d_op;  // pool2d
+extern const Op max_pool2d_gradient_op, avg_pool2d_gradient_op, adaptive_avg_pool2d_gradient_op;  // pool2d
 extern const Op max_pool2d_int8_op;  // pool2d_int8
 extern const Op quantize_op, dequantize_op, quantize_weights_op;  // quantize
 extern const Op reduce_sum_op, reduce_mean_op, reduce_max_op, reduce_min_op, reduce_prod_op, argmax_op;  // reduce
