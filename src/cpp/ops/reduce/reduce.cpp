@@ -59,7 +59,7 @@ std::vector<TensorType> infer_argmax(const Params& params, std::span<const Tenso
 // ---- gradients ------------------------------------------------------------------------------
 
 // The upstream gradient repeated over the axes that were summed.
-ValueId repeat(NodeGradient& node) {
+ValueId repeat(NodeGradient& node, ValueId upstream) {
   const Shape& x = node.input_shape(0);
   const auto& p = node.params().as<ReduceParams>();
   std::vector<std::int64_t> kept, whole;
@@ -67,15 +67,15 @@ ValueId repeat(NodeGradient& node) {
     kept.push_back((p.axes >> i) & 1 ? 1 : x[i]);
     whole.push_back(x[i]);
   }
-  return node.add(broadcast_to_op, {{"shape", whole}}, {node.add(reshape_op, {{"shape", kept}}, {node.upstream()})});
+  return node.add(broadcast_to_op, {{"shape", whole}}, {node.add(reshape_op, {{"shape", kept}}, {upstream})});
 }
 
-void sum_gradient(NodeGradient& node) { node.set(0, repeat(node)); }
+void sum_gradient(NodeGradient& node) { node.set(0, repeat(node, node.upstream())); }
 
 void mean_gradient(NodeGradient& node) {
   const std::int64_t count = node.input_shape(0).size() / max_i64(1, node.output_shape().size());
   const ValueId share = node.constant(1.0f / static_cast<float>(count));
-  node.set(0, node.add(mul_op, Attrs{}, {repeat(node), share}));
+  node.set(0, repeat(node, node.add(mul_op, Attrs{}, {node.upstream(), share})));
 }
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
