@@ -172,6 +172,26 @@ NETWORKS = {
 }
 
 
+def convnet(size: int, classes: int = 10) -> Model:
+    """The ConvNet of a first exercise: three convolutions with batch norm and pooling."""
+    x = image = layers.Input((size, size, 3))
+    for filters in (32, 64, 128):
+        x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
+        x = layers.MaxPooling2D(2)(layers.ReLU()(layers.BatchNormalization(epsilon=1e-3)(x)))
+    return Model(image, layers.Dense(classes)(layers.GlobalAveragePooling2D()(x)), name="convnet")
+
+
+TRAINING_NETWORKS = {
+    "convnet": Network("convnet", 64, convnet),
+    **{name: NETWORKS[name] for name in ("resnet50", "mobilenetv2", "unet256")},
+}
+
+
+def training_model(name: str, size: int | None, precision: str | None) -> Any:
+    """A network to train, whose first gradients are of moderate size."""
+    return TRAINING_NETWORKS[name].model(size, precision)
+
+
 # ---- the same network for peers ----------------------------------------------------------------
 
 

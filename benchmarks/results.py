@@ -24,6 +24,10 @@ FIELDS = {
         *_MEASURED, "network", "size", "batch", "runtime", "note", "isa", "precision", "error",
         "fma_gflops", "amx_gflops", "ratios",
     ),
+    "training": (
+        "kind", "run", "threads", "min_ms", "median_ms", "calls", "network", "batch", "runtime",
+        "note", "precision", "mib", "first_loss", "ratios",
+    ),
     "array": (
         "kind", "run", "threads", "min_ms", "median_ms", "calls", "function", "case", "runtime",
         "agrees", "ratios",

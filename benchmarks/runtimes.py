@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks.networks import NETWORKS, picture, record
+from benchmarks.networks import NETWORKS, TRAINING_NETWORKS, picture, record
 from benchmarks.timing import CLOCKS
 
 
@@ -35,10 +35,11 @@ class Job:
     precision: str = "highest"
     clock: str = "wall"
     compile_limit: int = 120  # seconds that torch.compile may take
+    variant: str = ""  # of torch's: the only one to try
 
     def picture(self) -> np.ndarray:
         """The input (n, h, w, c)."""
-        return picture(self.batch, self.size or NETWORKS[self.network].size)
+        return picture(self.batch, self.size or (NETWORKS | TRAINING_NETWORKS)[self.network].size)
 
     def channels_first(self) -> np.ndarray:
         """The input (n, c, h, w)."""
@@ -124,7 +125,7 @@ class Fastcnn:
 
 
 @contextmanager
-def _time_limit(seconds: int) -> Iterator[None]:
+def time_limit(seconds: int) -> Iterator[None]:
     def stop(*_: Any) -> None:
         raise TimeoutError(f"took more than {seconds} s")
 
@@ -174,7 +175,7 @@ class Torch:
         inductor.freezing = True  # weights are constants: they are packed once
         logging.disable(logging.CRITICAL)  # what went wrong is told in the note
         compiled = self.torch.compile(network)
-        with _time_limit(limit), self.torch.inference_mode():
+        with time_limit(limit), self.torch.inference_mode():
             compiled(x)
         return lambda: compiled(x)
 

@@ -14,13 +14,17 @@ from benchmarks.translate import Step, translate
 class TorchNetwork(nn.Module):
     """The steps of a tape, from pictures (n, c, h, w)."""
 
-    def __init__(self, tape: Tape, fold: bool = True) -> None:
+    def __init__(self, tape: Tape, fold: bool = True, trainable: bool = False) -> None:
         super().__init__()
         self.steps = translate(tape, fold)
         self.input, self.output = tape.input, tape.output
         for index, step in enumerate(self.steps):
             for i, array in enumerate(step.arrays):
-                self.register_buffer(f"w{index}_{i}", torch.from_numpy(np.array(array)))
+                value = torch.from_numpy(np.array(array))
+                if trainable and not (step.kind == "batch_norm" and i >= 2):
+                    self.register_parameter(f"w{index}_{i}", nn.Parameter(value))
+                else:
+                    self.register_buffer(f"w{index}_{i}", value)
         self.counts = [len(step.arrays) for step in self.steps]
 
     def weights(self, index: int) -> list[torch.Tensor]:
@@ -33,7 +37,7 @@ class TorchNetwork(nn.Module):
         last = {value: i for i, step in enumerate(self.steps) for value in step.inputs}
         for index, step in enumerate(self.steps):
             values[step.output] = _apply(
-                step, [values[i] for i in step.inputs], self.weights(index)
+                step, [values[i] for i in step.inputs], self.weights(index), self.training
             )
             for value in step.inputs:
                 if last[value] == index:
@@ -41,7 +45,9 @@ class TorchNetwork(nn.Module):
         return values[self.output]
 
 
-def _apply(step: Step, xs: list[torch.Tensor], w: list[torch.Tensor]) -> torch.Tensor:
+def _apply(
+    step: Step, xs: list[torch.Tensor], w: list[torch.Tensor], training: bool
+) -> torch.Tensor:
     x = xs[0]
     top, bottom, left, right = step.pads
     bias = w[1] if len(w) > 1 else None
@@ -55,11 +61,11 @@ def _apply(step: Step, xs: list[torch.Tensor], w: list[torch.Tensor]) -> torch.T
             return y[:, :, top : y.shape[2] - bottom, left : y.shape[3] - right]
         case "batch_norm":
             gamma, beta, mean, var = w
-            return F.batch_norm(x, mean, var, gamma, beta, eps=step.number)
+            return F.batch_norm(x, mean, var, gamma, beta, training, eps=step.number)
         case "relu":
-            return F.relu(x)
+            return F.relu(x, inplace=training)
         case "relu6":
-            return F.relu6(x)
+            return F.relu6(x, inplace=training)
         case "leaky_relu":
             return F.leaky_relu(x, step.number)
         case "max_pool":

@@ -107,8 +107,9 @@ class _Server:
     def open(self, runtime: str, job: dict[str, Any], cpus: list[int]) -> dict[str, Any]:
         os.sched_setaffinity(0, cpus)  # before any library starts threads
         from benchmarks.runtimes import RUNTIMES, Job
+        from benchmarks.trainers import TRAINERS
 
-        self.runtime = RUNTIMES[runtime](Job(**job))
+        self.runtime = (RUNTIMES | TRAINERS)[runtime](Job(**job))
         self.runtime.call()
         return {"note": self.runtime.note}
 

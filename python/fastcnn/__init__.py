@@ -25,7 +25,17 @@ from fastcnn.symbolic import KerasTensor
 from fastcnn.variable import Variable
 
 if TYPE_CHECKING:
-    from fastcnn import applications, callbacks, data, io, losses, metrics, optimizers, utils
+    from fastcnn import (
+        applications,
+        callbacks,
+        data,
+        io,
+        losses,
+        metrics,
+        optimizers,
+        utils,
+        visualize,
+    )
     from fastcnn.quantization import quantize
     from fastcnn.training.gradients import value_and_grad
 
@@ -62,6 +72,7 @@ __all__ = [
     "show_config",
     "utils",
     "value_and_grad",
+    "visualize",
 ]
 
 # Imported when first used: modules, and functions with their modules.
@@ -74,6 +85,7 @@ _LAZY = (
     "metrics",
     "optimizers",
     "utils",
+    "visualize",
 )
 _LAZY_FUNCTIONS = {
     "quantize": "fastcnn.quantization",

@@ -185,12 +185,15 @@ def load_weights(model: Layer, filepath: StrPath, skip_mismatch: bool = False) -
         raise ConfigError(
             f'"{model.name}" has no weights yet: call it on data or on an Input first'
         )
-    _assign(model, load_safetensors(filepath), str(os.fspath(filepath)), skip_mismatch)
+    tensors = load_safetensors(filepath)
+    own = {name: tensor for name, tensor in tensors.items() if not name.startswith(OPTIMIZER)}
+    assign_weights(model, own, str(os.fspath(filepath)), skip_mismatch)
 
 
-def _assign(
+def assign_weights(
     model: Layer, tensors: Mapping[str, NDArray[Any]], path: str, skip_mismatch: bool = False
 ) -> None:
+    """Give the weights of a model the values under their names; all of them, or none."""
     weights = named_weights(model)
     missing, extra = weights.keys() - tensors.keys(), tensors.keys() - weights.keys()
     if (missing or extra) and not skip_mismatch:
@@ -279,7 +282,7 @@ def load_model(
                 _quantize(model, description)
         except (FastcnnError, RecursionError) as error:
             raise FileFormatError(f"{path}: {error}") from error
-        _assign(model, tensors, path)
+        assign_weights(model, tensors, path)
         if compile and "training" in metadata:
             from fastcnn.training import saving as training
 

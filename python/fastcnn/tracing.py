@@ -176,13 +176,18 @@ class Trace:
             )
         self._updates[variable] = value
 
-    def gradient(self, target: Any, sources: Sequence[Any]) -> list[Value]:
-        """Add the gradients of one number with respect to values and variables."""
+    def gradient(
+        self, target: Any, sources: Sequence[Any], recompute: str | None = None
+    ) -> list[Value]:
+        """Add the gradients of one number with respect to values and variables.
+
+        `recompute` says what of the forward pass is not kept: see `Model.compile`.
+        """
         sources = [
             self.graph.variable(x) if isinstance(x, _C.Variable) else self.value_of(x)._index
             for x in sources
         ]
-        found = self.graph.gradient(self.value_of(target)._index, sources)
+        found = self.graph.gradient(self.value_of(target)._index, sources, recompute or "")
         return [Value(self, i) for i in found]
 
     def finish(self, outputs: Sequence[Any]) -> None:

@@ -1,6 +1,7 @@
 """Problems of the conv2d and conv2d_transpose rooms: tails, edges, strides, dilation, groups."""
 
 from tests.harness import Case
+from tests.reference.pooling import _pair, resolve_padding
 
 ACTIVATIONS = (
     "linear",
@@ -111,6 +112,44 @@ TRANSPOSE = [
     Case("conv2d_transpose", ((1, 4, 5, 6), (3, 2, 7, 6)), {"strides": 2, "dilation": 3}),
     Case("conv2d_transpose", ((1, 4, 4, 6), (3, 3, 7, 6)), {"strides": 4, "dilation": 6}),
     Case("conv2d_transpose", ((2, 4, 4, 12), (3, 3, 5, 12)), {"strides": 2, "groups": 3}),
+]
+
+
+
+def weight_gradient(case: Case) -> Case:
+    """The gradient with respect to its kernel of a conv2d case."""
+    x, w = case.shapes[:2]
+    attrs = {k: v for k, v in case.attrs.items() if k != "activation"}
+    strides, dilation = _pair(attrs.get("strides", 1)), _pair(attrs.get("dilation", 1))
+    extent = tuple((k - 1) * d + 1 for k, d in zip(w[:2], dilation, strict=True))
+    pads = resolve_padding(attrs, x[1:3], extent, strides)
+    size = [
+        (n + sum(p) - e) // s + 1
+        for n, p, e, s in zip(x[1:3], pads, extent, strides, strict=True)
+    ]
+    return Case(
+        "conv2d_weight_gradient",
+        (x, (x[0], *size, w[3])),
+        {"kernel_size": w[:2], **attrs},
+    )
+
+
+WEIGHT_GRADIENT = [
+    *(weight_gradient(case) for case in CONV),
+    *(
+        weight_gradient(Case("conv2d", shapes, attrs))
+        for shapes, attrs in (
+            # Several chunks of pixels, rows of several stretches, blocks that end within a picture.
+            (((3, 40, 45, 20), (3, 3, 20, 40)), {"padding": "same"}),
+            (((2, 3, 700, 9), (3, 3, 9, 5)), {"padding": "same"}),
+            (((1, 2, 600, 3), (3, 5, 3, 33)), {"padding": "same", "strides": (1, 2)}),
+            (((1, 1, 9000, 33), (1, 1, 33, 17)), {}),
+            (((40, 7, 7, 300), (1, 1, 300, 290)), {}),
+            # Windows in one piece, with more padding than picture; a stride beyond the window.
+            (((2, 3, 2, 2), (3, 3, 2, 9)), {"pads": (3, 4, 5, 6)}),
+            (((2, 3, 2, 2), (2, 2, 2, 9)), {"pads": (3, 4, 5, 6), "strides": 4}),
+        )
+    ),
 ]
 
 # For timing: the shapes of ResNet-50 and VGG-19 that take the time, and a U-Net's way up.

@@ -86,6 +86,29 @@ def test_conv2d_transpose(kernel: str, case: Case) -> None:
     check_sums(kernel, case)
 
 
+@pytest.mark.parametrize(("kernel", "case"), each_kernel(cases.WEIGHT_GRADIENT))
+def test_conv2d_weight_gradient(kernel: str, case: Case) -> None:
+    x, dy = case.inputs()
+    (dw,) = run_kernel(kernel, case, [x, dy])
+    magnitudes = reference.conv2d_weight_gradient(np.abs(x), np.abs(dy), **case.attrs)
+    pixels = int(np.prod(case.shapes[1][:3]))
+    expected = reference.conv2d_weight_gradient(x, dy, **case.attrs)
+    assert_within(dw, expected, dot_bound(magnitudes, pixels, kernel))
+
+
+@pytest.mark.parametrize("kernel", kernel_rows("conv2d_adjoint_kernel"))
+@pytest.mark.parametrize(
+    ("shape", "groups"), [((1, 1, 5, 3), 1), ((3, 2, 17, 20), 1), ((2, 3, 5, 12), 3)]
+)
+def test_conv2d_adjoint_kernel(kernel: str, shape: tuple[int, ...], groups: int) -> None:
+    case = Case("conv2d_adjoint_kernel", (shape,), {"groups": groups})
+    (w,) = case.inputs()
+    (v,) = run_kernel(kernel, case, [w])
+    parts = w[::-1, ::-1].reshape(*shape[:3], groups, shape[3] // groups)
+    expected = parts.transpose(0, 1, 4, 3, 2).reshape(*shape[:2], shape[3] // groups, -1)
+    np.testing.assert_array_equal(v, expected)
+
+
 EPILOGUES = [
     {"activation": kind, "has_bias": bias, "has_residual": residual}
     for kind in cases.ACTIVATIONS
@@ -146,7 +169,16 @@ def test_what_is_not_finite_reaches_the_outputs_that_depend_on_it(
     assert (reached.any(axis=-1)[0] == touched).all()
 
 
-@pytest.mark.parametrize("case", [*cases.CONV[12:32:3], cases.TRANSPOSE[3], *cases.BENCHMARK[2:11]])
+@pytest.mark.parametrize(
+    "case",
+    [
+        *cases.CONV[12:32:3],
+        cases.TRANSPOSE[3],
+        *cases.BENCHMARK[2:11],
+        *cases.WEIGHT_GRADIENT[12:32:3],
+        *cases.WEIGHT_GRADIENT[-7:],
+    ],
+)
 def test_same_bits_at_any_thread_count(case: Case) -> None:
     same_bits_at_any_thread_count(case)
 

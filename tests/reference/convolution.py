@@ -88,3 +88,31 @@ def conv2d_transpose(x: np.ndarray, w: np.ndarray, **attrs: Any) -> np.ndarray:
                 outputs = slice(g * filters, (g + 1) * filters)
                 full[:, rows, cols, outputs] += x[..., inputs] @ w[a, b, :, inputs].T
     return full[:, cut_h : cut_h + oh, cut_w : cut_w + ow]
+
+
+def conv2d_weight_gradient(x: np.ndarray, dy: np.ndarray, **attrs: Any) -> np.ndarray:
+    """Each tap's products of pixels and gradients summed up, in float64."""
+    x, dy = x.astype(np.float64), dy.astype(np.float64)
+    strides, dilation = _pair(attrs.get("strides", 1)), _pair(attrs.get("dilation", 1))
+    size, groups = _pair(attrs.get("kernel_size", 1)), attrs.get("groups", 1)
+    extent = tuple((k - 1) * d + 1 for k, d in zip(size, dilation, strict=True))
+    pads = resolve_padding(attrs, x.shape[1:3], extent, strides)
+    padded = np.pad(x, ((0, 0), *pads, (0, 0)))
+    oh, ow = dy.shape[1:3]
+    channels, filters = x.shape[3] // groups, dy.shape[3] // groups
+    dw = np.zeros((*size, channels, dy.shape[3]))
+    for a in range(size[0]):
+        for b in range(size[1]):
+            top, left = a * dilation[0], b * dilation[1]
+            pixels = padded[
+                :,
+                top : top + (oh - 1) * strides[0] + 1 : strides[0],
+                left : left + (ow - 1) * strides[1] + 1 : strides[1],
+            ]
+            for g in range(groups):
+                inputs = slice(g * channels, (g + 1) * channels)
+                outputs = slice(g * filters, (g + 1) * filters)
+                dw[a, b, :, outputs] = np.tensordot(
+                    pixels[..., inputs], dy[..., outputs], axes=((0, 1, 2), (0, 1, 2))
+                )
+    return dw

@@ -33,13 +33,23 @@ class Steps:
     seed : int
         Of the random numbers of training: those of a step are a function of it and of the number of
         steps that the optimizer has made.
+    recompute : {None, "activations", "segments"}
+        See `Model.compile`.
     """
 
-    def __init__(self, model: Model, optimizer: Optimizer, objective: Objective, seed: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        optimizer: Optimizer,
+        objective: Objective,
+        seed: int,
+        recompute: str | None = None,
+    ) -> None:
         self.model = model
         self.optimizer = optimizer
         self.objective = objective
         self.seed = seed
+        self.recompute = recompute
         name = f'model "{model.name}"'
 
         def plans(describe: Callable[..., Any], training: bool) -> PlanCache:
@@ -72,7 +82,7 @@ class Steps:
     def _describe_train(self, trace: Trace, args: Any, kwargs: Any) -> Any:
         loss = self.describe_loss(trace, args)
         variables = self.model.trainable_weights
-        self.optimizer.describe(trace, trace.gradient(loss, variables), variables)
+        self.optimizer.describe(trace, trace.gradient(loss, variables, self.recompute), variables)
         return [loss]
 
     def _describe_test(self, trace: Trace, args: Any, kwargs: Any) -> Any:
@@ -80,7 +90,7 @@ class Steps:
 
     def _describe_gradients(self, trace: Trace, args: Any, kwargs: Any) -> Any:
         loss = self.describe_loss(trace, args)
-        gradients = trace.gradient(loss, self.model.trainable_weights)
+        gradients = trace.gradient(loss, self.model.trainable_weights, self.recompute)
         return [loss, ops.concatenate([ops.reshape(g, (-1,)) for g in gradients], axis=0)]
 
     def _describe_update(self, trace: Trace, args: Any, kwargs: Any) -> Any:
@@ -117,8 +127,7 @@ class Steps:
             if reduced is not None:
                 if np.shape(reduced) != flat.shape:
                     raise ShapeError(
-                        f"reduce: expected gradients of shape {flat.shape}, got "
-                        f"{np.shape(reduced)}"
+                        f"reduce: expected gradients of shape {flat.shape}, got {np.shape(reduced)}"
                     )
                 flat = np.ascontiguousarray(reduced, np.float32)
             update, given = self._update.get((flat,), {})
@@ -137,7 +146,7 @@ class Steps:
 
     def peak_bytes(self) -> int:
         """Tell how many bytes the plan of the last step of training needs besides the weights."""
-        plan = self._train.latest()
+        plan = self._train.latest() or self._gradients.latest()
         return 0 if plan is None else plan.arena_bytes
 
     def state(self) -> Sequence[Variable]:

@@ -44,6 +44,8 @@ class Trainer:
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
+        *,
+        recompute: str | None = None,
     ) -> None:
         """Say how the model is trained.
 
@@ -62,6 +64,12 @@ class Trainer:
             Those that take sample weights and class weights into account.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
             Accepted for Keras' sake: every step is one compiled plan.
+        recompute : {None, "activations", "segments"}
+            Less memory for more time, to the same bits. ``"activations"`` keeps the results of
+            convolutions and other products for the backward pass, and computes what lies between
+            them once more; ``"segments"`` keeps only what passes between about sqrt(n) parts of a
+            network of n layers, and computes the forward pass twice (T. Chen et al., Training Deep
+            Nets with Sublinear Memory Cost, 2016). `training_memory` tells what a step needs.
 
         Examples
         --------
@@ -71,6 +79,10 @@ class Trainer:
         """
         from fastcnn import optimizers
 
+        if recompute not in (None, "activations", "segments"):
+            raise ConfigError(
+                f"compile: recompute: expected None, 'activations' or 'segments', got {recompute!r}"
+            )
         # The seed is drawn here, so that a program that sets one trains the same way every time.
         seed = _random.next_draw()
         self._adopt(
@@ -80,13 +92,12 @@ class Trainer:
                 "loss_weights": loss_weights,
                 "metrics": metrics,
                 "weighted_metrics": weighted_metrics,
+                "recompute": recompute,
             },
             seed=(seed[0] * 1_000_003 + seed[1]) % 2**63,
         )
 
-    def _adopt(
-        self, optimizer: Optimizer, arguments: dict[str, Any], seed: int
-    ) -> None:
+    def _adopt(self, optimizer: Optimizer, arguments: dict[str, Any], seed: int) -> None:
         from fastcnn.training.objective import Objective
         from fastcnn.training.steps import Steps
 
@@ -104,7 +115,7 @@ class Trainer:
         self._compile_arguments = arguments
         self._optimizer = optimizer
         self._objective = objective
-        self._steps = Steps(model, optimizer, objective, seed)
+        self._steps = Steps(model, optimizer, objective, seed, arguments["recompute"])
 
     def _compiled_steps(self, who: str) -> tuple[Steps, Objective]:
         if self._steps is None or self._objective is None:
@@ -136,6 +147,14 @@ class Trainer:
     def metrics_names(self) -> list[str]:
         """The names of `metrics`."""
         return [metric.name for metric in self.metrics]
+
+    @property
+    def training_memory(self) -> int:
+        """Bytes that a step of training needs besides weights and optimizer state.
+
+        Of the last step that was made; 0 before the first.
+        """
+        return self._steps.peak_bytes() if self._steps is not None else 0
 
     def reset_metrics(self) -> None:
         """Let all metrics begin anew."""
@@ -314,9 +333,7 @@ class Trainer:
         assert self._history is not None
         return self._history
 
-    def _unpack(
-        self, who: str, batch: Any, class_weight: dict[int, float] | None = None
-    ) -> Batch:
+    def _unpack(self, who: str, batch: Any, class_weight: dict[int, float] | None = None) -> Batch:
         from fastcnn.training.batches import unpack
 
         _, objective = self._compiled_steps(who)
@@ -474,5 +491,3 @@ def _is_due(epoch: int, frequency: int | Iterable[int]) -> bool:
 def _is_part(part: Any) -> bool:
     leaves = _tree.flatten(part)
     return part is None or (bool(leaves) and all(is_array(leaf) for leaf in leaves))
-
-

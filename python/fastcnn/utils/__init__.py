@@ -7,7 +7,7 @@ from fastcnn.saving import custom_object_scope, register_keras_serializable
 from fastcnn.utils.images import array_to_img, img_to_array, load_img, save_img
 from fastcnn.utils.numerical import to_categorical
 from fastcnn.utils.plotting import model_to_dot, plot_model
-from fastcnn.utils.progbar import Progbar
+from fastcnn.callbacks.progbar import Progbar
 
 __all__ = [
     "Progbar",

@@ -38,6 +38,29 @@ inline constexpr std::int64_t kTasks = 96;
 // Fewer tiles than this per task would fetch the panel of B from L3 for too little work.
 inline constexpr std::int64_t kTaskTiles = 4;
 
+// Sums of outer products (outer.cpp): a micro-tile is `rows` x (`vectors` * `width`) floats of the result.
+struct OuterBlocking {
+  int rows, vectors, width;
+};
+inline constexpr OuterBlocking kAvx512OuterBlocking{.rows = 12, .vectors = 2, .width = 16};
+inline constexpr OuterBlocking kAvx2OuterBlocking{.rows = 6, .vectors = 2, .width = 8};
+inline constexpr int kMaxOuterRows = 12;
+inline constexpr int kMaxOuterVectors = 2;
+// Pixels that are summed up in registers before the result is touched: their part of B is a panel that stays in L1.
+inline constexpr std::int64_t kOuterPixels = 256;
+// A task has at most so many rows and columns of the result for each tap, whose pixels stay in L2,
+inline constexpr std::int64_t kOuterRows = 256;
+inline constexpr std::int64_t kOuterColumns = 256;
+// and where there would be fewer tasks than kOuterTasks, the pixels are cut into chunks of at least kOuterChunk, whose
+// sums take at most kOuterBytes, then the taps, then columns and rows, down to these.
+inline constexpr std::int64_t kOuterTasks = 16;
+inline constexpr std::int64_t kOuterChunk = 512;
+inline constexpr std::int64_t kOuterBytes = std::int64_t{64} << 20;
+inline constexpr std::int64_t kOuterLeastRows = 56;
+inline constexpr std::int64_t kOuterLeastColumns = 64;
+// Fewer channels than this are too short a tile: a row of the window is one.
+inline constexpr std::int64_t kOuterFewChannels = 8;
+
 // Products of floats split into bf16 parts (split_gemm.cpp). A task has at most this many strips of 32 rows, their
 // parts staying in L2 beside a panel of B; of longer sums, so much of the parts at a time.
 inline constexpr std::int64_t kSplitStrips = 4;

@@ -13,7 +13,7 @@ std::span<const Op* const> all_ops() {
       &add_op, &sub_op, &mul_op, &div_op, &maximum_op, &minimum_op, &prelu_op,  // binary
       &box_iou_op, &nms_op, &soft_nms_op,  // boxes
       &concat_op,  // concat
-      &conv2d_op,  // conv2d
+      &conv2d_op, &conv2d_weight_gradient_op, &conv2d_adjoint_kernel_op,  // conv2d
       &conv2d_int8_op,  // conv2d_int8
       &conv2d_transpose_op, &conv2d_transpose_phases_op,  // conv2d_transpose
       &softmax_cross_entropy_op, &softmax_cross_entropy_gradient_op,  // cross_entropy

@@ -13,7 +13,7 @@ extern const Op batch_norm_training_op, batch_norm_gradient_op;  // batch_norm
 extern const Op add_op, sub_op, mul_op, div_op, maximum_op, minimum_op, prelu_op;  // binary
 extern const Op box_iou_op, nms_op, soft_nms_op;  // boxes
 extern const Op concat_op;  // concat
-extern const Op conv2d_op;  // conv2d
+extern const Op conv2d_op, conv2d_weight_gradient_op, conv2d_adjoint_kernel_op;  // conv2d
 extern const Op conv2d_int8_op;  // conv2d_int8
 extern const Op conv2d_transpose_op, conv2d_transpose_phases_op;  // conv2d_transpose
 extern const Op softmax_cross_entropy_op, softmax_cross_entropy_gradient_op;  // cross_entropy

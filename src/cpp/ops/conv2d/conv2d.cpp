@@ -1,6 +1,7 @@
 #include "ops/conv2d/conv2d.h"
 
 #include "gemm/split_gemm.h"
+#include "ops/conv2d/conv2d_gradients.h"
 #include "ops/conv2d/conv2d_winograd.h"
 #include "ops/epilogue_attrs.h"
 #include "ops/op.h"
@@ -240,6 +241,7 @@ const Op conv2d_op{.name = "conv2d",
                    .kernels = kKernels,
                    .flops = flops,
                    .epilogue = epilogue,
-                   .num_operands = 2};
+                   .num_operands = 2,
+                   .gradient = conv2d_gradient};
 
 }  // namespace fastcnn

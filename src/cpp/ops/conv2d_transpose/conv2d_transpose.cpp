@@ -1,7 +1,9 @@
 #include "ops/conv2d_transpose/conv2d_transpose.h"
 
 #include "gemm/split_gemm.h"
+#include "ops/conv2d/conv2d.h"
 #include "ops/epilogue_attrs.h"
+#include "ops/gradient.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
 
@@ -172,12 +174,34 @@ constexpr KernelInfo kKernels[] = {
 };
 }  // namespace
 
+// ---- the gradient: convolution of the upstream gradient, and its weight gradient --------------
+
+static WindowAxis adjoint_axis(WindowAxis axis, std::int64_t inputs, std::int64_t outputs) {
+  axis.after = (inputs - 1) * axis.stride + axis.extent() - axis.before - outputs;  // below 0: pixels beyond any window
+  return axis;
+}
+
+static void gradient(NodeGradient& node) {
+  const auto& p = node.params().as<Conv2dTransposeParams>();
+  const Shape& x = node.input_shape(0);
+  const ValueId dy = node.upstream();
+  set_epilogue_gradients(node, p.epilogue, 2, dy);
+  Conv2dParams adjoint;
+  adjoint.window = {adjoint_axis(p.window.h, x[1], p.out_h), adjoint_axis(p.window.w, x[2], p.out_w)};
+  adjoint.groups = p.groups;
+  adjoint.channels = p.filters;
+  adjoint.filters = p.channels;
+  if (node.wants(0)) node.set(0, node.add(conv2d_op, Params(adjoint), {dy, node.input(1)}));
+  if (node.wants(1)) node.set(1, node.add(conv2d_weight_gradient_op, Params(adjoint), {dy, node.input(0)}));
+}
+
 const Op conv2d_transpose_op{.name = "conv2d_transpose",
                              .parse = parse,
                              .infer = infer,
                              .kernels = kKernels,
                              .flops = flops,
                              .epilogue = epilogue,
-                             .num_operands = 2};
+                             .num_operands = 2,
+                             .gradient = gradient};
 
 }  // namespace fastcnn

@@ -2,6 +2,7 @@
 
 #include "gemm/split_gemm.h"
 #include "ops/epilogue_attrs.h"
+#include "ops/gradient.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
 
@@ -212,14 +213,63 @@ constexpr KernelInfo kMatmulKernels[] = {
 };
 }  // namespace
 
+// ---- gradients ------------------------------------------------------------------------------
+
+namespace {
+
+// dx = dy w^T, dw = x^T dy.
+void dense_gradient(NodeGradient& node) {
+  const auto& p = node.params().as<DenseParams>();
+  const ValueId dy = node.upstream();
+  set_epilogue_gradients(node, p.epilogue, 2, dy);
+  if (node.wants(0)) {
+    DenseParams dx;
+    dx.rows = p.rows, dx.depth = p.columns, dx.columns = p.depth;
+    dx.x_row_stride = p.columns;
+    dx.w_row_stride = 1, dx.w_step = p.columns;
+    dx.y = node.input_shape(0);
+    node.set(0, node.add(dense_op, Params(dx), {dy, node.input(1)}));
+  }
+  if (node.wants(1)) {
+    DenseParams dw;
+    dw.rows = p.depth, dw.depth = p.rows, dw.columns = p.columns;
+    dw.x_row_stride = 1, dw.x_step = p.depth;
+    dw.w_row_stride = p.columns;
+    dw.y = node.input_shape(1);
+    node.set(1, node.add(matmul_op, Params(dw), {node.input(0), dy}));
+  }
+}
+
+// y = A B, where A is a or its transpose, B is b or its transpose: dA = dy B^T, dB = A^T dy.
+void matmul_gradient(NodeGradient& node) {
+  const auto& p = node.params().as<DenseParams>();
+  const ValueId dy = node.upstream(), a = node.input(0), b = node.input(1);
+  const bool turned_a = p.x_step != 1 || node.input_shape(0).back() != p.depth;
+  const bool turned_b = p.w_step != 1 || node.input_shape(1).back() != p.columns;
+  const auto product = [&](int operand, ValueId x, bool turn_x, ValueId w, bool turn_w) {
+    if (!node.wants(operand)) return;
+    const ValueId d = node.add(matmul_op, {{"transpose_a", turn_x}, {"transpose_b", turn_w}}, {x, w});
+    node.set(operand, sum_to_shape(node, d, node.input_shape(operand)));
+  };
+  turned_a ? product(0, b, turned_b, dy, true) : product(0, dy, false, b, !turned_b);
+  turned_b ? product(1, dy, true, a, turned_a) : product(1, a, !turned_a, dy, false);
+}
+
+}  // namespace
+
 const Op dense_op{.name = "dense",
                   .parse = parse_dense,
                   .infer = infer_dense,
                   .kernels = kDenseKernels,
                   .flops = flops,
                   .epilogue = epilogue,
-                  .num_operands = 2};
-const Op matmul_op{
-    .name = "matmul", .parse = parse_matmul, .infer = infer_matmul, .kernels = kMatmulKernels, .flops = flops};
+                  .num_operands = 2,
+                  .gradient = dense_gradient};
+const Op matmul_op{.name = "matmul",
+                   .parse = parse_matmul,
+                   .infer = infer_matmul,
+                   .kernels = kMatmulKernels,
+                   .flops = flops,
+                   .gradient = matmul_gradient};
 
 }  // namespace fastcnn

@@ -1,0 +1,43 @@
+// What conv2d's gradient is made of. With Conv2dParams without an epilogue:
+//
+// conv2d_weight_gradient(x, dy): with respect to the kernel, x being conv2d's picture, dy the gradient of its sums.
+//
+//   dw[a,b,c,o] = sum_{n,i,j} x[n, i sh - top + a dh, j sw - left + b dw, g I + c] dy[n,i,j,o],
+//   I = C / groups input channels a group, g the group of o
+//
+//   Corner cases, the same for every kernel:
+//     - pixels outside the picture are zeros; whether a non-finite dy that meets one gives NaN or nothing is open;
+//     - a non-finite pixel or gradient reaches every weight that depends on it, as NaN or infinity;
+//     - without pixels dw is 0. The order of the sum is the kernel's, but fixed by the shapes alone.
+//
+// conv2d_adjoint_kernel(w): the kernel with which a convolution of stride 1 spreads dy over the picture: turned by 180
+// degrees, input and output channels exchanged within each group. Of any 4-byte items.
+//
+//   v[kh - 1 - a, kw - 1 - b, o, g I + c] = w[a, b, c, g O + o],   O = filters / groups
+//
+// With larger strides the gradient of the picture is conv2d_transpose of dy with w itself.
+#pragma once
+
+#include "ops/conv2d/conv2d.h"
+
+namespace fastcnn {
+
+class NodeGradient;
+void conv2d_gradient(NodeGradient& node);
+
+namespace ref {
+void conv2d_weight_gradient(const KernelArgs& args);
+}
+
+#if FC_X86
+namespace avx2 {
+void conv2d_weight_gradient(const KernelArgs& args);
+std::int64_t conv2d_weight_gradient_workspace(const Problem& problem);
+}  // namespace avx2
+namespace avx512 {
+void conv2d_weight_gradient(const KernelArgs& args);
+std::int64_t conv2d_weight_gradient_workspace(const Problem& problem);
+}  // namespace avx512
+#endif
+
+}  // namespace fastcnn

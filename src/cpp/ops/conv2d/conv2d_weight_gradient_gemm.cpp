@@ -1,0 +1,45 @@
+// Computes   conv2d's weight gradient as sums of outer products over the pixels, one matrix for each tap.
+// Layout     x and dy NHWC, read in place; dy is packed block by block (gemm/README.md). A group is a product of its
+//            own.
+// Why        no im2col copy: a tap meets whole rows of pixels, those outside the picture being left out.
+// Needs      as workspace the partial sums, where few weights have many pixels.
+// Accuracy   sums of blocks of pixels, and of chunks of blocks: gemm/outer_simd.inl.
+#include "gemm/outer.h"
+#include "ops/conv2d/conv2d_gradients.h"
+
+#if FC_X86
+namespace fastcnn {
+namespace {
+
+gemm::OuterProduct product(const Problem& problem) {
+  const auto& p = problem.as<Conv2dParams>();
+  const Shape &x = problem.inputs[0].shape, &y = problem.inputs[1].shape;
+  return {.window = p.window,
+          .pictures = x[0],
+          .groups = p.groups,
+          .a = {nullptr, x[1], x[2], x[3]},
+          .b = {nullptr, y[1], y[2], y[3]}};
+}
+
+void run(const gemm::OuterEngine& engine, const KernelArgs& args) {
+  gemm::OuterProduct p = product(args.problem);
+  p.a.data = args.in[0].as<float>();
+  p.b.data = args.in[1].as<float>();
+  p.c = args.out[0].as<float>();
+  gemm::multiply(engine, p, args.workspace);
+}
+
+}  // namespace
+
+void avx2::conv2d_weight_gradient(const KernelArgs& args) { run(gemm::avx2::outer_engine, args); }
+std::int64_t avx2::conv2d_weight_gradient_workspace(const Problem& problem) {
+  return gemm::workspace(gemm::avx2::outer_engine, product(problem));
+}
+void avx512::conv2d_weight_gradient(const KernelArgs& args) { run(gemm::avx512::outer_engine, args); }
+std::int64_t avx512::conv2d_weight_gradient_workspace(const Problem& problem) {
+  return gemm::workspace(gemm::avx512::outer_engine, product(problem));
+}
+
+}  // namespace fastcnn
+
+#endif  // FC_X86
