@@ -123,11 +123,19 @@ def describe(model: Layer) -> str:
     quantization = getattr(model, "_quantization", None)
     if quantization is not None:
         description["quantization"] = quantization.get_config()
+    class_names = getattr(model, "class_names", None)
+    if class_names is not None:
+        description["class_names"] = list(class_names)
     return serialization.to_json(description)
 
 
-def _quantize(model: Layer, description: Mapping[str, Any]) -> None:
-    """Let a model be computed as the one that was described."""
+def _complete(model: Layer, description: Mapping[str, Any]) -> None:
+    """Let a model be computed as the one that was described, and know its classes."""
+    names = description.get("class_names")
+    if names is not None:
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise FileFormatError(f"expected class_names to be texts, got {type(names).__name__}")
+        vars(model)["class_names"] = names
     if "quantization" in description:
         from fastcnn.model import Model
         from fastcnn.quantization import Quantization
@@ -273,13 +281,13 @@ def load_model(
         try:
             description = serialization.from_json(metadata.get("config", ""))
             if not isinstance(description, dict) or (
-                set(description) - {"quantization"} != {"model", "call_shapes"}
+                set(description) - {"quantization", "class_names"} != {"model", "call_shapes"}
             ):
                 raise FileFormatError("expected a configuration of model and call_shapes")
             with serialization.weights_follow(sum(t.size for t in tensors.values())):
                 model = deserialize_layer(description["model"])
                 _build(model, description["call_shapes"])
-                _quantize(model, description)
+                _complete(model, description)
         except (FastcnnError, RecursionError) as error:
             raise FileFormatError(f"{path}: {error}") from error
         assign_weights(model, tensors, path)
@@ -335,7 +343,7 @@ def restore(classes: Mapping[str, Any], text: str, weights: list[NDArray[Any]] |
         description = serialization.from_json(text)
         model = deserialize_layer(description["model"])
         _build(model, description["call_shapes"])
-        _quantize(model, description)
+        _complete(model, description)
     if weights is not None:
         model.set_weights(weights)
     return model

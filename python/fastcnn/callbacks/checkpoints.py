@@ -147,8 +147,8 @@ class BackupAndRestore(Callback):
     backup_dir : str or os.PathLike
         A folder that is for this alone.
     save_freq : "epoch" or int, default "epoch"
-        At the end of every epoch, or after so many steps; then an epoch that was interrupted begins
-        anew, with the weights of its middle.
+        At the end of every epoch; also after so many steps: an epoch that was interrupted then
+        begins anew with the weights of its middle.
     double_checkpoint : bool, default False
         Accepted for Keras' sake: a backup is replaced only when the new one is complete.
     delete_checkpoint : bool, default True

@@ -91,7 +91,7 @@ def _check(given: Any, module: Any) -> None:
 
 
 def save_state(model: Any, path: str, epoch: int) -> None:
-    """Write what training changes, and which epoch is next, to a file; not how the model is made."""
+    """Write what training changes, and which epoch is next; not how the model is made."""
     optimizer = model._steps.optimizer
     tensors = {name: v.numpy() for name, v in named_weights(model).items()}
     tensors |= {OPTIMIZER + name: array for name, array in optimizer.save_state().items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 from fastcnn import _random, _tree
@@ -30,6 +31,7 @@ class Trainer:
     _compile_arguments: dict[str, Any] | None = None
     _stop_training: bool = False
     _history: History | None = None
+    _initial_epoch: int = 0
 
     # ---- compile ---------------------------------------------------------------------------------
 
@@ -273,7 +275,8 @@ class Trainer:
         True
         """
         from fastcnn.callbacks import CallbackList
-        from fastcnn.training.batches import as_batches, split
+        from fastcnn.data._workers import ending
+        from fastcnn.training.batches import as_batches, opened, split
         from fastcnn.training.numerics import Checked
 
         steps, _ = self._compiled_steps("fit")
@@ -295,39 +298,40 @@ class Trainer:
         self._stop_training = False
         self._history = called.history
         endless: Iterator[Any] | None = None
+        self._initial_epoch = initial_epoch  # a callback may know a later one
         called.on_train_begin()
         logs: dict[str, Any] = {}
-        for epoch in range(initial_epoch, epochs):
-            self.reset_metrics()
-            called.on_epoch_begin(epoch)
-            if hasattr(data, "set_epoch") and endless is None:
-                data.set_epoch(epoch)
-            if steps_per_epoch is None:
-                batches = iter(data)
-            else:
-                endless = endless if endless is not None else _repeat(data)
-                batches = _first(endless, steps_per_epoch)
-            logs = {}
-            for number, batch in enumerate(batches):
-                called.on_train_batch_begin(number)
-                parts = self._unpack("fit", batch, class_weight)
-                train(parts, reduce)
-                logs = self.get_metrics_result()
-                called.on_train_batch_end(number, logs)
+        with ExitStack() as threads:
+            for epoch in range(self._initial_epoch, epochs):
+                self.reset_metrics()
+                called.on_epoch_begin(epoch)
+                if hasattr(data, "set_epoch") and endless is None:
+                    data.set_epoch(epoch)
+                if steps_per_epoch is None:
+                    batches = opened(data, threads)
+                else:
+                    if endless is None:
+                        endless = threads.enter_context(ending(_repeat(data)))
+                    batches = _first(endless, steps_per_epoch)
+                logs = {}
+                for number, batch in enumerate(batches):
+                    called.on_train_batch_begin(number)
+                    parts = self._unpack("fit", batch, class_weight)
+                    train(parts, reduce)
+                    logs = self.get_metrics_result()
+                    called.on_train_batch_end(number, logs)
+                    if self._stop_training:
+                        break
+                if not logs:
+                    raise ConfigError("fit: there is not one batch to train with")
+                if validation_data is not None and _is_due(epoch + 1, validation_freq):
+                    size = validation_batch_size or batch_size
+                    validation = self._validation_batches(validation_data, size)
+                    found = self._evaluate(validation, validation_steps, called)
+                    logs = {**logs, **{f"val_{name}": value for name, value in found.items()}}
+                called.on_epoch_end(epoch, logs)
                 if self._stop_training:
                     break
-            if not logs:
-                raise ConfigError("fit: there is not one batch to train with")
-            if validation_data is not None and _is_due(epoch + 1, validation_freq):
-                found = self._evaluate(
-                    self._validation_batches(validation_data, validation_batch_size or batch_size),
-                    validation_steps,
-                    called,
-                )
-                logs = {**logs, **{f"val_{name}": value for name, value in found.items()}}
-            called.on_epoch_end(epoch, logs)
-            if self._stop_training:
-                break
         steps.optimizer.finalize_variable_values(cast("Model", self).trainable_weights)
         called.on_train_end(logs)
         assert self._history is not None
@@ -398,16 +402,19 @@ class Trainer:
         return values[0] if len(values) == 1 else values
 
     def _evaluate(self, data: Iterable[Any], count: int | None, called: Any) -> dict[str, Any]:
+        from fastcnn.training.batches import opened
+
         steps, _ = self._compiled_steps("evaluate")
         self.reset_metrics()
         called.on_test_begin()
         logs: dict[str, Any] = {}
-        batches = iter(data) if count is None else _first(iter(data), count)
-        for number, batch in enumerate(batches):
-            called.on_test_batch_begin(number)
-            steps.test(self._unpack("evaluate", batch))
-            logs = self.get_metrics_result()
-            called.on_test_batch_end(number, logs)
+        with ExitStack() as threads:
+            batches = opened(data, threads)
+            for number, batch in enumerate(batches if count is None else _first(batches, count)):
+                called.on_test_batch_begin(number)
+                steps.test(self._unpack("evaluate", batch))
+                logs = self.get_metrics_result()
+                called.on_test_batch_end(number, logs)
         if not logs:
             raise ConfigError("evaluate: there is not one batch of data")
         called.on_test_end(logs)

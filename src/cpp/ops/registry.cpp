@@ -26,6 +26,7 @@ std::span<const Op* const> all_ops() {
       &cdist_op, &nearest_op,  // distance
       &gram_matrix_op,  // gram
       &group_norm_op, &instance_norm_op, &layer_norm_op, &l2_normalize_op, &lrn_op,  // norm
+      &sgd_update_op, &rmsprop_update_op, &adam_update_op, &moving_average_op,  // optimizer
       &pad_op,  // pad
       &max_pool2d_op, &avg_pool2d_op, &adaptive_avg_pool2d_op,  // pool2d
       &max_pool2d_gradient_op, &avg_pool2d_gradient_op, &adaptive_avg_pool2d_gradient_op,  // pool2d

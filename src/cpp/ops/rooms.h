@@ -26,6 +26,7 @@ extern const Op depthwise_conv2d_int8_op;  // depthwise_conv2d_int8
 extern const Op cdist_op, nearest_op;  // distance
 extern const Op gram_matrix_op;  // gram
 extern const Op group_norm_op, instance_norm_op, layer_norm_op, l2_normalize_op, lrn_op;  // norm
+extern const Op sgd_update_op, rmsprop_update_op, adam_update_op, moving_average_op;  // optimizer
 extern const Op pad_op;  // pad
 extern const Op max_pool2d_op, avg_pool2d_op, adaptive_avg_pool2d_op;  // pool2d
 extern const Op max_pool2d_gradient_op, avg_pool2d_gradient_op, adaptive_avg_pool2d_gradient_op;  // pool2d
