@@ -90,7 +90,7 @@ def class_rows(owner: str, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     elif not shape or given != shape[:-1]:
         hint = ""
         if given == shape:
-            hint = "; labels of one number for each class want categorical_crossentropy and the like"
+            hint = "; for a number for each class there is categorical_crossentropy"
         raise ShapeError(
             f"{owner}: expected y_true of shape {shape[:-1]} or {(*shape[:-1], 1)} for y_pred of "
             f"shape {shape}, got {given}{hint}"

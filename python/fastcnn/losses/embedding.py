@@ -162,7 +162,7 @@ class TripletLoss(BuiltinLoss):
     >>> embeddings = [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0], [1.0, 2.0]]
     >>> loss = fc.losses.TripletLoss(margin=0.25, mining="hard")
     >>> float(loss([0, 0, 1, 1], embeddings)), float(loss.active_share([0, 0, 1, 1], embeddings))
-    (1.9375, 0.75)
+    (1.0625, 0.5)
     """
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn import ops
-from fastcnn.losses._tensors import as_float, pair
+from fastcnn.losses._tensors import pair
 from fastcnn.losses.loss import BuiltinLoss
 
 

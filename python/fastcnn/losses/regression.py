@@ -164,8 +164,8 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     Examples
     --------
     >>> import fastcnn as fc
-    >>> fc.losses.cosine_similarity([[1.0, 0.0], [1.0, 1.0]], [[2.0, 0.0], [1.0, -1.0]])
-    array([-1.,  0.], dtype=float32)
+    >>> fc.losses.cosine_similarity([[1.0, 0.0], [1.0, 1.0]], [[2.0, 0.0], [-3.0, -3.0]])
+    array([-1.,  1.], dtype=float32)
     """
     y_true, y_pred = pair("cosine_similarity", y_true, y_pred)
     a, b = (ops.l2_normalize(y, axis=axis, epsilon=EPSILON**2) for y in (y_true, y_pred))

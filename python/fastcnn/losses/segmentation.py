@@ -41,7 +41,7 @@ def tversky(
 ) -> Any:
     """`dice` with weights for what is missed and for what is predicted in vain.
 
-    ``1 - tp / (tp + alpha * sum(y_true * (1 - y_pred)) + beta * sum((1 - y_true) * y_pred))``, where
+    ``1 - tp / (tp + alpha * sum(y_true * (1 - y_pred)) + beta * sum((1 - y_true) * y_pred))`` with
     ``tp = sum(y_true * y_pred)``.
 
     Parameters

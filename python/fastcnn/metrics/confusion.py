@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fastcnn import ops
 from fastcnn._checks import number, one_of, positive_int
 from fastcnn.errors import ConfigError, ShapeError
-from fastcnn.losses._tensors import EPSILON, expand_last, pair, size_of
+from fastcnn.losses._tensors import EPSILON, expand_last, pair
 from fastcnn.losses.loss import spread_weights
 from fastcnn.metrics.metric import Accumulator, Metric, plain, ratio
 
@@ -156,7 +156,7 @@ def _column(owner: str, x: Any, index: int) -> Any:
     shape = tuple(x.shape)
     if len(shape) < 2 or index >= shape[-1]:
         raise ShapeError(
-            f"{owner}: expected predictions (..., classes) with more than class_id={index} classes, "
+            f"{owner}: expected predictions (..., classes) with a class {index} for class_id={index}, "
             f"got shape {shape}"
         )
     starts = (*(0,) * (len(shape) - 1), index)
@@ -249,7 +249,26 @@ class FalseNegatives(_Count):
     parts = ("false_negatives",)
 
 
-class Precision(_AtThresholds):
+class _Share(_AtThresholds):
+    """The share of the first of two counts in both together."""
+
+    def __init__(
+        self,
+        thresholds: Any = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(thresholds, name, dtype, top_k, class_id)
+
+    def result(self) -> Any:
+        """Give the share, or an array of one for each threshold; 0 of nothing."""
+        right, wrong = (getattr(self, part).numpy() for part in self.parts)
+        return self._result(ratio(right, right + wrong))
+
+
+class Precision(_Share):
     """The share of the predictions of 1 that are right.
 
     Parameters
@@ -271,23 +290,8 @@ class Precision(_AtThresholds):
 
     parts = ("true_positives", "false_positives")
 
-    def __init__(
-        self,
-        thresholds: Any = None,
-        top_k: int | None = None,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: str | None = None,
-    ) -> None:
-        super().__init__(thresholds, name, dtype, top_k, class_id)
 
-    def result(self) -> Any:
-        """Give the precision, or an array of one for each threshold; 0 without any positive."""
-        right, wrong = (getattr(self, part).numpy() for part in self.parts)
-        return self._result(ratio(right, right + wrong))
-
-
-class Recall(Precision):
+class Recall(_Share):
     """The share of the labels 1 that predictions find.
 
     Parameters
@@ -366,7 +370,9 @@ class AUC(_Counts):
         self.multi_label = bool(multi_label)
         self.num_labels = num_labels
         self.label_weights = (
-            None if label_weights is None else [number("AUC", "label_weights", w) for w in label_weights]
+            None
+            if label_weights is None
+            else [number("AUC", "label_weights", w) for w in label_weights]
         )
         self.from_logits = bool(from_logits)
         if num_labels is not None and not multi_label:
@@ -415,9 +421,7 @@ class AUC(_Counts):
         if self.curve == "PR" and self.summation_method == "interpolation":
             return _interpolated_precision(tp, fp, fn)
         recall = ratio(tp, tp + fn)
-        x, y = (
-            (ratio(fp, fp + tn), recall) if self.curve == "ROC" else (recall, ratio(tp, tp + fp))
-        )
+        x, y = (ratio(fp, fp + tn), recall) if self.curve == "ROC" else (recall, ratio(tp, tp + fp))
         heights = {
             "interpolation": (y[:-1] + y[1:]) / 2,
             "minoring": np.minimum(y[:-1], y[1:]),
@@ -429,8 +433,8 @@ class AUC(_Counts):
 def _interpolated_precision(tp: Any, fp: Any, fn: Any) -> NDArray[np.float64]:
     """The area under precision over recall; between two thresholds tp grows linearly with tp + fp.
 
-    With ``tp = slope * p + intercept``, precision is ``slope + intercept / p``; its integral over tp
-    is ``slope * (dtp + intercept * log(p_more / p_less))``.
+    With ``tp = slope * p + intercept``, precision is ``slope + intercept / p``; its integral over
+    tp is ``slope * (dtp + intercept * log(p_more / p_less))``.
     """
     p = tp + fp
     gained = tp[:-1] - tp[1:]
@@ -439,7 +443,8 @@ def _interpolated_precision(tp: Any, fp: Any, fn: Any) -> NDArray[np.float64]:
     both = (p[:-1] > 0) & (p[1:] > 0)
     growth = np.where(both, np.divide(p[:-1], p[1:], out=np.ones_like(p[1:]), where=both), 1.0)
     parts = slope * (gained + intercept * np.log(growth))
-    return np.asarray(ratio(parts, np.maximum(tp[1:] + fn[1:], 0))).sum(axis=0)
+    shares: NDArray[np.float64] = ratio(parts, np.maximum(tp[1:] + fn[1:], 0))
+    return np.asarray(shares.sum(axis=0))
 
 
 class FBetaScore(_Counts):

@@ -71,8 +71,8 @@ class Accumulator(Variable):
 class Metric(Configurable):
     """Base of the metrics: sums over batches, from which a result is computed.
 
-    One's own makes its sums with `add_variable`, adds to them in ``update_state``, with functions of
-    `fastcnn.ops`, and computes ``result``. In a training step ``update_state`` is part of the plan.
+    One's own makes its sums with `add_variable`, adds to them in ``update_state``, with functions
+    of `fastcnn.ops`, and computes ``result``. In a training step ``update_state`` is in the plan.
 
     Parameters
     ----------
@@ -132,7 +132,9 @@ class Metric(Configurable):
         name : str, optional
         """
         if "_variables" not in vars(self):
-            raise ConfigError(f"{type(self).__name__}: call super().__init__() before anything else")
+            raise ConfigError(
+                f"{type(self).__name__}: call super().__init__() before anything else"
+            )
         make = initializers.get("zeros" if initializer is None else initializer)
         assert make is not None
         name = name or "variable"

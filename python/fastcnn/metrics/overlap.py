@@ -153,9 +153,7 @@ class IoU(ConfusionMatrix):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        super().__init__(
-            num_classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis
-        )
+        super().__init__(num_classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
         cls = type(self).__name__
         ids = [positive_int(cls, "target_class_ids", i, 0) for i in target_class_ids]
         if not ids or max(ids) >= self.num_classes:

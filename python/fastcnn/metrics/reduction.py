@@ -69,7 +69,29 @@ class Sum(Metric):
         return plain(self.total.numpy())
 
 
-class Mean(Metric):
+class MeanOf(Metric):
+    """A mean of values, whatever they are computed from."""
+
+    def __init__(self, name: str | None = None, dtype: str | None = None) -> None:
+        super().__init__(dtype, name)
+        self.total = self.add_variable(name="total")
+        self.count = self.add_variable(name="count")
+
+    def add(self, values: Any, sample_weight: Any = None) -> None:
+        """Add values; the mean over all axes but the first is the value of a sample."""
+        values, weights = by_sample(values, sample_weight, ops.mean)
+        self.total.assign_add(ops.sum(values))
+        if weights is not None:
+            self.count.assign_add(ops.sum(weights))
+        else:
+            self.count.assign_add(float(values.shape[0]) if values.shape else 1.0)
+
+    def result(self) -> Any:
+        """Give the mean; 0 of nothing."""
+        return ratio(self.total.numpy(), self.count.numpy())
+
+
+class Mean(MeanOf):
     """The mean of all values, weighted.
 
     Parameters
@@ -88,9 +110,7 @@ class Mean(Metric):
     """
 
     def __init__(self, name: str | None = "mean", dtype: str | None = None) -> None:
-        super().__init__(dtype, name)
-        self.total = self.add_variable(name="total")
-        self.count = self.add_variable(name="count")
+        super().__init__(name, dtype)
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add values.
@@ -102,19 +122,10 @@ class Mean(Metric):
         sample_weight : array or Value, optional
             Its axes are the first of the values'.
         """
-        values, weights = by_sample(values, sample_weight, ops.mean)
-        self.total.assign_add(ops.sum(values))
-        if weights is not None:
-            self.count.assign_add(ops.sum(weights))
-        else:
-            self.count.assign_add(float(values.shape[0]) if values.shape else 1.0)
-
-    def result(self) -> Any:
-        """Give the mean; 0 of nothing."""
-        return ratio(self.total.numpy(), self.count.numpy())
+        self.add(values, sample_weight)
 
 
-class MeanMetricWrapper(Mean):
+class MeanMetricWrapper(MeanOf):
     """The mean of a function of targets and predictions.
 
     Parameters
@@ -157,7 +168,7 @@ class MeanMetricWrapper(Mean):
         sample_weight : array or Value, optional
             A weight for each sample, or for each value; 0 and 1 make it a mask.
         """
-        super().update_state(self.fn(y_true, y_pred, **self._kwargs), sample_weight)
+        self.add(self.fn(y_true, y_pred, **self._kwargs), sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal metric."""
@@ -174,7 +185,7 @@ class MeanMetricWrapper(Mean):
         return cls(**config)
 
 
-class RootMeanSquaredError(Mean):
+class RootMeanSquaredError(MeanOf):
     """``sqrt(mean((y_true - y_pred) ** 2))``.
 
     Parameters
@@ -197,7 +208,7 @@ class RootMeanSquaredError(Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch: arguments as for `MeanMetricWrapper`."""
         y_true, y_pred = pair(self.name, y_true, y_pred)
-        super().update_state(ops.square(y_true - y_pred), sample_weight)
+        self.add(ops.square(y_true - y_pred), sample_weight)
 
     def result(self) -> Any:
         """Give the root of the mean."""
