@@ -17,7 +17,7 @@ std::span<const Op* const> all_ops() {
       &conv2d_int8_op,  // conv2d_int8
       &conv2d_transpose_op, &conv2d_transpose_phases_op,  // conv2d_transpose
       &dense_op, &matmul_op,  // dense
-      &depthwise_conv2d_op,  // depthwise_conv2d
+      &depthwise_conv2d_op, &depthwise_conv2d_weight_gradient_op, &depthwise_conv2d_data_gradient_op,  // depthwise_conv2d
       &depthwise_conv2d_int8_op,  // depthwise_conv2d_int8
       &cdist_op, &nearest_op,  // distance
       &gram_matrix_op,  // gram

@@ -17,7 +17,7 @@ extern const Op conv2d_op, conv2d_weight_gradient_op, conv2d_adjoint_kernel_op; 
 extern const Op conv2d_int8_op;  // conv2d_int8
 extern const Op conv2d_transpose_op, conv2d_transpose_phases_op;  // conv2d_transpose
 extern const Op dense_op, matmul_op;  // dense
-extern const Op depthwise_conv2d_op;  // depthwise_conv2d
+extern const Op depthwise_conv2d_op, depthwise_conv2d_weight_gradient_op, depthwise_conv2d_data_gradient_op;  // depthwise_conv2d
 extern const Op depthwise_conv2d_int8_op;  // depthwise_conv2d_int8
 extern const Op cdist_op, nearest_op;  // distance
 extern const Op gram_matrix_op;  // gram
