@@ -21,7 +21,7 @@ std::span<const Op* const> all_ops() {
       &softmax_cross_entropy_op, &softmax_cross_entropy_gradient_op,  // cross_entropy
       &sigmoid_cross_entropy_op, &sigmoid_cross_entropy_gradient_op,  // cross_entropy
       &dense_op, &matmul_op,  // dense
-      &depthwise_conv2d_op,  // depthwise_conv2d
+      &depthwise_conv2d_op, &depthwise_conv2d_weight_gradient_op, &depthwise_conv2d_data_gradient_op,  // depthwise_conv2d
       &depthwise_conv2d_int8_op,  // depthwise_conv2d_int8
       &cdist_op, &nearest_op,  // distance
       &gram_matrix_op,  // gram

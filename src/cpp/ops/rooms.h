@@ -21,7 +21,7 @@ extern const Op cast_op, one_hot_op;  // convert
 extern const Op softmax_cross_entropy_op, softmax_cross_entropy_gradient_op;  // cross_entropy
 extern const Op sigmoid_cross_entropy_op, sigmoid_cross_entropy_gradient_op;  // cross_entropy
 extern const Op dense_op, matmul_op;  // dense
-extern const Op depthwise_conv2d_op;  // depthwise_conv2d
+extern const Op depthwise_conv2d_op, depthwise_conv2d_weight_gradient_op, depthwise_conv2d_data_gradient_op;  // depthwise_conv2d
 extern const Op depthwise_conv2d_int8_op;  // depthwise_conv2d_int8
 extern const Op cdist_op, nearest_op;  // distance
 extern const Op gram_matrix_op;  // gram
