@@ -115,7 +115,6 @@ TRANSPOSE = [
 ]
 
 
-
 def weight_gradient(case: Case) -> Case:
     """The gradient with respect to its kernel of a conv2d case."""
     x, w = case.shapes[:2]
@@ -124,8 +123,7 @@ def weight_gradient(case: Case) -> Case:
     extent = tuple((k - 1) * d + 1 for k, d in zip(w[:2], dilation, strict=True))
     pads = resolve_padding(attrs, x[1:3], extent, strides)
     size = [
-        (n + sum(p) - e) // s + 1
-        for n, p, e, s in zip(x[1:3], pads, extent, strides, strict=True)
+        (n + sum(p) - e) // s + 1 for n, p, e, s in zip(x[1:3], pads, extent, strides, strict=True)
     ]
     return Case(
         "conv2d_weight_gradient",
