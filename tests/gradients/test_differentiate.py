@@ -109,6 +109,18 @@ def test_plans_that_froze_a_variable_notice_the_update() -> None:
     assert frozen.is_stale()
 
 
+def test_a_plan_of_gradients_is_not_outdated_by_assignments() -> None:
+    variable, graph = _C.Variable(array(3)), _C.Graph()
+    w = graph.variable(variable)
+    loss = add(graph, "reduce_sum", add(graph, "mul", w, w))
+    graph.set_outputs(graph.gradient(loss, [w]))
+    plan = _C.compile(graph)
+    for seed in range(3):
+        variable.assign(array(3, seed=seed))
+        assert not plan.is_stale()
+        np.testing.assert_array_equal(plan.run([])[0], 2 * array(3, seed=seed))
+
+
 def test_every_node_reads_what_a_variable_held_before() -> None:
     a, b = _C.Variable(array(3)), _C.Variable(array(3, seed=1))
     before = a.numpy(), b.numpy()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn import ops
+from fastcnn import _tree, ops
 from fastcnn.errors import ShapeError
-from fastcnn.optimizers import Optimizer
+from fastcnn.optimizers import LBFGS, Optimizer
 from fastcnn.plan import Compiled, PlanCache
 from fastcnn.tracing import Trace, Value
 from fastcnn.training.objective import Objective
@@ -50,6 +50,7 @@ class Steps:
         self.objective = objective
         self.seed = seed
         self.recompute = recompute
+        self._batch: list[NDArray[Any]] = []
         name = f'model "{model.name}"'
 
         def plans(describe: Callable[..., Any], training: bool) -> PlanCache:
@@ -117,6 +118,8 @@ class Steps:
             Gets all gradients, one after the other in one float32 array, before they are used. It
             changes them in place, or returns others: the sum over machines, for example.
         """
+        if isinstance(self.optimizer, LBFGS):
+            return self._minimize(self.optimizer, batch, reduce)
         if reduce is None:
             compiled, arrays = self._compile(self._train, batch)
             (loss,) = compiled.run(arrays)
@@ -134,6 +137,32 @@ class Steps:
             update.run(given)
         self.optimizer.note_step()
         return float(loss)
+
+    def _flat_gradient(
+        self, batch: Any, reduce: Reduce | None
+    ) -> tuple[float, NDArray[np.float32]]:
+        compiled, arrays = self._compile(self._gradients, batch)
+        loss, flat = compiled.run(arrays)
+        reduced = None if reduce is None else reduce(flat)
+        if reduced is not None:
+            if np.shape(reduced) != flat.shape:
+                raise ShapeError(
+                    f"reduce: expected gradients of shape {flat.shape}, got {np.shape(reduced)}"
+                )
+            flat = np.ascontiguousarray(reduced, np.float32)
+        return float(loss), flat
+
+    def _minimize(self, optimizer: LBFGS, batch: Any, reduce: Reduce | None) -> float:
+        # The gradient that a step ends with is the next one's first, if that has the same batch.
+        arrays = [a for a in _tree.flatten(batch) if a is not None]
+        if len(arrays) != len(self._batch) or not all(map(np.array_equal, arrays, self._batch)):
+            optimizer.forget()
+            self._batch = arrays
+        variables = self.model.trainable_weights
+        if not variables:
+            self.model._compile((batch[0],), {})  # makes the weights
+            variables = self.model.trainable_weights
+        return optimizer.minimize(lambda: self._flat_gradient(batch, reduce), variables)
 
     def test(self, batch: Any) -> float:
         """Compute the loss and the metrics of a batch, and give the loss."""

@@ -159,7 +159,10 @@ std::vector<ValueId> differentiate(Graph& graph, ValueId target, const std::vect
   check(target);
   require(graph.value(target).type.shape.size() == 1, ErrorKind::Shape,
           "gradient: expected a loss of one number, got shape ", graph.value(target).type.shape);
-  for (const ValueId id : sources) check(id);
+  for (const ValueId id : sources) {
+    check(id);
+    if (graph.value(id).source == Source::Variable) graph.set_changing(id);  // who asks is about to move it
+  }
   split_epilogues(graph);
   return Differentiator(graph, recompute).run(target, sources);
 }

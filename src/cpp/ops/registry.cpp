@@ -16,12 +16,15 @@ std::span<const Op* const> all_ops() {
       &conv2d_op, &conv2d_weight_gradient_op, &conv2d_adjoint_kernel_op,  // conv2d
       &conv2d_int8_op,  // conv2d_int8
       &conv2d_transpose_op, &conv2d_transpose_phases_op,  // conv2d_transpose
+      &softmax_cross_entropy_op, &softmax_cross_entropy_gradient_op,  // cross_entropy
+      &sigmoid_cross_entropy_op, &sigmoid_cross_entropy_gradient_op,  // cross_entropy
       &dense_op, &matmul_op,  // dense
       &depthwise_conv2d_op,  // depthwise_conv2d
       &depthwise_conv2d_int8_op,  // depthwise_conv2d_int8
       &cdist_op, &nearest_op,  // distance
       &gram_matrix_op,  // gram
       &group_norm_op, &instance_norm_op, &layer_norm_op, &l2_normalize_op, &lrn_op,  // norm
+      &sgd_update_op, &rmsprop_update_op, &adam_update_op, &moving_average_op,  // optimizer
       &pad_op,  // pad
       &max_pool2d_op, &avg_pool2d_op, &adaptive_avg_pool2d_op,  // pool2d
       &max_pool2d_gradient_op, &avg_pool2d_gradient_op, &adaptive_avg_pool2d_gradient_op,  // pool2d
@@ -31,7 +34,7 @@ std::span<const Op* const> all_ops() {
       &reshape_op, &broadcast_to_op,  // reshape
       &resize_op,  // resize
       &slice_op,  // slice
-      &softmax_op, &log_softmax_op,  // softmax
+      &softmax_op, &log_softmax_op, &softmax_gradient_op, &log_softmax_gradient_op,  // softmax
       &space_to_depth_op, &depth_to_space_op,  // space_depth
       &transpose_op,  // transpose
   };
