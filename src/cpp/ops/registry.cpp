@@ -11,11 +11,13 @@ std::span<const Op* const> all_ops() {
       &batch_norm_op, &batch_norm_scale_shift_op, &scale_shift_op,  // batch_norm
       &batch_norm_training_op, &batch_norm_gradient_op,  // batch_norm
       &add_op, &sub_op, &mul_op, &div_op, &maximum_op, &minimum_op, &prelu_op,  // binary
+      &equal_op, &not_equal_op, &greater_op, &greater_equal_op, &less_op, &less_equal_op, &pow_op,  // binary
       &box_iou_op, &nms_op, &soft_nms_op,  // boxes
       &concat_op,  // concat
       &conv2d_op, &conv2d_weight_gradient_op, &conv2d_adjoint_kernel_op,  // conv2d
       &conv2d_int8_op,  // conv2d_int8
       &conv2d_transpose_op, &conv2d_transpose_phases_op,  // conv2d_transpose
+      &cast_op, &one_hot_op,  // convert
       &softmax_cross_entropy_op, &softmax_cross_entropy_gradient_op,  // cross_entropy
       &sigmoid_cross_entropy_op, &sigmoid_cross_entropy_gradient_op,  // cross_entropy
       &dense_op, &matmul_op,  // dense
@@ -37,6 +39,7 @@ std::span<const Op* const> all_ops() {
       &softmax_op, &log_softmax_op, &softmax_gradient_op, &log_softmax_gradient_op,  // softmax
       &space_to_depth_op, &depth_to_space_op,  // space_depth
       &transpose_op,  // transpose
+      &where_op,  // where
   };
   // clang-format on
   return ops;
