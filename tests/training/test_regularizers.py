@@ -6,19 +6,12 @@ import pytest
 import fastcnn as fc
 from fastcnn import constraints, layers, regularizers
 from fastcnn.errors import ConfigError, ShapeError
-from fastcnn.plan import PlanCache
 from fastcnn.tracing import Trace
+from tests.training.traced import traced
 
 rng = np.random.default_rng(0)
 MATRIX = rng.standard_normal((5, 7)).astype(np.float32)
 KERNEL = rng.standard_normal((3, 3, 4, 6)).astype(np.float32)
-
-
-def traced(function, *arrays):
-    """`function` of the arrays, computed by one plan."""
-    cache = PlanCache(lambda trace, args, kwargs: function(*args), "test", dtype=None)
-    compiled, given = cache.get(arrays, {})
-    return compiled(given)
 
 
 def orthogonal(x, rows):
