@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from tests.harness import Case
+from tests.reference.depthwise import depthwise_sum
 
 _SHAPES = (
     (1, 1, 1, 1),
@@ -68,6 +71,29 @@ ACTIVATIONS = [
         "hard_swish",
     )
 ]
+
+
+def _gradients(
+    x: tuple[int, ...], window: tuple[int, int], multiplier: int, attrs: dict[str, Any]
+) -> list[Case]:
+    """The gradients with respect to filters and picture."""
+    w = (*window, x[3], multiplier)
+    dy = depthwise_sum(np.zeros(x), np.zeros(w), **attrs).shape
+    return [
+        Case("depthwise_conv2d_weight_gradient", (x, dy), {"kernel_size": window, **attrs}),
+        Case("depthwise_conv2d_data_gradient", (dy, w), {"size": x[1:3], **attrs}),
+    ]
+
+
+GRADIENTS = [
+    case
+    for x, multiplier in (*((x, 1) for x in _SHAPES), ((1, 6, 9, 7), 3), ((2, 60, 80, 9), 1))
+    for window, attrs in _WINDOWS
+    if attrs.get("padding") == "same" or x[1] > 1
+    for case in _gradients(x, window, multiplier, attrs)
+]
+# Several parts of channels and chunks of rows.
+GRADIENTS += _gradients((2, 70, 33, 300), (3, 3), 1, {"strides": 2, "padding": "same"})
 
 # For timing: MobileNetV2 at 224 pixels, then what EfficientNet-Lite0 adds to it.
 BENCHMARK = [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.gradients.harness import assert_gradients_match
-from tests.reference import convolution
+from tests.reference import convolution, depthwise
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -84,6 +84,12 @@ def test_conv2d_transpose(shapes: Shapes, attrs: dict[str, Any]) -> None:
             ((2, 3, 4, 3), (2, 2, 4, 3)),
             {"strides": 2},
         ),
+        (
+            "depthwise_conv2d",
+            depthwise.depthwise_sum,
+            ((2, 4, 5, 3), (3, 3, 3, 2)),
+            {"padding": "same"},
+        ),
         ("dense", lambda x, w: x @ w, ((6, 5), (5, 7)), {}),
     ],
 )
@@ -128,4 +134,24 @@ def test_matmul(
         arrays(((*batches[0], *a), (*batches[1], *b))),
         {"transpose_a": transpose_a, "transpose_b": transpose_b},
         reference,
+    )
+
+
+DEPTHWISE = [
+    (((2, 5, 6, 3), (3, 3, 3, 1)), {"padding": "same"}),
+    (((2, 7, 6, 5), (3, 3, 5, 1)), {"padding": "same", "strides": 2}),
+    (((1, 5, 6, 3), (3, 2, 3, 2)), {"padding": "same"}),
+    (((1, 9, 8, 3), (3, 3, 3, 2)), {"strides": (2, 3), "pads": (1, 0, 2, 1)}),
+    (((1, 8, 7, 3), (3, 2, 3, 1)), {"dilation": (2, 3), "padding": "same"}),
+    (((1, 4, 5, 3), (2, 2, 3, 1)), {"pads": (2, 1, 3, 2)}),
+]
+
+
+@pytest.mark.parametrize(("shapes", "attrs"), DEPTHWISE)
+def test_depthwise_conv2d(shapes: Shapes, attrs: dict[str, Any]) -> None:
+    assert_gradients_match(
+        "depthwise_conv2d",
+        arrays(shapes),
+        attrs,
+        lambda x, w: depthwise.depthwise_sum(x, w, **attrs),
     )

@@ -36,6 +36,22 @@ def test_depthwise_conv2d(kernel: str, case: Case) -> None:
     assert_within(y, *_expected(case, inputs))
 
 
+@pytest.mark.parametrize(("kernel", "case"), each_kernel(cases.GRADIENTS))
+def test_gradients(kernel: str, case: Case) -> None:
+    inputs = case.inputs()
+    (result,) = run_kernel(kernel, case, inputs)
+    of_weights = case.op == "depthwise_conv2d_weight_gradient"
+    sums = reference.weight_gradient if of_weights else reference.data_gradient
+    terms = int(np.prod(case.shapes[1][:3] if of_weights else case.shapes[1])) + 1
+    magnitudes = sums(*(np.abs(a) for a in inputs), **case.attrs)
+    assert_within(result, sums(*inputs, **case.attrs), dot_bound(magnitudes, terms))
+
+
+@pytest.mark.parametrize("case", cases.GRADIENTS[-4:])
+def test_gradients_have_the_same_bits_at_any_thread_count(case: Case) -> None:
+    same_bits_at_any_thread_count(case)
+
+
 @pytest.mark.parametrize(("kernel", "case"), each_kernel(cases.ACTIVATIONS))
 def test_activations(kernel: str, case: Case) -> None:
     inputs = case.inputs()

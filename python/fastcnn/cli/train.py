@@ -152,7 +152,7 @@ def _fit(
     called: Sequence[Any],
 ) -> None:
     model.compile(
-        fc.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", ["accuracy"]
+        fc.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
     model.fit(
         training,

@@ -21,7 +21,7 @@ std::span<const Op* const> all_ops() {
       &softmax_cross_entropy_op, &softmax_cross_entropy_gradient_op,  // cross_entropy
       &sigmoid_cross_entropy_op, &sigmoid_cross_entropy_gradient_op,  // cross_entropy
       &dense_op, &matmul_op,  // dense
-      &depthwise_conv2d_op,  // depthwise_conv2d
+      &depthwise_conv2d_op, &depthwise_conv2d_weight_gradient_op, &depthwise_conv2d_data_gradient_op,  // depthwise_conv2d
       &depthwise_conv2d_int8_op,  // depthwise_conv2d_int8
       &cdist_op, &nearest_op,  // distance
       &gram_matrix_op,  // gram
@@ -35,7 +35,7 @@ std::span<const Op* const> all_ops() {
       &reduce_sum_op, &reduce_mean_op, &reduce_max_op, &reduce_min_op, &reduce_prod_op, &argmax_op,  // reduce
       &reshape_op, &broadcast_to_op,  // reshape
       &resize_op,  // resize
-      &slice_op,  // slice
+      &slice_op, &slice_gradient_op,  // slice
       &softmax_op, &log_softmax_op, &softmax_gradient_op, &log_softmax_gradient_op,  // softmax
       &space_to_depth_op, &depth_to_space_op,  // space_depth
       &transpose_op,  // transpose

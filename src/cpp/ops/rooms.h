@@ -21,7 +21,7 @@ extern const Op cast_op, one_hot_op;  // convert
 extern const Op softmax_cross_entropy_op, softmax_cross_entropy_gradient_op;  // cross_entropy
 extern const Op sigmoid_cross_entropy_op, sigmoid_cross_entropy_gradient_op;  // cross_entropy
 extern const Op dense_op, matmul_op;  // dense
-extern const Op depthwise_conv2d_op;  // depthwise_conv2d
+extern const Op depthwise_conv2d_op, depthwise_conv2d_weight_gradient_op, depthwise_conv2d_data_gradient_op;  // depthwise_conv2d
 extern const Op depthwise_conv2d_int8_op;  // depthwise_conv2d_int8
 extern const Op cdist_op, nearest_op;  // distance
 extern const Op gram_matrix_op;  // gram
@@ -35,7 +35,7 @@ extern const Op quantize_op, dequantize_op, quantize_weights_op;  // quantize
 extern const Op reduce_sum_op, reduce_mean_op, reduce_max_op, reduce_min_op, reduce_prod_op, argmax_op;  // reduce
 extern const Op reshape_op, broadcast_to_op;  // reshape
 extern const Op resize_op;  // resize
-extern const Op slice_op;  // slice
+extern const Op slice_op, slice_gradient_op;  // slice
 extern const Op softmax_op, log_softmax_op, softmax_gradient_op, log_softmax_gradient_op;  // softmax
 extern const Op space_to_depth_op, depth_to_space_op;  // space_depth
 extern const Op transpose_op;  // transpose

@@ -47,4 +47,11 @@ std::int64_t window_output(const char* op, const char* axis_name, const WindowAx
   return room / axis.stride + 1;
 }
 
+WindowAxis adjoint_axis(const WindowAxis& axis, std::int64_t inputs, std::int64_t outputs) {
+  WindowAxis adjoint = axis;
+  adjoint.before = axis.extent() - 1 - axis.before;
+  adjoint.after = inputs - outputs + axis.extent() - 1 - adjoint.before;
+  return adjoint;
+}
+
 }  // namespace fastcnn

@@ -118,17 +118,9 @@ constexpr KernelInfo kAdjointKernels[] = {
 
 // ---- the rule -------------------------------------------------------------------------------
 
-// How much padding after makes a convolution of stride 1 give `outputs` pixels of `inputs`.
-WindowAxis adjoint_axis(const WindowAxis& axis, std::int64_t inputs, std::int64_t outputs) {
-  WindowAxis adjoint = axis;
-  adjoint.before = axis.extent() - 1 - axis.before;
-  adjoint.after = outputs - inputs + axis.extent() - 1 - adjoint.before;
-  return adjoint;
-}
-
 ValueId picture_gradient(NodeGradient& node, const Conv2dParams& p, ValueId dy) {
   const Shape &x = node.input_shape(0), &y = node.output_shape();
-  const WindowAxis h = adjoint_axis(p.window.h, y[1], x[1]), w = adjoint_axis(p.window.w, y[2], x[2]);
+  const WindowAxis h = adjoint_axis(p.window.h, x[1], y[1]), w = adjoint_axis(p.window.w, x[2], y[2]);
   if (h.stride == 1 && w.stride == 1 && min_i64(min_i64(h.before, h.after), min_i64(w.before, w.after)) >= 0) {
     Conv2dParams adjoint = p;
     adjoint.window = {h, w};

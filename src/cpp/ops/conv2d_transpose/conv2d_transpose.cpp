@@ -176,7 +176,7 @@ constexpr KernelInfo kKernels[] = {
 
 // ---- the gradient: convolution of the upstream gradient, and its weight gradient --------------
 
-static WindowAxis adjoint_axis(WindowAxis axis, std::int64_t inputs, std::int64_t outputs) {
+static WindowAxis gradient_axis(WindowAxis axis, std::int64_t inputs, std::int64_t outputs) {
   axis.after = (inputs - 1) * axis.stride + axis.extent() - axis.before - outputs;  // below 0: pixels beyond any window
   return axis;
 }
@@ -187,7 +187,7 @@ static void gradient(NodeGradient& node) {
   const ValueId dy = node.upstream();
   set_epilogue_gradients(node, p.epilogue, 2, dy);
   Conv2dParams adjoint;
-  adjoint.window = {adjoint_axis(p.window.h, x[1], p.out_h), adjoint_axis(p.window.w, x[2], p.out_w)};
+  adjoint.window = {gradient_axis(p.window.h, x[1], p.out_h), gradient_axis(p.window.w, x[2], p.out_w)};
   adjoint.groups = p.groups;
   adjoint.channels = p.filters;
   adjoint.filters = p.channels;

@@ -1,5 +1,6 @@
 #include "ops/depthwise_conv2d/depthwise_conv2d.h"
 
+#include "ops/depthwise_conv2d/depthwise_gradients.h"
 #include "ops/epilogue_attrs.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
@@ -92,6 +93,7 @@ const Op depthwise_conv2d_op{.name = "depthwise_conv2d",
                              .kernels = kKernels,
                              .flops = depthwise_flops,
                              .epilogue = depthwise_epilogue,
-                             .num_operands = 2};
+                             .num_operands = 2,
+                             .gradient = depthwise_conv2d_gradient};
 
 }  // namespace fastcnn

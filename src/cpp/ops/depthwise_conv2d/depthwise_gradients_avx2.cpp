@@ -1,0 +1,2 @@
+#include "simd/avx2.h"
+#include "ops/depthwise_conv2d/depthwise_gradients_simd.inl"
