@@ -156,8 +156,8 @@ def _column(owner: str, x: Any, index: int) -> Any:
     shape = tuple(x.shape)
     if len(shape) < 2 or index >= shape[-1]:
         raise ShapeError(
-            f"{owner}: expected predictions (..., classes) with a class {index} for class_id={index}, "
-            f"got shape {shape}"
+            f"{owner}: expected predictions (..., classes) with a class {index}, the class_id, got "
+            f"shape {shape}"
         )
     starts = (*(0,) * (len(shape) - 1), index)
     return ops.slice(x, starts, (*shape[:-1], 1))

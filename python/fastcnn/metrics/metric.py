@@ -65,7 +65,7 @@ class Accumulator(Variable):
     def numpy(self) -> NDArray[np.float64]:
         """Give the sum in float64."""
         total, lost = super().numpy().astype(np.float64), self._lost.numpy()
-        return np.asarray(np.where(np.isfinite(total), total + lost, total))
+        return np.asarray(total + np.where(np.isfinite(total), lost, 0.0))
 
 
 class Metric(Configurable):
