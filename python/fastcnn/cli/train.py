@@ -19,6 +19,7 @@ from fastcnn.errors import ConfigError
 SMALL = "small_convnet"
 _SMALL_SIZE = 64
 _SMALL_FILTERS = (32, 64, 128, 128)
+_SMALL_PLACES = 4
 
 # What was learnt on ImageNet is changed in small steps.
 _FINE_TUNING = 0.1
@@ -126,9 +127,11 @@ def _network(options: Options, make: Constructor | None, size: int, classes: int
         for number, filters in enumerate(_SMALL_FILTERS):
             x = layers.MaxPooling2D()(x) if number else x
             x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-            x = layers.BatchNormalization()(x)
+            # Few pictures make few steps: statistics must not need hundreds of them.
+            x = layers.BatchNormalization(momentum=0.9)(x)
             x = layers.ReLU()(x)
-        x = layers.GlobalAveragePooling2D()(x)
+        # Where in the picture something is counts, too; the average over all of it forgets that.
+        x = layers.Flatten()(layers.AdaptiveAveragePooling2D(_SMALL_PLACES)(x))
     else:
         x = preprocessing(make.application.mode)(x)
         base = make(
