@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import fastcnn as fc
+from fastcnn.cli.train import unfreeze
 from fastcnn.io import save_image
 from tests.cli.conftest import Run
 
@@ -103,9 +104,21 @@ def test_transfer_and_fine_tuning(run: Run, stripes: Path, tmp_path: Path) -> No
     assert code == 0 and err == "", err
     assert "1,026 of them trained" in out and "Fine-tuning the last 2 layers" in out
     assert [row["epoch"] for row in csv.DictReader(table.open())] == ["0", "1"]
-    found = {w.path: w.numpy() for w in fc.load_model(model).weights}
-    first = next(w for path, w in found.items() if path.endswith("conv1/kernel"))
-    np.testing.assert_array_equal(first, source.get_layer("conv1").get_weights()[0])
+    trained = fc.load_model(model).get_layer("resnet18")
+    for old, new in zip(source.layers[:-20], trained.layers[:-20], strict=True):
+        for a, b in zip(old.get_weights(), new.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_fine_tuning_leaves_batch_norms_alone() -> None:
+    base = fc.applications.ResNet18(include_top=False, input_shape=(32, 32, 3), pooling="avg")
+    base.trainable = False
+    assert unfreeze(base, 2) == 2
+    assert [v.path for v in base.trainable_weights] == [
+        "conv5_block2_1_conv/kernel", "conv5_block2_2_conv/kernel",
+    ]  # fmt: skip
+    assert unfreeze(base, 1000) == 20
+    assert all(v.path.endswith("conv/kernel") for v in base.trainable_weights)
 
 
 def test_evaluation_draws(run: Run, stripes: Path, tmp_path: Path) -> None:

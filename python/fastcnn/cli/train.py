@@ -83,7 +83,7 @@ def train(options: Options) -> None:
     try:
         _fit(model, training, validation, options.learning_rate, 0, options.epochs, called)
         if options.fine_tune and base is not None:
-            count = _unfreeze(base, options.fine_tune)
+            count = unfreeze(base, options.fine_tune)
             print(f"Fine-tuning the last {count} layers with weights.")
             rate = options.learning_rate * _FINE_TUNING
             for table in tables:
@@ -166,7 +166,7 @@ def _fit(
     )
 
 
-def _unfreeze(base: Any, count: int) -> int:
+def unfreeze(base: Any, count: int) -> int:
     """Let the last layers be trained; batch norms keep the statistics of ImageNet."""
     weighted = [
         layer
@@ -174,8 +174,9 @@ def _unfreeze(base: Any, count: int) -> int:
         if layer.weights and not isinstance(layer, layers.BatchNormalization)
     ]
     last = weighted[-count:]
-    for layer in last:
-        layer.trainable = True
+    base.trainable = True  # of all layers; a model that is not trained has no layer that is
+    for layer in base.layers:
+        layer.trainable = layer in last
     return len(last)
 
 
