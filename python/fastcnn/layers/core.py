@@ -108,6 +108,8 @@ class Dense(Layer):
     use_bias : bool, default True
     kernel_initializer, bias_initializer : str or callable
         ``"glorot_uniform"`` and ``"zeros"`` unless given.
+    kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint : str, callable or None
+        See `fastcnn.regularizers` and `fastcnn.constraints`.
 
     Examples
     --------
