@@ -92,6 +92,8 @@ def test_conv2d_weight_gradient(kernel: str, case: Case) -> None:
     (dw,) = run_kernel(kernel, case, [x, dy])
     magnitudes = reference.conv2d_weight_gradient(np.abs(x), np.abs(dy), **case.attrs)
     pixels = int(np.prod(case.shapes[1][:3]))
+    if winograd_tile(kernel):  # the taps of a pair of channels share their errors
+        magnitudes[...] = magnitudes.max(axis=(0, 1), keepdims=True)
     expected = reference.conv2d_weight_gradient(x, dy, **case.attrs)
     assert_within(dw, expected, dot_bound(magnitudes, pixels, kernel))
 

@@ -39,6 +39,14 @@ struct WeightGradient {
 };
 template <const gemm::SplitEngine& engine>
 const char* weight_gradient_yields(const Problem& problem);
+
+// conv2d_winograd_gradient.cpp: the adjoint of Winograd's convolution.
+namespace winograd {
+struct GradientTransforms;
+void weight_gradient(const GradientTransforms& transforms, const KernelArgs& args);
+const char* weight_gradient_yields(const Problem& problem);
+std::int64_t weight_gradient_workspace(const GradientTransforms& transforms, const Problem& problem);
+}  // namespace winograd
 #endif
 
 }  // namespace fastcnn
