@@ -88,9 +88,7 @@ class TorchTrainer(Trainer):
 
         self.torch, self.bf16 = torch, bf16
         torch.set_num_threads(job.threads)
-        self.tape = record(
-            training_model(job.network, job.size, None), job.picture().shape
-        )
+        self.tape = record(training_model(job.network, job.size, None), job.picture().shape)
         x, y = batch_of(job)
         self.x = torch.from_numpy(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
         self.y = torch.from_numpy(y)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from fastcnn import activations, initializers, layers, ops, saving
+from fastcnn import (
+    activations,
+    constraints,
+    initializers,
+    layers,
+    ops,
+    random,
+    regularizers,
+    saving,
+)
 from fastcnn._random import set_random_seed
 from fastcnn.autotune import TimingCache
 from fastcnn.config import (
@@ -25,7 +34,17 @@ from fastcnn.symbolic import KerasTensor
 from fastcnn.variable import Variable
 
 if TYPE_CHECKING:
-    from fastcnn import applications, callbacks, data, io, losses, metrics, optimizers, utils
+    from fastcnn import (
+        applications,
+        callbacks,
+        data,
+        io,
+        losses,
+        metrics,
+        optimizers,
+        utils,
+        visualize,
+    )
     from fastcnn.quantization import quantize
     from fastcnn.training.gradients import value_and_grad
 
@@ -39,6 +58,7 @@ __all__ = [
     "activations",
     "applications",
     "callbacks",
+    "constraints",
     "data",
     "get_autotune",
     "get_float32_precision",
@@ -52,6 +72,8 @@ __all__ = [
     "ops",
     "optimizers",
     "quantize",
+    "random",
+    "regularizers",
     "saving",
     "set_autotune",
     "set_float32_precision",
@@ -60,6 +82,7 @@ __all__ = [
     "show_config",
     "utils",
     "value_and_grad",
+    "visualize",
 ]
 
 # Imported when first used: modules, and functions with their modules.
@@ -72,6 +95,7 @@ _LAZY = (
     "metrics",
     "optimizers",
     "utils",
+    "visualize",
 )
 _LAZY_FUNCTIONS = {
     "quantize": "fastcnn.quantization",

@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcnn import serialization
 from fastcnn._random import generator
 from fastcnn.errors import ConfigError, ShapeError
-from fastcnn.naming import to_snake_case
+from fastcnn.serialization import Configurable
 
 _TRUNCATED_STDDEV = 0.87962566103423978  # of a standard normal cut at two standard deviations
 
 Shape = Sequence[int]
 
 
-class Initializer:
+class Initializer(Configurable):
     """Base of the initializers; a subclass defines ``__call__(shape, dtype=None)``.
 
     Examples
@@ -38,19 +39,6 @@ class Initializer:
     def __call__(self, shape: Shape, dtype: Any = None) -> NDArray[np.float32]:
         """Make an array of a shape."""
         raise TypeError(f"{type(self).__name__} defines no __call__(shape, dtype=None)")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal initializer."""
-        return dict(vars(self))
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Initializer:
-        """Make one from what `get_config` returned."""
-        return cls(**config)
-
-    def __repr__(self) -> str:
-        arguments = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
-        return f"{type(self).__name__}({arguments})"
 
 
 class Constant(Initializer):
@@ -197,10 +185,6 @@ class _Scaled(VarianceScaling):
     def __init__(self, seed: int | None = None) -> None:
         super().__init__(*self.arguments, seed=seed)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal initializer."""
-        return {"seed": self.seed}
-
 
 class GlorotUniform(_Scaled):
     """Uniform, variance 2 / (fan_in + fan_out)."""
@@ -273,20 +257,16 @@ def compute_fans(shape: Shape) -> tuple[int, int]:
     return field * shape[-2], field * shape[-1]
 
 
-_CLASSES: dict[str, type[Initializer]] = {
-    cls.__name__: cls
-    for cls in (
+_KNOWN = serialization.names_of(
+    (
         Constant, Zeros, Ones, RandomNormal, TruncatedNormal, RandomUniform, VarianceScaling,
         GlorotUniform, GlorotNormal, LecunUniform, LecunNormal, HeUniform, HeNormal, Orthogonal,
-    )
-}  # fmt: skip
-_ALIASES = {
-    **{to_snake_case(name): name for name in _CLASSES},
-    "normal": "RandomNormal",
-    "uniform": "RandomUniform",
-    "one": "Ones",
-    "zero": "Zeros",
-}
+    ),
+    normal=RandomNormal,
+    uniform=RandomUniform,
+    one=Ones,
+    zero=Zeros,
+)  # fmt: skip
 
 
 def get(identifier: Any) -> Callable[..., Any] | None:
@@ -305,27 +285,10 @@ def get(identifier: Any) -> Callable[..., Any] | None:
     >>> get({"class_name": "Constant", "config": {"value": 2.0}})
     Constant(value=2.0)
     """
-    from fastcnn.serialization import find_custom_object
-
     if identifier is None:
         return None
-    if isinstance(identifier, str):
-        identifier = {"class_name": identifier, "config": {}}
-    if isinstance(identifier, dict):
-        name = identifier.get("class_name")
-        cls: Any = find_custom_object(name) or _CLASSES.get(_ALIASES.get(str(name), str(name)))
-        if cls is None:
-            raise ConfigError(
-                f"unknown initializer {name!r}; expected one of {', '.join(sorted(_ALIASES))}"
-            )
-        if not hasattr(cls, "from_config"):
-            return cls  # type: ignore[no-any-return]
-        made: Callable[..., Any] = cls.from_config(identifier.get("config", {}))
-        return made
-    if isinstance(identifier, type):
-        return identifier()  # type: ignore[no-any-return]
-    if callable(identifier):
-        return identifier  # type: ignore[no-any-return]
+    if isinstance(identifier, (str, dict)) or callable(identifier):
+        return serialization.find_object(identifier, "initializer", _KNOWN)  # type: ignore[no-any-return]
     try:
         return Constant(np.asarray(identifier, np.float32))
     except (TypeError, ValueError) as error:
@@ -342,6 +305,4 @@ def serialize(initializer: Any) -> Any:
     >>> serialize(get("zeros"))
     {'class_name': 'Zeros', 'config': {}}
     """
-    if isinstance(initializer, Initializer):
-        return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
-    return getattr(initializer, "__name__", initializer)
+    return serialization.serialize_object(initializer)

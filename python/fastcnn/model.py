@@ -42,6 +42,11 @@ class Model(Trainer, Layer):
         The float32 precision of this model's plans; what `fastcnn.set_float32_precision` says at
         the call unless given. A model inside another is computed at the outer one's.
 
+    Attributes
+    ----------
+    class_names : list of str or None
+        What the outputs of a classifier stand for; set it, and `save` keeps it.
+
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
@@ -50,6 +55,8 @@ class Model(Trainer, Layer):
     >>> model.predict(np.zeros((5, 8, 8, 3))).shape
     (5, 4, 4, 3)
     """
+
+    class_names: list[str] | None = None
 
     def __init__(
         self,

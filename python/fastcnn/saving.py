@@ -123,11 +123,19 @@ def describe(model: Layer) -> str:
     quantization = getattr(model, "_quantization", None)
     if quantization is not None:
         description["quantization"] = quantization.get_config()
+    class_names = getattr(model, "class_names", None)
+    if class_names is not None:
+        description["class_names"] = list(class_names)
     return serialization.to_json(description)
 
 
-def _quantize(model: Layer, description: Mapping[str, Any]) -> None:
-    """Let a model be computed as the one that was described."""
+def _complete(model: Layer, description: Mapping[str, Any]) -> None:
+    """Let a model be computed as the one that was described, and know its classes."""
+    names = description.get("class_names")
+    if names is not None:
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise FileFormatError(f"expected class_names to be texts, got {type(names).__name__}")
+        vars(model)["class_names"] = names
     if "quantization" in description:
         from fastcnn.model import Model
         from fastcnn.quantization import Quantization
@@ -185,12 +193,15 @@ def load_weights(model: Layer, filepath: StrPath, skip_mismatch: bool = False) -
         raise ConfigError(
             f'"{model.name}" has no weights yet: call it on data or on an Input first'
         )
-    _assign(model, load_safetensors(filepath), str(os.fspath(filepath)), skip_mismatch)
+    tensors = load_safetensors(filepath)
+    own = {name: tensor for name, tensor in tensors.items() if not name.startswith(OPTIMIZER)}
+    assign_weights(model, own, str(os.fspath(filepath)), skip_mismatch)
 
 
-def _assign(
+def assign_weights(
     model: Layer, tensors: Mapping[str, NDArray[Any]], path: str, skip_mismatch: bool = False
 ) -> None:
+    """Give the weights of a model the values under their names; all of them, or none."""
     weights = named_weights(model)
     missing, extra = weights.keys() - tensors.keys(), tensors.keys() - weights.keys()
     if (missing or extra) and not skip_mismatch:
@@ -270,16 +281,16 @@ def load_model(
         try:
             description = serialization.from_json(metadata.get("config", ""))
             if not isinstance(description, dict) or (
-                set(description) - {"quantization"} != {"model", "call_shapes"}
+                set(description) - {"quantization", "class_names"} != {"model", "call_shapes"}
             ):
                 raise FileFormatError("expected a configuration of model and call_shapes")
             with serialization.weights_follow(sum(t.size for t in tensors.values())):
                 model = deserialize_layer(description["model"])
                 _build(model, description["call_shapes"])
-                _quantize(model, description)
+                _complete(model, description)
         except (FastcnnError, RecursionError) as error:
             raise FileFormatError(f"{path}: {error}") from error
-        _assign(model, tensors, path)
+        assign_weights(model, tensors, path)
         if compile and "training" in metadata:
             from fastcnn.training import saving as training
 
@@ -332,7 +343,7 @@ def restore(classes: Mapping[str, Any], text: str, weights: list[NDArray[Any]] |
         description = serialization.from_json(text)
         model = deserialize_layer(description["model"])
         _build(model, description["call_shapes"])
-        _quantize(model, description)
+        _complete(model, description)
     if weights is not None:
         model.set_weights(weights)
     return model

@@ -6,8 +6,9 @@ classes of `fastcnn.layers` and those the caller names or registered are ever ma
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,11 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn.errors import ConfigError, FileFormatError
+from fastcnn.naming import to_snake_case
 
 if TYPE_CHECKING:
     from fastcnn.layers.layer import Layer
 
 T = TypeVar("T")
+C = TypeVar("C", bound="Configurable")
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 _registered: dict[str, Any] = {}
 _custom: ContextVar[Mapping[str, Any]] = ContextVar("fastcnn_custom_objects")
@@ -77,18 +82,125 @@ def find_custom_object(name: Any) -> Any:
     return _custom.get({}).get(name, _registered.get(name))
 
 
+# ---- objects that are described by their arguments ----------------------------------------------
+
+
+class Configurable:
+    """Base of what is described by its arguments: each is kept as an attribute of its name.
+
+    Examples
+    --------
+    >>> class Scale(Configurable):
+    ...     def __init__(self, factor=2.0):
+    ...         self.factor = factor
+    >>> Scale(3.0), Scale.from_config(Scale().get_config())
+    (Scale(factor=3.0), Scale(factor=2.0))
+    """
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal object."""
+        config = {}
+        for parameter in inspect.signature(type(self).__init__).parameters.values():
+            if parameter.name == "self" or parameter.kind in _VARIADIC:
+                continue
+            if not hasattr(self, parameter.name):
+                raise ConfigError(
+                    f"{type(self).__name__}: keep the argument {parameter.name!r} as an attribute "
+                    "of that name, or define get_config"
+                )
+            config[parameter.name] = serialize(getattr(self, parameter.name))
+        return config
+
+    @classmethod
+    def from_config(cls: type[C], config: Mapping[str, Any]) -> C:
+        """Make one from what `get_config` returned."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def serialize_object(value: Any) -> Any:
+    """Describe an object by its class and arguments, a function by its name.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> serialize_object(fc.initializers.Constant(2.0))
+    {'class_name': 'Constant', 'config': {'value': 2.0}}
+    """
+    if hasattr(value, "get_config"):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    return getattr(value, "__name__", value)
+
+
+def find_object(identifier: Any, kind: str, known: Mapping[str, Any]) -> Any:
+    """Find or make an object by its name or description; classes are instantiated.
+
+    Parameters
+    ----------
+    identifier : str, dict, class, object or function
+        A name, what `serialize_object` returned, or the thing itself.
+    kind : str
+        What errors call it.
+    known : mapping of str to class or function
+        By names in any case, besides the caller's custom objects.
+
+    Raises
+    ------
+    ConfigError
+        There is none of that name, or its arguments do not fit.
+    """
+    if isinstance(identifier, str):
+        identifier = {"class_name": identifier, "config": {}}
+    config: Mapping[str, Any] = {}
+    if isinstance(identifier, dict):
+        name, config = identifier.get("class_name"), identifier.get("config") or {}
+        found = find_custom_object(name)
+        if found is None and isinstance(name, str):
+            found = known.get(name) or known.get(to_snake_case(name))
+        if found is None:
+            names = ", ".join(sorted(n for n in known if n == n.lower()))
+            raise ConfigError(f"unknown {kind} {name!r}; expected one of {names}, or one's own")
+        identifier = found
+    if isinstance(identifier, type):
+        make = getattr(identifier, "from_config", None)
+        try:
+            return make(config) if make is not None and config else identifier(**config)
+        except TypeError as error:
+            raise ConfigError(f"{kind} {identifier.__name__}: {error}") from error
+    if callable(identifier):
+        return identifier
+    raise ConfigError(
+        f"expected the name of a {kind}, its config or a callable, got {identifier!r}"
+    )
+
+
+def names_of(classes: Iterable[type], **aliases: type) -> dict[str, type]:
+    """List classes by their names, in snake case as well, and by further names.
+
+    Examples
+    --------
+    >>> sorted(names_of([int], whole=int))
+    ['int', 'whole']
+    """
+    found = {name: cls for cls in classes for name in (cls.__name__, to_snake_case(cls.__name__))}
+    return {**found, **aliases}
+
+
 # ---- layers and arguments ------------------------------------------------------------------------
 
 
 def serialize(value: Any) -> Any:
-    """Describe an argument of a layer: a number, a text, an initializer, an activation, a layer."""
-    from fastcnn import activations, initializers
+    """Describe an argument: a number, a text, an initializer, an activation, a layer."""
+    from fastcnn import activations
     from fastcnn.layers.layer import Layer
 
     if isinstance(value, Layer):
         return serialize_layer(value)
-    if isinstance(value, initializers.Initializer):
-        return initializers.serialize(value)
+    if isinstance(value, Configurable):
+        return serialize_object(value)
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,11 @@ class Variable(Operators, _C.Variable):
     path : str, optional
         The layer's name and its own, such as ``"conv2d/kernel"``; `name` unless given.
 
+    Attributes
+    ----------
+    regularizer, constraint : callable or None
+        What training adds to the loss for it, and what it must keep to.
+
     Examples
     --------
     >>> import numpy as np
@@ -48,6 +54,8 @@ class Variable(Operators, _C.Variable):
         self.trainable = trainable
         self.name = name
         self.path = name if path is None else path
+        self.regularizer: Callable[[Any], Any] | None = None
+        self.constraint: Callable[[Any], Any] | None = None
 
     @property
     def ndim(self) -> int:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from fastcnn.callbacks import CallbackList
-from fastcnn.utils import Progbar, progbar
+from fastcnn.callbacks import CallbackList, progbar
+from fastcnn.utils import Progbar
 
 
 class Terminal(io.StringIO):

@@ -5,45 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 import fastcnn as fc
-from fastcnn import _C, cli
+from fastcnn import _C
 from fastcnn.applications.imagenet import imagenet_classes
 from fastcnn.applications.weights import find
 from fastcnn.errors import MissingWeightsError
 from fastcnn.io import save_image
+from tests.cli.conftest import Run
 
 pytest.importorskip("typer", reason="the command line")
 pytest.importorskip("PIL.Image", reason="reads photos")
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: str | Path) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["fastcnn", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        code = stop.value.code
-        if isinstance(code, str):  # Python prints it to stderr and exits with 1
-            return Outcome(1, capsys.readouterr().out, code)
-        return Outcome(int(code or 0), *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -162,7 +138,7 @@ def test_help_imports_little() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "classify" in done.stdout and "demo" in done.stdout
+    assert all(command in done.stdout for command in ("classify", "demo", "train", "evaluate"))
 
 
 def test_module_is_the_command() -> None:

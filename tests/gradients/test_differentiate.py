@@ -109,6 +109,18 @@ def test_plans_that_froze_a_variable_notice_the_update() -> None:
     assert frozen.is_stale()
 
 
+def test_a_plan_of_gradients_is_not_outdated_by_assignments() -> None:
+    variable, graph = _C.Variable(array(3)), _C.Graph()
+    w = graph.variable(variable)
+    loss = add(graph, "reduce_sum", add(graph, "mul", w, w))
+    graph.set_outputs(graph.gradient(loss, [w]))
+    plan = _C.compile(graph)
+    for seed in range(3):
+        variable.assign(array(3, seed=seed))
+        assert not plan.is_stale()
+        np.testing.assert_array_equal(plan.run([])[0], 2 * array(3, seed=seed))
+
+
 def test_every_node_reads_what_a_variable_held_before() -> None:
     a, b = _C.Variable(array(3)), _C.Variable(array(3, seed=1))
     before = a.numpy(), b.numpy()
@@ -156,3 +168,29 @@ def test_updates_do_not_wait_for_the_end_of_the_step() -> None:
 
     one = 64 * 64 * 4
     assert arena(8) - arena(4) < 2 * 4 * one  # what the forward pass keeps, and no gradients
+
+
+def deep(recompute: str, layers: int = 36) -> tuple[_C.Plan, np.ndarray]:
+    """The gradient of a chain of layers x -> exp(-x * x) * w."""
+    graph = _C.Graph()
+    x = first = graph.input((64, 64))
+    for i in range(layers):
+        square = add(graph, "mul", add(graph, "mul", x, x), scalar(graph, -1.0))
+        w = graph.constant(array(64, seed=i))
+        x = add(graph, "mul", add(graph, "unary", square, kind="exp"), w)
+    gradient = graph.gradient(add(graph, "reduce_sum", x), [first], recompute)
+    graph.set_outputs(gradient)
+    plan = _C.compile(graph)
+    return plan, plan.run([array(64, 64)])[0]
+
+
+def test_what_is_computed_again_has_the_same_bits_and_needs_less_memory() -> None:
+    whole, expected = deep("")
+    segments, found = deep("segments")
+    np.testing.assert_array_equal(found, expected)
+    assert segments.arena_bytes < 0.5 * whole.arena_bytes
+    assert len(segments.steps()) < 1.5 * len(whole.steps())
+    _, found = deep("activations", 3)
+    np.testing.assert_array_equal(found, deep("", 3)[1])
+    with pytest.raises(ConfigError, match="recompute"):
+        deep("sometimes")

@@ -83,7 +83,7 @@ def test_the_same_numbers_everywhere():
     np.testing.assert_array_equal(got, generator.random(4, np.float32))
 
 
-@pytest.mark.parametrize("name", sorted(initializers._CLASSES))
+@pytest.mark.parametrize("name", sorted(n for n in initializers._KNOWN if n != n.lower()))
 def test_configurations(name):
     made = initializers.get(name)
     again = initializers.get(initializers.serialize(made))

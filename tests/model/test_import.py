@@ -8,7 +8,8 @@ import pytest
 SLOW = (
     "PIL", "safetensors", "typer", "rich", "matplotlib", "torch", "onnx", "importlib.metadata",
     "platform", "email", "subprocess", "concurrent", "unittest", "fastcnn.applications",
-    "fastcnn.callbacks", "fastcnn.data", "fastcnn.io", "fastcnn.utils", "fastcnn.cli",
+    "fastcnn.data.hdf5", "fastcnn.data.images", "fastcnn.io", "fastcnn.utils", "fastcnn.cli",
+    "fastcnn.visualize",
 )  # fmt: skip
 
 
@@ -22,7 +23,7 @@ def test_slow_modules_wait_until_they_are_used():
 
 
 @pytest.mark.parametrize(
-    "name", ["io", "utils", "applications", "callbacks", "data", "layers", "saving"]
+    "name", ["io", "utils", "applications", "callbacks", "data", "layers", "saving", "visualize"]
 )
 def test_submodules_are_there_when_asked_for(name):
     code = f"import fastcnn as fc; fc.{name}; assert '{name}' in dir(fc)"

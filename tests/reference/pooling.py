@@ -88,3 +88,46 @@ def adaptive_avg_pool2d(x: np.ndarray, *, output_size: Any) -> np.ndarray:
             cols = slice(j * w // ow, -(-(j + 1) * w // ow))
             y[:, i, j] = x[:, rows, cols].astype(np.float64).mean(axis=(1, 2))
     return y
+
+
+def max_pool2d_gradient(x: np.ndarray, dy: np.ndarray, **attrs: Any) -> np.ndarray:
+    """Each window's dy at its first maximum, or first NaN."""
+    rows, cols = _windows(x, attrs)
+    dx = np.zeros(x.shape)
+    for i, (h, _) in enumerate(rows):
+        for j, (w, _) in enumerate(cols):
+            if not h or not w:
+                continue
+            cells = x[:, h][:, :, w].reshape(x.shape[0], len(h) * len(w), x.shape[3])
+            first = cells.argmax(axis=1)  # NumPy's argmax finds the first NaN, too
+            n, c = np.indices(first.shape)
+            at = np.array(h)[first // len(w)], np.array(w)[first % len(w)]
+            np.add.at(dx, (n, *at, c), dy[:, i, j])
+    return dx
+
+
+def avg_pool2d_gradient(
+    dy: np.ndarray, *, input_size: tuple[int, int], count_include_pad: bool = False, **attrs: Any
+) -> np.ndarray:
+    dx = np.zeros((dy.shape[0], *input_size, dy.shape[3]))
+    rows, cols = _windows(dx, attrs)
+    for i, (h, padded_h) in enumerate(rows):
+        for j, (w, padded_w) in enumerate(cols):
+            count = padded_h * padded_w if count_include_pad else len(h) * len(w)
+            for p in h:
+                for q in w:
+                    dx[:, p, q] += dy[:, i, j].astype(np.float64) / count
+    return dx
+
+
+def adaptive_avg_pool2d_gradient(
+    dy: np.ndarray, *, input_size: tuple[int, int], output_size: Any
+) -> np.ndarray:
+    oh, ow = _pair(output_size)
+    h, w = input_size
+    dx = np.zeros((dy.shape[0], h, w, dy.shape[3]))
+    for i in range(oh):
+        for j in range(ow):
+            cell = dx[:, i * h // oh : -(-(i + 1) * h // oh), j * w // ow : -(-(j + 1) * w // ow)]
+            cell += dy[:, i : i + 1, j : j + 1].astype(np.float64) / (cell.shape[1] * cell.shape[2])
+    return dx

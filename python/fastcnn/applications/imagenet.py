@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Literal
@@ -190,6 +190,40 @@ def preprocess_input(x: NDArray[Any], mode: Mode = "caffe") -> NDArray[np.float3
     )
     result /= np.array(scale, np.float32)
     return result
+
+
+def preprocessing(mode: Mode = "caffe") -> Callable[[Any], Any]:
+    """Make `preprocess_input` a part of a model, which then takes RGB levels of 0 to 255.
+
+    Parameters
+    ----------
+    mode : {"caffe", "tf", "torch", "lite"}
+        As `preprocess_input`.
+
+    Returns
+    -------
+    callable
+        From a symbolic tensor of pictures to a symbolic tensor.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> x = fc.Input((1, 1, 3))
+    >>> model = fc.Model(x, preprocessing("caffe")(x))
+    >>> model.predict(np.array([[[[103.68, 16.779, 3.939]]]]))
+    array([[[[-100., -100.,  -20.]]]], dtype=float32)
+    """
+    from fastcnn import layers, ops
+
+    if mode not in _MODES:
+        raise ConfigError(f"expected a mode of {', '.join(_MODES)}, got {mode!r}")
+    channels, mean, scale = _MODES[mode]
+
+    def preprocess(x: Any) -> Any:
+        ordered = ops.flip(x, axis=-1) if channels.step == -1 else x
+        return layers.Normalization(mean=mean, variance=np.square(scale))(ordered)
+
+    return preprocess
 
 
 def load_and_preprocess(

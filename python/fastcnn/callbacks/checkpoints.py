@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any
 
 from fastcnn.callbacks._monitor import Monitor
@@ -131,6 +132,90 @@ class ModelCheckpoint(Callback):
             raise FileAccessError(
                 f"ModelCheckpoint: epoch {epoch + 1} was not saved{kept and '; ' + kept}: {error}"
             ) from error
+
+
+class BackupAndRestore(Callback):
+    """Lets training that was interrupted go on where it stopped, to the same result.
+
+    At the end of every epoch it writes the weights, the optimizer's state and the number of the
+    epoch; when `Model.fit` is called again, in the same program started anew, it reads them and
+    goes on with the next epoch. The weights are then those of training without interruption, to
+    the last bit, if the program seeds its random numbers.
+
+    Parameters
+    ----------
+    backup_dir : str or os.PathLike
+        A folder that is for this alone.
+    save_freq : "epoch" or int, default "epoch"
+        At the end of every epoch; also after so many steps: an epoch that was interrupted then
+        begins anew with the weights of its middle.
+    double_checkpoint : bool, default False
+        Accepted for Keras' sake: a backup is replaced only when the new one is complete.
+    delete_checkpoint : bool, default True
+        Remove it when training has reached its end.
+
+    Raises
+    ------
+    FileFormatError
+        The backup is damaged, or of another model or optimizer.
+    FileAccessError
+        A backup cannot be written; the one before is whole.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> resume = fc.callbacks.BackupAndRestore("backup")
+    """
+
+    def __init__(
+        self,
+        backup_dir: StrPath,
+        save_freq: Any = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        super().__init__()
+        self.backup_dir = os.fspath(backup_dir)
+        self.save_freq = check_save_freq("BackupAndRestore", save_freq)
+        self.delete_checkpoint = delete_checkpoint
+        self._path = os.path.join(self.backup_dir, "latest.safetensors")
+        self._epoch = 0
+        self._steps = 0
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Go back to the backup, if there is one."""
+        if os.path.exists(self._path):
+            from fastcnn.training.saving import load_state
+
+            self.model._initial_epoch = load_state(self.model, self._path)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Note the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Write when enough steps were made."""
+        if self.save_freq != "epoch":
+            self._steps += 1
+            if self._steps % self.save_freq == 0:
+                self._write(self._epoch)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Write that the next epoch is due."""
+        self._write(epoch + 1)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Remove the backup, which is not needed any more."""
+        if self.delete_checkpoint and os.path.exists(self._path):
+            os.remove(self._path)
+            with suppress(OSError):  # there may be other files in it
+                os.rmdir(self.backup_dir)
+
+    def _write(self, epoch: int) -> None:
+        from fastcnn.training.saving import save_state
+
+        make_folder_of(self._path)
+        save_state(self.model, self._path, epoch)
 
 
 def check_save_freq(who: str, save_freq: Any) -> Any:

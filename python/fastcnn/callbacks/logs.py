@@ -8,8 +8,8 @@ from typing import Any, TextIO
 
 from fastcnn.callbacks.callback import Callback, Logs
 from fastcnn.callbacks.checkpoints import make_folder_of
+from fastcnn.callbacks.progbar import Progbar
 from fastcnn.errors import FileAccessError
-from fastcnn.utils.progbar import Progbar
 
 StrPath = str | os.PathLike[str]
 

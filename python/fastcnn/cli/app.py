@@ -12,6 +12,7 @@ from fastcnn.errors import FastcnnError
 
 # What was given does not work: an option, a photo, a file of weights. (Click's number, too.)
 _EXIT_WRONG_INPUT = 2
+_EXIT_INTERRUPTED = 130  # 128 and the number of the signal, as shells have it
 
 app = typer.Typer(
     name="fastcnn",
@@ -61,6 +62,104 @@ def classify(
         print_json(results)
     else:
         print_table(results)
+
+
+@app.command()
+def train(
+    directory: Annotated[
+        str,
+        typer.Argument(metavar="DIR", help="A folder with a folder of pictures for each class."),
+    ],
+    model: Annotated[
+        str, typer.Option(help="small_convnet, or a network of fastcnn.applications.")
+    ] = "small_convnet",
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Start from weights: a file, or imagenet for those on this machine. Only the new "
+            "top is trained then, see --fine-tune.",
+        ),
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(min=8, help="Height and width; the network's own if not given.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures in a step.")] = 32,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures.")] = 10,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="Of Adam.")] = 1e-3,
+    validation_split: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="The share of every class not trained on.")
+    ] = 0.2,
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Flip, turn, zoom and move pictures at random.")
+    ] = False,
+    fine_tune: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Afterwards train the last N layers, too, for as many epochs, at a tenth of the "
+            "learning rate.",
+        ),
+    ] = 0,
+    output: Annotated[Path, typer.Option(help="Where to keep the best model.")] = Path(
+        "model.fastcnn"
+    ),
+    history: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE", help="Also write loss and accuracy: .csv, or .png to look at."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same gives the same model.")] = 0,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Leave out pictures that cannot be read.")
+    ] = False,
+) -> None:
+    """Train a network to tell the classes of pictures in a folder apart."""
+    from fastcnn.cli.train import Options, train as run_training
+
+    given = Options(
+        directory, model, weights, image_size, batch_size, epochs, learning_rate, validation_split,
+        augment, fine_tune, output, history or [], seed, "skip" if skip_damaged else "raise",
+    )  # fmt: skip
+    try:
+        run_training(given)
+    except KeyboardInterrupt:
+        print("fastcnn: interrupted", file=sys.stderr)
+        sys.exit(_EXIT_INTERRUPTED)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A file that `fastcnn train` wrote.")],
+    directory: Annotated[
+        str,
+        typer.Argument(metavar="DIR", help="A folder with a folder of pictures for each class."),
+    ],
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 32,
+    confusion_matrix: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw which class was taken for which.")
+    ] = None,
+    wrong: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw pictures that were taken wrongly.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Leave out pictures that cannot be read.")
+    ] = False,
+) -> None:
+    """Tell how many pictures of a folder a trained network gets right."""
+    from fastcnn.cli.evaluate import evaluate as run_evaluation, print_json, print_report
+
+    on_error = "skip" if skip_damaged else "raise"
+    result = run_evaluation(model, directory, batch_size, on_error, confusion_matrix, wrong)
+    if as_json:
+        print_json(result)
+    else:
+        print_report(result)
 
 
 @app.command()

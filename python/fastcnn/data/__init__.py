@@ -1,11 +1,19 @@
 """Data to train on: folders of pictures, arrays, HDF5 files, generators.
 
 Every data set is a `Dataset`: an iterable of batches that can be gone through again and again.
+The functions are imported on first use, so that ``import fastcnn`` stays fast.
 """
 
-from fastcnn.data.arrays import ArrayDataset, HDF5Dataset
-from fastcnn.data.dataset import AUTOTUNE, Dataset, from_generator
-from fastcnn.data.images import ImageDataset, find_damaged, image_dataset_from_directory
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastcnn.data.arrays import ArrayDataset
+    from fastcnn.data.dataset import AUTOTUNE, Dataset, from_generator
+    from fastcnn.data.hdf5 import HDF5Dataset
+    from fastcnn.data.images import ImageDataset, find_damaged, image_dataset_from_directory
 
 __all__ = [
     "AUTOTUNE",
@@ -17,3 +25,26 @@ __all__ = [
     "from_generator",
     "image_dataset_from_directory",
 ]
+
+_MODULES = {
+    "AUTOTUNE": "dataset",
+    "ArrayDataset": "arrays",
+    "Dataset": "dataset",
+    "HDF5Dataset": "hdf5",
+    "ImageDataset": "images",
+    "find_damaged": "images",
+    "from_generator": "dataset",
+    "image_dataset_from_directory": "images",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

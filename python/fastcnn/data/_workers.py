@@ -7,11 +7,13 @@ import itertools
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastcnn.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -42,6 +44,8 @@ def in_order(
     if workers == 0:
         yield from map(function, tasks)
         return
+    from concurrent.futures import ThreadPoolExecutor  # slow to import, and needed here only
+
     owner = os.getpid()
     context = contextvars.copy_context()  # settings of a ``with`` block hold in the threads, too
     tasks = iter(tasks)

@@ -1,6 +1,15 @@
 """Layers, with the names, arguments and defaults of Keras 3. Images are (n, h, w, c)."""
 
 from fastcnn.layers.activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from fastcnn.layers.augmentation import (
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from fastcnn.layers.convolutional import (
     Conv2D,
     Conv2DTranspose,
@@ -10,11 +19,9 @@ from fastcnn.layers.convolutional import (
 from fastcnn.layers.core import (
     Activation,
     Dense,
-    Dropout,
     Identity,
     Input,
     InputLayer,
-    SpatialDropout2D,
 )
 from fastcnn.layers.input_spec import InputSpec
 from fastcnn.layers.layer import Layer
@@ -50,6 +57,12 @@ from fastcnn.layers.pooling import (
     MaxPooling2D,
 )
 from fastcnn.layers.preprocessing import CenterCrop, Normalization, Rescaling, Resizing
+from fastcnn.layers.regularization import (
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout2D,
+)
 from fastcnn.layers.reshaping import (
     Cropping2D,
     DepthToSpace,
@@ -93,6 +106,8 @@ __all__ = [
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling2D",
     "GlobalAvgPool2D",
     "GlobalMaxPool2D",
@@ -115,6 +130,13 @@ __all__ = [
     "Normalization",
     "PReLU",
     "Permute",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "ReflectionPadding2D",
     "ReplicationPadding2D",

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from fastcnn._checks import number as number, one_of as one_of, positive_int as positive_int
 from fastcnn.errors import ConfigError
-
-
-def positive_int(layer: str, name: str, value: Any, at_least: int = 1) -> int:
-    """Return `value` if it is an integer of at least that size."""
-    if (
-        isinstance(value, (bool, np.bool_))
-        or not isinstance(value, (int, np.integer))
-        or value < at_least
-    ):
-        raise ConfigError(f"{layer}: {name}: expected an integer >= {at_least}, got {value!r}")
-    return int(value)
-
-
-def number(layer: str, name: str, value: Any) -> float:
-    """Return `value` as a float if it is a number."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(
-        value, (int, float, np.integer, np.floating)
-    ):
-        raise ConfigError(f"{layer}: {name}: expected a number, got {value!r}")
-    return float(value)
 
 
 def integers(layer: str, name: str, value: Any) -> tuple[int, ...]:
@@ -79,12 +59,3 @@ def padding_mode(layer: str, value: Any) -> Any:
             return value.lower()
         raise ConfigError(f'{layer}: padding: expected "valid", "same" or numbers, got {value!r}')
     return margins(layer, "padding", value)
-
-
-def one_of(layer: str, name: str, value: Any, choices: Sequence[str]) -> str:
-    """Return `value` if it is one of the choices."""
-    if value not in choices:
-        raise ConfigError(
-            f"{layer}: {name}: expected one of {', '.join(map(repr, choices))}, got {value!r}"
-        )
-    return str(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from fastcnn import initializers, ops
 from fastcnn.errors import ConfigError, ShapeError
@@ -88,6 +88,8 @@ class PReLU(Layer):
     shared_axes : int or sequence of int, optional
         Axes along which alpha is the same; ``(1, 2)`` gives one number a channel.
     """
+
+    _weight_options: ClassVar = {"alpha": "alpha"}
 
     def __init__(
         self, alpha_initializer: Any = "zeros", shared_axes: Any = None, **kwargs: Any

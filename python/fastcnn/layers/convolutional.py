@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from fastcnn import activations, initializers, ops
 from fastcnn.errors import ConfigError, ShapeError
@@ -13,6 +13,8 @@ from fastcnn.layers.layer import Layer
 
 class _Convolution(Layer):
     """What all convolutions have: a window, an activation, a bias."""
+
+    _weight_options: ClassVar = {"kernel": "kernel", "bias": "bias"}
 
     def __init__(
         self,
@@ -77,6 +79,9 @@ class Conv2D(_Convolution):
     use_bias : bool, default True
     kernel_initializer, bias_initializer : str or callable
         ``"glorot_uniform"`` and ``"zeros"`` unless given.
+    kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint : str, callable or None
+        See `fastcnn.regularizers` and `fastcnn.constraints`; other layers name theirs after their
+        initializers.
 
     Examples
     --------
@@ -162,6 +167,8 @@ bias_initializer
     (1, 7, 7, 8)
     """
 
+    _weight_options: ClassVar = {"kernel": "depthwise", "bias": "bias"}
+
     def __init__(
         self,
         kernel_size: Any,
@@ -222,6 +229,12 @@ bias_initializer
         Filters for each channel in the depthwise part.
     depthwise_initializer, pointwise_initializer : str or callable, default "glorot_uniform"
     """
+
+    _weight_options: ClassVar = {
+        "depthwise_kernel": "depthwise",
+        "pointwise_kernel": "pointwise",
+        "bias": "bias",
+    }
 
     def __init__(
         self,

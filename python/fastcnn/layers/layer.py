@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn import _tree, initializers, naming, serialization
+from fastcnn import _tree, constraints, initializers, naming, ops, regularizers, serialization
 from fastcnn.errors import ConfigError, DTypeError, ShapeError, UnsupportedError
 from fastcnn.layers.input_spec import check_inputs
+from fastcnn.ops._dispatch import active
 from fastcnn.plan import Compiled, PlanCache, is_array, note_change
 from fastcnn.symbolic import KerasTensor, Node, record, shapes_only
 from fastcnn.tracing import Trace, Value
@@ -22,8 +22,8 @@ from fastcnn.variable import Variable
 
 Shape = Sequence["int | None"]
 
-# Arguments of Keras that have a meaning while training only.
-_TRAINING_ONLY = re.compile(r".*_(regularizer|constraint)$")
+# What a weight may be given besides its initializer, and where it is found by its name.
+_WEIGHT_OPTIONS: dict[str, Any] = {"regularizer": regularizers, "constraint": constraints}
 
 _MOST_WEIGHTS = 2**44  # numbers in one array: what the core takes for larger than any memory
 
@@ -53,6 +53,11 @@ class Layer:
         Whether training changes the weights.
     dtype : str, optional
         ``"float32"``, the only one there is.
+    activity_regularizer : str, callable or None, optional
+        The penalty of the result, a picture, that training adds to the loss.
+    **kwargs
+        ``kernel_regularizer``, ``kernel_constraint`` and the like for the weights that have an
+        initializer, where the layer has such weights.
 
     Attributes
     ----------
@@ -83,6 +88,7 @@ class Layer:
     _plans: PlanCache | None
     _call_shapes: list[Any] | None
     _traced: bool = False
+    _weight_options: ClassVar[Mapping[str, str]] = {}  # {"kernel": what kernel_regularizer is for}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         layer = super().__new__(cls)
@@ -106,6 +112,7 @@ class Layer:
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
+        activity_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
         cls = type(self).__name__
@@ -118,11 +125,13 @@ class Layer:
                 f'{cls}: expected data_format "channels_last" (images are (n, h, w, c))'
             )
         kwargs.pop("autocast", None)
-        for key, value in kwargs.items():
-            if not _TRAINING_ONLY.match(key):
-                raise TypeError(f"{cls}.__init__() got an unexpected keyword argument {key!r}")
-            if value is not None:
-                raise UnsupportedError(f"{cls}: {key} has a meaning while training only")
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        for prefix in self._weight_options.values():
+            for option, module in _WEIGHT_OPTIONS.items():
+                key = f"{prefix}_{option}"
+                setattr(self, key, module.get(kwargs.pop(key, None)))
+        for key in kwargs:
+            raise TypeError(f"{cls}.__init__() got an unexpected keyword argument {key!r}")
         self.name = name or naming.auto_name(naming.to_snake_case(cls))
         self._trainable = bool(trainable)
 
@@ -217,7 +226,12 @@ class Layer:
             trace.training = bool(kwargs["training"])
         self._traced = True
         try:
-            return self.call(*args, **self._call_options(kwargs, trace.training))
+            outputs = self.call(*args, **self._call_options(kwargs, trace.training))
+            if self.activity_regularizer is not None and trace.training:
+                for x in _tree.flatten(outputs):
+                    size = x.shape[0] if x.shape else 1
+                    self.add_loss(self.activity_regularizer(x) * (1.0 / max(1, size)))
+            return outputs
         finally:
             trace.name, trace.training = outer
 
@@ -272,11 +286,11 @@ class Layer:
         trainable : bool, default True
         name : str, optional
             Its name within the layer; ``"variable"`` unless given.
+        regularizer : str, callable or None, optional
+            See `fastcnn.regularizers.get`: a penalty that training adds to the loss.
+        constraint : str, callable or None, optional
+            See `fastcnn.constraints.get`: what every step of training ends with.
         """
-        if regularizer is not None or constraint is not None:
-            raise UnsupportedError(
-                f'layer "{self.name}": regularizer and constraint have a meaning only in training'
-            )
         _refuse_other_dtypes(f'layer "{self.name}"', dtype)
         sizes = tuple(shape or ())
         if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in sizes):
@@ -304,8 +318,40 @@ class Layer:
                 f"got {np.shape(value)}"
             )
         variable = Variable(value, trainable=trainable, name=name, path=f"{self.name}/{name}")
+        given = {"regularizer": regularizer, "constraint": constraint}
+        for option, module in _WEIGHT_OPTIONS.items():
+            argument = f"{self._weight_options.get(name)}_{option}"
+            if given[option] is None:
+                given[option] = getattr(self, argument, None)
+            setattr(variable, option, module.get(given[option]))
         self._variables.append(variable)
         return variable
+
+    def add_loss(self, loss: Any) -> None:
+        """Add to the loss that is being trained, from within ``call``.
+
+        Parameters
+        ----------
+        loss : Value or list of Value
+            What functions of `fastcnn.ops` gave; of an array, the sum of its numbers counts.
+
+        Examples
+        --------
+        >>> import fastcnn as fc
+        >>> class Small(fc.layers.Layer):
+        ...     def call(self, x):
+        ...         self.add_loss(0.01 * fc.ops.sum(fc.ops.square(x)))
+        ...         return x
+        """
+        for x in loss if isinstance(loss, (list, tuple)) else [loss]:
+            if active.trace is not None and not isinstance(x, KerasTensor):
+                value = active.trace.value_of(x)
+                active.trace.losses.append(ops.sum(value) if value.shape else value)
+
+    @property
+    def losses(self) -> list[Any]:
+        """The penalties of the weights that are trained, computed now."""
+        return [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
 
     @property
     def weights(self) -> list[Variable]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from fastcnn import initializers, ops
 from fastcnn.errors import ShapeError, UnsupportedError
@@ -13,6 +13,8 @@ from fastcnn.layers.layer import Layer
 
 class _Normalization(Layer):
     """What all have: the last axis, epsilon, and a learned factor and offset."""
+
+    _weight_options: ClassVar = {"gamma": "gamma", "beta": "beta"}
 
     def __init__(
         self,

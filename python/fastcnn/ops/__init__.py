@@ -10,10 +10,12 @@ from fastcnn.ops import (
     gram as _gram,
     image as _image,
     linear as _linear,
+    losses as _losses,
     manipulation as _manipulation,
     math as _math,
     normalization as _normalization,
     pooling as _pooling,
+    selection as _selection,
 )
 from fastcnn.ops.activations import *  # noqa: F403
 from fastcnn.ops.boxes import *  # noqa: F403
@@ -24,10 +26,12 @@ from fastcnn.ops.global_pooling import *  # noqa: F403
 from fastcnn.ops.gram import *  # noqa: F403
 from fastcnn.ops.image import *  # noqa: F403
 from fastcnn.ops.linear import *  # noqa: F403
+from fastcnn.ops.losses import *  # noqa: F403
 from fastcnn.ops.manipulation import *  # noqa: F403
 from fastcnn.ops.math import *  # noqa: F403
 from fastcnn.ops.normalization import *  # noqa: F403
 from fastcnn.ops.pooling import *  # noqa: F403
+from fastcnn.ops.selection import *  # noqa: F403
 from fastcnn.symbolic import recordable as _recordable
 
 __all__ = [
@@ -40,10 +44,12 @@ __all__ = [
     *_gram.__all__,
     *_image.__all__,
     *_linear.__all__,
+    *_losses.__all__,
     *_manipulation.__all__,
     *_math.__all__,
     *_normalization.__all__,
     *_pooling.__all__,
+    *_selection.__all__,
 ]
 
 # A call on tensors of a functional model is recorded as one node, under the public name.

@@ -8,11 +8,13 @@ from fastcnn.errors import ConfigError
 from fastcnn.naming import to_snake_case
 from fastcnn.optimizers import schedules
 from fastcnn.optimizers.adam import Adam, AdamW
+from fastcnn.optimizers.lbfgs import LBFGS
 from fastcnn.optimizers.optimizer import Optimizer
 from fastcnn.optimizers.rmsprop import RMSprop
 from fastcnn.optimizers.sgd import SGD
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adam",
     "AdamW",
@@ -24,7 +26,7 @@ __all__ = [
     "serialize",
 ]
 
-_CLASSES = (SGD, RMSprop, Adam, AdamW)
+_CLASSES = (SGD, RMSprop, Adam, AdamW, LBFGS)
 
 
 def get(identifier: Any) -> Optimizer:

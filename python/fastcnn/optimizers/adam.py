@@ -6,10 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fastcnn import ops
 from fastcnn.errors import ConfigError
 from fastcnn.layers._arguments import number
-from fastcnn.optimizers.optimizer import Optimizer, moving_average
+from fastcnn.optimizers.optimizer import Optimizer, decaying
 from fastcnn.tracing import Value
 from fastcnn.variable import Variable
 
@@ -69,29 +68,33 @@ class Adam(Optimizer):
             )
         self.amsgrad = bool(amsgrad)
 
+    def _state_names(self) -> list[str]:
+        return ["momentum", "velocity", *(["velocity_hat"] if self.amsgrad else [])]
+
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the moments."""
         for variable in variables:
-            self.add_variable_from_reference(variable, "momentum")
-            self.add_variable_from_reference(variable, "velocity")
-            if self.amsgrad:
-                self.add_variable_from_reference(variable, "velocity_hat")
+            for name in self._state_names():
+                self.add_variable_from_reference(variable, name)
 
     def step_size(self) -> float:
         """Tell the learning rate of the next step, corrected for averages that began with 0."""
         t = self.iterations + 1
         return self.learning_rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
 
+    @decaying
     def update_step(self, gradient: Value, variable: Variable, learning_rate: Value) -> None:
         """Assign to a variable and its state what they become."""
-        m, v = self.state("momentum", variable), self.state("velocity", variable)
-        m.assign(moving_average(m, gradient, self.beta_1))
-        v.assign(moving_average(v, gradient * gradient, self.beta_2))
-        largest: Any = v
-        if self.amsgrad:
-            largest = self.state("velocity_hat", variable)
-            largest.assign(ops.maximum(largest, v))
-        variable.assign_sub(m * learning_rate / (ops.sqrt(largest) + self.epsilon))
+        self._update(
+            "adam_update",
+            variable,
+            self._state_names(),
+            [gradient, learning_rate],
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+            amsgrad=self.amsgrad,
+        )
 
 
 class AdamW(Adam):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fastcnn import naming, ops
 from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.layers._arguments import number
+from fastcnn.ops._dispatch import apply_op
 from fastcnn.optimizers.schedules import LearningRateSchedule, deserialize, serialize
 from fastcnn.plan import PlanCache
 from fastcnn.tracing import Trace, Value
@@ -99,6 +100,7 @@ class Optimizer:
         self._state: dict[tuple[str, int], Variable] = {}
         self._targets: list[Variable] = []
         self._no_decay: tuple[set[int], tuple[str, ...]] = (set(), ())
+        self._kept: Value | None = None  # what decay leaves of the variable whose step is described
         self._plans: PlanCache | None = None
         self.learning_rate = learning_rate
 
@@ -207,8 +209,10 @@ class Optimizer:
         self.prepare(variables)
         rate = trace.feed((), "float32", lambda: np.array(self.step_size(), np.float32))
         kept = trace.feed((), "float32", lambda: np.array(self._kept_by_decay(), np.float32))
+        decays_itself = getattr(self.update_step, "decays", False)
         for gradient, variable in zip(self._clipped(gradients), variables, strict=True):
-            if self._decays(variable):
+            self._kept = kept if decays_itself and self._decays(variable) else None
+            if self._kept is None and self._decays(variable):
                 variable.assign(variable * kept)
             self.update_step(gradient, variable, rate)
             constraint = getattr(variable, "constraint", None)
@@ -217,6 +221,16 @@ class Optimizer:
             if self.use_ema:
                 average = self.state("average", variable)
                 average.assign(moving_average(average, variable, self.ema_momentum))
+
+    def _update(
+        self, op: str, variable: Variable, state: Iterable[str], operands: Any, **attrs: Any
+    ) -> None:
+        """Assign to a variable and its state the results of one op that computes them all."""
+        targets = [variable, *(self.state(name, variable) for name in state)]
+        results = apply_op(op, [*targets, *operands, self._kept], **attrs)
+        results = results if isinstance(results, tuple) else (results,)
+        for target, result in zip(targets, results, strict=True):
+            target.assign(result)
 
     def _kept_by_decay(self) -> float:
         return 1.0 - (self.weight_decay or 0.0) * self.learning_rate
@@ -349,9 +363,15 @@ class _Is:
         return id(self.variable)
 
 
+def decaying(update_step: Callable[..., None]) -> Callable[..., None]:
+    """Mark an ``update_step`` whose op takes care of weight decay."""
+    update_step.decays = True  # type: ignore[attr-defined]
+    return update_step
+
+
 def moving_average(old: Any, new: Any, momentum: float) -> Any:
     """Move an average towards a new value: ``momentum * old + (1 - momentum) * new``."""
-    return old * float(momentum) + new * float(1.0 - momentum)
+    return apply_op("moving_average", [old, new], momentum=float(momentum))
 
 
 def _shrink(square: Value, limit: float) -> Value:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastcnn import ops
 from fastcnn.errors import ConfigError
 from fastcnn.layers._arguments import number
-from fastcnn.optimizers.optimizer import Optimizer, moving_average
+from fastcnn.optimizers.optimizer import Optimizer, decaying
 from fastcnn.tracing import Value
 from fastcnn.variable import Variable
 
@@ -62,28 +61,29 @@ class RMSprop(Optimizer):
             )
         self.centered = bool(centered)
 
+    def _state_names(self) -> list[str]:
+        return [
+            "velocity",
+            *(["average_gradient"] if self.centered else []),
+            *(["momentum"] if self.momentum else []),
+        ]
+
     def build(self, variables: Sequence[Variable]) -> None:
         """Make the averages and velocities."""
         for variable in variables:
-            self.add_variable_from_reference(variable, "velocity")
-            if self.momentum:
-                self.add_variable_from_reference(variable, "momentum")
-            if self.centered:
-                self.add_variable_from_reference(variable, "average_gradient")
+            for name in self._state_names():
+                self.add_variable_from_reference(variable, name)
 
+    @decaying
     def update_step(self, gradient: Value, variable: Variable, learning_rate: Value) -> None:
         """Assign to a variable and its state what they become."""
-        square = self.state("velocity", variable)
-        square.assign(moving_average(square, gradient * gradient, self.rho))
-        spread: Any = square
-        if self.centered:
-            mean = self.state("average_gradient", variable)
-            mean.assign(moving_average(mean, gradient, self.rho))
-            spread = square - mean * mean
-        change = gradient * learning_rate * ops.rsqrt(spread + self.epsilon)
-        if self.momentum:
-            velocity = self.state("momentum", variable)
-            velocity.assign(velocity * self.momentum + change)
-            variable.assign_sub(velocity)
-        else:
-            variable.assign_sub(change)
+        self._update(
+            "rmsprop_update",
+            variable,
+            self._state_names(),
+            [gradient, learning_rate],
+            rho=self.rho,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+            centered=self.centered,
+        )

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastcnn.errors import ConfigError
 from fastcnn.layers._arguments import number
-from fastcnn.optimizers.optimizer import Optimizer
+from fastcnn.optimizers.optimizer import Optimizer, decaying
 from fastcnn.tracing import Value
 from fastcnn.variable import Variable
 
@@ -59,15 +59,14 @@ class SGD(Optimizer):
             for variable in variables:
                 self.add_variable_from_reference(variable, "momentum")
 
+    @decaying
     def update_step(self, gradient: Value, variable: Variable, learning_rate: Value) -> None:
         """Assign to a variable and its velocity what they become."""
-        change = gradient * learning_rate
-        if not self.momentum:
-            variable.assign_sub(change)
-            return
-        velocity = self.state("momentum", variable)
-        velocity.assign(velocity * self.momentum - change)
-        if self.nesterov:
-            variable.assign_add(velocity * self.momentum - change)
-        else:
-            variable.assign_add(velocity)
+        self._update(
+            "sgd_update",
+            variable,
+            ["momentum"] if self.momentum else [],
+            [gradient, learning_rate],
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+        )

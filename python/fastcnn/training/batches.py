@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastcnn import _tree
 from fastcnn.data import ArrayDataset, Dataset
+from fastcnn.data._workers import ending
 from fastcnn.errors import ConfigError, DTypeError, ShapeError
 from fastcnn.ops._dispatch import as_array
 from fastcnn.plan import is_array
@@ -60,7 +62,19 @@ def as_batches(
     )
 
 
+def opened(data: Iterable[Any], threads: ExitStack) -> Iterator[Any]:
+    """Start to go through data.
+
+    Threads that make its batches end with the stack, however that ends; an iterator of the caller's
+    own can be gone on with.
+    """
+    batches = iter(data)
+    return batches if batches is data else threads.enter_context(ending(batches))
+
+
 def _holds_arrays(x: Any) -> bool:
+    if isinstance(x, list) and x and all(isinstance(item, tuple) for item in x):
+        return False  # batches of (x, y)
     return is_array(x) or (
         isinstance(x, (list, tuple, dict))
         and len(x) > 0

@@ -121,5 +121,3 @@ def value_and_grad(
 
     compute.__doc__ = f"Compute {getattr(fn, '__name__', 'the function')} and its gradient."
     return compute
-
-

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from fastcnn import losses, metrics, optimizers, serialization
 from fastcnn.errors import ConfigError, FastcnnError, FileFormatError
-from fastcnn.saving import OPTIMIZER
+from fastcnn.io.safetensors_files import (
+    load_safetensors,
+    load_safetensors_metadata,
+    save_safetensors,
+)
+from fastcnn.saving import OPTIMIZER, assign_weights, named_weights
 
 _LOSSES, _METRICS = ("loss",), ("metrics", "weighted_metrics")
 
@@ -54,6 +59,7 @@ def restore(model: Any, text: str, state: Mapping[str, NDArray[Any]], path: str)
             raise FileFormatError("expected a description of how the model is trained")
         optimizer = optimizers.deserialize(found.get("optimizer"))
         arguments = {key: found.get(key) for key in (*_LOSSES, "loss_weights", *_METRICS)}
+        arguments["recompute"] = found.get("recompute")
         seed, iterations = found.get("seed"), found.get("iterations")
         if not (isinstance(seed, int) and isinstance(iterations, int) and iterations >= 0):
             raise FileFormatError("expected a seed and a number of iterations")
@@ -82,3 +88,44 @@ def _check(given: Any, module: Any) -> None:
             _check(item, module)
     elif given is not None and given not in ("accuracy", "acc"):
         module.deserialize(given) if isinstance(given, dict) else module.get(given)
+
+
+def save_state(model: Any, path: str, epoch: int) -> None:
+    """Write what training changes, and which epoch is next; not how the model is made."""
+    optimizer = model._steps.optimizer
+    tensors = {name: v.numpy() for name, v in named_weights(model).items()}
+    tensors |= {OPTIMIZER + name: array for name, array in optimizer.save_state().items()}
+    rate = optimizer.get_config()["learning_rate"]
+    facts = {
+        "epoch": epoch,
+        "iterations": optimizer.iterations,
+        "seed": model._steps.seed,
+        # A callback may have changed it; a schedule is a function of the iterations.
+        "learning_rate": rate if isinstance(rate, float) else None,
+    }
+    save_safetensors(path, tensors, {"progress": serialization.to_json(facts)})
+
+
+def load_state(model: Any, path: str) -> int:
+    """Read what `save_state` wrote into a model that is compiled alike; return the epoch."""
+    try:
+        facts = serialization.from_json(load_safetensors_metadata(path).get("progress", "null"))
+        epoch, seed, iterations = (int(facts[key]) for key in ("epoch", "seed", "iterations"))
+        rate = facts["learning_rate"]
+    except (FileFormatError, TypeError, KeyError, ValueError) as error:
+        raise FileFormatError(f"{path}: expected a backup of training: {error}") from error
+    tensors = load_safetensors(path)
+    state = {name: tensors.pop(name) for name in list(tensors) if name.startswith(OPTIMIZER)}
+    steps, optimizer = model._steps, model._steps.optimizer
+    try:
+        assign_weights(model, tensors, path)
+        if state:
+            names = {name.removeprefix(OPTIMIZER): array for name, array in state.items()}
+            optimizer.load_state(model.trainable_weights, names, iterations)
+        if rate is not None:
+            optimizer.learning_rate = rate
+    except FastcnnError as error:
+        raise FileFormatError(f"{path}: the backup is of another model: {error}") from error
+    optimizer.iterations = iterations
+    steps.seed = seed
+    return epoch

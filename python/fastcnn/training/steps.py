@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn import ops
+from fastcnn import _tree, ops
 from fastcnn.errors import ShapeError
-from fastcnn.optimizers import Optimizer
+from fastcnn.optimizers import LBFGS, Optimizer
 from fastcnn.plan import Compiled, PlanCache
 from fastcnn.tracing import Trace, Value
 from fastcnn.training.objective import Objective
@@ -33,13 +33,24 @@ class Steps:
     seed : int
         Of the random numbers of training: those of a step are a function of it and of the number of
         steps that the optimizer has made.
+    recompute : {None, "activations", "segments"}
+        See `Model.compile`.
     """
 
-    def __init__(self, model: Model, optimizer: Optimizer, objective: Objective, seed: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        optimizer: Optimizer,
+        objective: Objective,
+        seed: int,
+        recompute: str | None = None,
+    ) -> None:
         self.model = model
         self.optimizer = optimizer
         self.objective = objective
         self.seed = seed
+        self.recompute = recompute
+        self._batch: list[NDArray[Any]] = []
         name = f'model "{model.name}"'
 
         def plans(describe: Callable[..., Any], training: bool) -> PlanCache:
@@ -62,17 +73,13 @@ class Steps:
         """Add the model and its loss to a graph."""
         ((x, y, sample_weight),) = args
         y_pred = self.model._call_traced(trace, (x,), {}, self.model._root_scope)
-        penalties = [
-            v.regularizer(v)
-            for v in self.model.trainable_weights
-            if getattr(v, "regularizer", None) is not None
-        ]
-        return self.objective.describe(y, y_pred, sample_weight, [*trace.losses, *penalties])
+        added = [*trace.losses, *self.model.losses]
+        return self.objective.describe(y, y_pred, sample_weight, added)
 
     def _describe_train(self, trace: Trace, args: Any, kwargs: Any) -> Any:
         loss = self.describe_loss(trace, args)
         variables = self.model.trainable_weights
-        self.optimizer.describe(trace, trace.gradient(loss, variables), variables)
+        self.optimizer.describe(trace, trace.gradient(loss, variables, self.recompute), variables)
         return [loss]
 
     def _describe_test(self, trace: Trace, args: Any, kwargs: Any) -> Any:
@@ -80,7 +87,7 @@ class Steps:
 
     def _describe_gradients(self, trace: Trace, args: Any, kwargs: Any) -> Any:
         loss = self.describe_loss(trace, args)
-        gradients = trace.gradient(loss, self.model.trainable_weights)
+        gradients = trace.gradient(loss, self.model.trainable_weights, self.recompute)
         return [loss, ops.concatenate([ops.reshape(g, (-1,)) for g in gradients], axis=0)]
 
     def _describe_update(self, trace: Trace, args: Any, kwargs: Any) -> Any:
@@ -107,6 +114,8 @@ class Steps:
             Gets all gradients, one after the other in one float32 array, before they are used. It
             changes them in place, or returns others: the sum over machines, for example.
         """
+        if isinstance(self.optimizer, LBFGS):
+            return self._minimize(self.optimizer, batch, reduce)
         if reduce is None:
             compiled, arrays = self._compile(self._train, batch)
             (loss,) = compiled.run(arrays)
@@ -117,14 +126,39 @@ class Steps:
             if reduced is not None:
                 if np.shape(reduced) != flat.shape:
                     raise ShapeError(
-                        f"reduce: expected gradients of shape {flat.shape}, got "
-                        f"{np.shape(reduced)}"
+                        f"reduce: expected gradients of shape {flat.shape}, got {np.shape(reduced)}"
                     )
                 flat = np.ascontiguousarray(reduced, np.float32)
             update, given = self._update.get((flat,), {})
             update.run(given)
         self.optimizer.note_step()
         return float(loss)
+
+    def _flat_gradient(
+        self, batch: Any, reduce: Reduce | None
+    ) -> tuple[float, NDArray[np.float32]]:
+        compiled, arrays = self._compile(self._gradients, batch)
+        loss, flat = compiled.run(arrays)
+        reduced = None if reduce is None else reduce(flat)
+        if reduced is not None:
+            if np.shape(reduced) != flat.shape:
+                raise ShapeError(
+                    f"reduce: expected gradients of shape {flat.shape}, got {np.shape(reduced)}"
+                )
+            flat = np.ascontiguousarray(reduced, np.float32)
+        return float(loss), flat
+
+    def _minimize(self, optimizer: LBFGS, batch: Any, reduce: Reduce | None) -> float:
+        # The gradient that a step ends with is the next one's first, if that has the same batch.
+        arrays = [a for a in _tree.flatten(batch) if a is not None]
+        if len(arrays) != len(self._batch) or not all(map(np.array_equal, arrays, self._batch)):
+            optimizer.forget()
+            self._batch = arrays
+        variables = self.model.trainable_weights
+        if not variables:
+            self.model._compile((batch[0],), {})  # makes the weights
+            variables = self.model.trainable_weights
+        return optimizer.minimize(lambda: self._flat_gradient(batch, reduce), variables)
 
     def test(self, batch: Any) -> float:
         """Compute the loss and the metrics of a batch, and give the loss."""
@@ -137,7 +171,7 @@ class Steps:
 
     def peak_bytes(self) -> int:
         """Tell how many bytes the plan of the last step of training needs besides the weights."""
-        plan = self._train.latest()
+        plan = self._train.latest() or self._gradients.latest()
         return 0 if plan is None else plan.arena_bytes
 
     def state(self) -> Sequence[Variable]:

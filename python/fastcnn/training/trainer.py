@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 from fastcnn import _random, _tree
@@ -30,6 +31,7 @@ class Trainer:
     _compile_arguments: dict[str, Any] | None = None
     _stop_training: bool = False
     _history: History | None = None
+    _initial_epoch: int = 0
 
     # ---- compile ---------------------------------------------------------------------------------
 
@@ -44,6 +46,8 @@ class Trainer:
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
+        *,
+        recompute: str | None = None,
     ) -> None:
         """Say how the model is trained.
 
@@ -62,6 +66,12 @@ class Trainer:
             Those that take sample weights and class weights into account.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
             Accepted for Keras' sake: every step is one compiled plan.
+        recompute : {None, "activations", "segments"}
+            Less memory for more time, to the same bits. ``"activations"`` keeps the results of
+            convolutions and other products for the backward pass, and computes what lies between
+            them once more; ``"segments"`` keeps only what passes between about sqrt(n) parts of a
+            network of n layers, and computes the forward pass twice (T. Chen et al., Training Deep
+            Nets with Sublinear Memory Cost, 2016). `training_memory` tells what a step needs.
 
         Examples
         --------
@@ -71,6 +81,10 @@ class Trainer:
         """
         from fastcnn import optimizers
 
+        if recompute not in (None, "activations", "segments"):
+            raise ConfigError(
+                f"compile: recompute: expected None, 'activations' or 'segments', got {recompute!r}"
+            )
         # The seed is drawn here, so that a program that sets one trains the same way every time.
         seed = _random.next_draw()
         self._adopt(
@@ -80,13 +94,12 @@ class Trainer:
                 "loss_weights": loss_weights,
                 "metrics": metrics,
                 "weighted_metrics": weighted_metrics,
+                "recompute": recompute,
             },
             seed=(seed[0] * 1_000_003 + seed[1]) % 2**63,
         )
 
-    def _adopt(
-        self, optimizer: Optimizer, arguments: dict[str, Any], seed: int
-    ) -> None:
+    def _adopt(self, optimizer: Optimizer, arguments: dict[str, Any], seed: int) -> None:
         from fastcnn.training.objective import Objective
         from fastcnn.training.steps import Steps
 
@@ -104,7 +117,7 @@ class Trainer:
         self._compile_arguments = arguments
         self._optimizer = optimizer
         self._objective = objective
-        self._steps = Steps(model, optimizer, objective, seed)
+        self._steps = Steps(model, optimizer, objective, seed, arguments["recompute"])
 
     def _compiled_steps(self, who: str) -> tuple[Steps, Objective]:
         if self._steps is None or self._objective is None:
@@ -136,6 +149,14 @@ class Trainer:
     def metrics_names(self) -> list[str]:
         """The names of `metrics`."""
         return [metric.name for metric in self.metrics]
+
+    @property
+    def training_memory(self) -> int:
+        """Bytes that a step of training needs besides weights and optimizer state.
+
+        Of the last step that was made; 0 before the first.
+        """
+        return self._steps.peak_bytes() if self._steps is not None else 0
 
     def reset_metrics(self) -> None:
         """Let all metrics begin anew."""
@@ -254,7 +275,8 @@ class Trainer:
         True
         """
         from fastcnn.callbacks import CallbackList
-        from fastcnn.training.batches import as_batches, split
+        from fastcnn.data._workers import ending
+        from fastcnn.training.batches import as_batches, opened, split
         from fastcnn.training.numerics import Checked
 
         steps, _ = self._compiled_steps("fit")
@@ -276,55 +298,59 @@ class Trainer:
         self._stop_training = False
         self._history = called.history
         endless: Iterator[Any] | None = None
+        self._initial_epoch = initial_epoch  # a callback may know a later one
         called.on_train_begin()
         logs: dict[str, Any] = {}
-        for epoch in range(initial_epoch, epochs):
-            self.reset_metrics()
-            called.on_epoch_begin(epoch)
-            if hasattr(data, "set_epoch") and endless is None:
-                data.set_epoch(epoch)
-            if steps_per_epoch is None:
-                batches = iter(data)
-            else:
-                endless = endless if endless is not None else _repeat(data)
-                batches = _first(endless, steps_per_epoch)
-            logs = {}
-            for number, batch in enumerate(batches):
-                called.on_train_batch_begin(number)
-                parts = self._unpack("fit", batch, class_weight)
-                train(parts, reduce)
-                logs = self.get_metrics_result()
-                called.on_train_batch_end(number, logs)
+        with ExitStack() as threads:
+            for epoch in range(self._initial_epoch, epochs):
+                self.reset_metrics()
+                called.on_epoch_begin(epoch)
+                if hasattr(data, "set_epoch") and endless is None:
+                    data.set_epoch(epoch)
+                if steps_per_epoch is None:
+                    batches = opened(data, threads)
+                else:
+                    if endless is None:
+                        endless = threads.enter_context(ending(_repeat(data)))
+                    batches = _first(endless, steps_per_epoch)
+                logs = {}
+                for number, batch in enumerate(batches):
+                    called.on_train_batch_begin(number)
+                    parts = self._unpack("fit", batch, class_weight)
+                    train(parts, reduce)
+                    logs = self.get_metrics_result()
+                    called.on_train_batch_end(number, logs)
+                    if self._stop_training:
+                        break
+                if not logs:
+                    raise ConfigError("fit: there is not one batch to train with")
+                if validation_data is not None and _is_due(epoch + 1, validation_freq):
+                    size = validation_batch_size or batch_size
+                    validation = self._validation_batches(validation_data, size)
+                    found = self._evaluate(validation, validation_steps, called)
+                    logs = {**logs, **{f"val_{name}": value for name, value in found.items()}}
+                called.on_epoch_end(epoch, logs)
                 if self._stop_training:
                     break
-            if not logs:
-                raise ConfigError("fit: there is not one batch to train with")
-            if validation_data is not None and _is_due(epoch + 1, validation_freq):
-                found = self._evaluate(
-                    self._validation_batches(validation_data, validation_batch_size or batch_size),
-                    validation_steps,
-                    called,
-                )
-                logs = {**logs, **{f"val_{name}": value for name, value in found.items()}}
-            called.on_epoch_end(epoch, logs)
-            if self._stop_training:
-                break
         steps.optimizer.finalize_variable_values(cast("Model", self).trainable_weights)
         called.on_train_end(logs)
         assert self._history is not None
         return self._history
 
-    def _unpack(
-        self, who: str, batch: Any, class_weight: dict[int, float] | None = None
-    ) -> Batch:
+    def _unpack(self, who: str, batch: Any, class_weight: dict[int, float] | None = None) -> Batch:
         from fastcnn.training.batches import unpack
 
         _, objective = self._compiled_steps(who)
         parts = unpack(who, batch, class_weight)
-        model = cast("Model", self)
-        if model._graph is not None and parts[1] is not None:
-            objective.check_labels(parts[1], [t.shape for t in model.outputs])
+        if parts[1] is not None:
+            objective.check_labels(parts[1], self._known_output_shapes())
         return parts
+
+    def _known_output_shapes(self) -> list[tuple[int | None, ...]]:
+        try:
+            return [tensor.shape for tensor in cast("Model", self).outputs]
+        except ConfigError:
+            return []  # a model that is not made of symbolic tensors
 
     def _validation_batches(self, data: Any, batch_size: int | None) -> Iterable[Any]:
         from fastcnn.training.batches import as_batches
@@ -381,16 +407,19 @@ class Trainer:
         return values[0] if len(values) == 1 else values
 
     def _evaluate(self, data: Iterable[Any], count: int | None, called: Any) -> dict[str, Any]:
+        from fastcnn.training.batches import opened
+
         steps, _ = self._compiled_steps("evaluate")
         self.reset_metrics()
         called.on_test_begin()
         logs: dict[str, Any] = {}
-        batches = iter(data) if count is None else _first(iter(data), count)
-        for number, batch in enumerate(batches):
-            called.on_test_batch_begin(number)
-            steps.test(self._unpack("evaluate", batch))
-            logs = self.get_metrics_result()
-            called.on_test_batch_end(number, logs)
+        with ExitStack() as threads:
+            batches = opened(data, threads)
+            for number, batch in enumerate(batches if count is None else _first(batches, count)):
+                called.on_test_batch_begin(number)
+                steps.test(self._unpack("evaluate", batch))
+                logs = self.get_metrics_result()
+                called.on_test_batch_end(number, logs)
         if not logs:
             raise ConfigError("evaluate: there is not one batch of data")
         called.on_test_end(logs)
@@ -474,5 +503,3 @@ def _is_due(epoch: int, frequency: int | Iterable[int]) -> bool:
 def _is_part(part: Any) -> bool:
     leaves = _tree.flatten(part)
     return part is None or (bool(leaves) and all(is_array(leaf) for leaf in leaves))
-
-

@@ -57,6 +57,13 @@ Observe parse_observe(const std::string& what) {
   fail(ErrorKind::Config, "compile: observe: expected '', 'values' or 'products', got '", what, "'");
 }
 
+Recompute parse_recompute(const std::string& what) {
+  if (what.empty()) return Recompute::Nothing;
+  if (what == "activations") return Recompute::Activations;
+  if (what == "segments") return Recompute::Segments;
+  fail(ErrorKind::Config, "recompute: expected '', 'activations' or 'segments', got '", what, "'");
+}
+
 std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::string& precision, const std::string& kernel,
                                           bool optimize, ConstantCache* cache, TimingCache* timings,
                                           const py::object& quantization, const std::string& observe) {
@@ -242,7 +249,12 @@ PYBIND11_MODULE(_C, m) {
           "dtype", [](const Graph& g, int value) { return dtype_name(g.value(value).type.dtype); }, py::arg("value"))
       .def("set_outputs", &Graph::set_outputs, py::arg("values"))
       .def("assign", &Graph::assign, py::arg("variable"), py::arg("value"))
-      .def("gradient", &differentiate, py::arg("target"), py::arg("sources"));
+      .def(
+          "gradient",
+          [](Graph& g, int target, const std::vector<int>& sources, const std::string& recompute) {
+            return differentiate(g, target, sources, parse_recompute(recompute));
+          },
+          py::arg("target"), py::arg("sources"), py::arg("recompute") = "");
 
   py::class_<Plan, std::shared_ptr<Plan>>(m, "Plan", "Chosen kernels, packed weights, one arena; immutable.")
       .def(

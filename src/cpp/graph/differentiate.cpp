@@ -11,7 +11,7 @@ namespace {
 
 class Differentiator final : public NodeGradient {
  public:
-  explicit Differentiator(Graph& graph) : graph_(graph) {}
+  Differentiator(Graph& graph, Recompute recompute) : graph_(graph), kept_(find_kept(graph, recompute)) {}
 
   std::vector<ValueId> run(ValueId target, const std::vector<ValueId>& sources) {
     find_dependent(sources);
@@ -33,19 +33,21 @@ class Differentiator final : public NodeGradient {
   // ---- NodeGradient ------------------------------------------------------------------------------
   const Params& params() const override { return node_.params; }
   int num_inputs() const override { return static_cast<int>(node_.inputs.size()); }
-  ValueId input(int i) const override { return node_.inputs.at(static_cast<std::size_t>(i)); }
-  ValueId output(int i) const override { return node_.outputs.at(static_cast<std::size_t>(i)); }
+  ValueId input(int i) override { return available(node_.inputs.at(static_cast<std::size_t>(i))); }
+  ValueId output(int i) override { return available(node_.outputs.at(static_cast<std::size_t>(i))); }
+  const Shape& input_shape(int i) const override { return type(own_input(i)).shape; }
+  const Shape& output_shape(int i) const override { return type(own_output(i)).shape; }
   const TensorType& type(ValueId value) const override { return graph_.value(value).type; }
 
   ValueId upstream(int i) override {
-    const std::optional<ValueId> known = total(output(i));
-    return known ? *known : constant(0.0f, type(output(i)).shape);
+    const std::optional<ValueId> known = total(own_output(i));
+    return known ? *known : constant(0.0f, output_shape(i));
   }
   bool has_upstream(int i) const override {
-    const auto at = static_cast<std::size_t>(output(i));
+    const auto at = static_cast<std::size_t>(own_output(i));
     return at < contributions_.size() && !contributions_[at].empty();
   }
-  bool wants(int i) const override { return i < num_inputs() && depends(input(i)); }
+  bool wants(int i) const override { return i < num_inputs() && depends(own_input(i)); }
 
   std::vector<ValueId> add_all(const Op& op, const Params& p, const std::vector<ValueId>& inputs) override {
     return graph_.add(op, p, inputs, node_.name);
@@ -64,12 +66,28 @@ class Differentiator final : public NodeGradient {
 
   void set(int i, ValueId gradient) override {
     if (!wants(i)) return;
-    require(type(gradient) == type(input(i)), ErrorKind::Internal, node_.op->name, ": the gradient of operand ", i,
-            " is a ", type(gradient), ", the operand a ", type(input(i)));
-    contribute(input(i), gradient);
+    require(type(gradient) == type(own_input(i)), ErrorKind::Internal, node_.op->name, ": the gradient of operand ", i,
+            " is a ", type(gradient), ", the operand a ", type(own_input(i)));
+    contribute(own_input(i), gradient);
   }
 
  private:
+  ValueId own_input(int i) const { return node_.inputs.at(static_cast<std::size_t>(i)); }
+  ValueId own_output(int i) const { return node_.outputs.at(static_cast<std::size_t>(i)); }
+
+  // What to read for a value of the forward pass: itself if it is kept, else what a copy of its node makes.
+  ValueId available(ValueId id) {
+    const auto at = static_cast<std::size_t>(id);
+    if (at >= kept_.size() || kept_[at]) return id;
+    if (const auto made = again_.find(id); made != again_.end()) return made->second;
+    const Node node = *graph_.producer(id);
+    std::vector<ValueId> operands;
+    for (const ValueId operand : node.inputs) operands.push_back(available(operand));
+    const std::vector<ValueId> results = graph_.add(*node.op, node.params, operands, node.name);
+    for (std::size_t k = 0; k < results.size(); ++k) again_.emplace(node.outputs[k], results[k]);
+    return again_.at(id);
+  }
+
   bool depends(ValueId id) const {
     const auto at = static_cast<std::size_t>(id);
     return at < dependent_.size() && dependent_[at];
@@ -96,7 +114,7 @@ class Differentiator final : public NodeGradient {
 
   void apply_rule() {
     if (node_.op->is_view) {
-      const Shape& x = type(input(0)).shape;
+      const Shape& x = input_shape(0);
       set(0, add(reshape_op, {{"shape", std::vector<std::int64_t>(x.dims, x.dims + x.rank)}}, {upstream(0)}));
       return;
     }
@@ -124,13 +142,15 @@ class Differentiator final : public NodeGradient {
 
   Graph& graph_;
   Node node_;
-  std::vector<bool> dependent_;                      // by value
+  std::vector<bool> kept_, dependent_;               // by value of the forward pass
+  std::unordered_map<ValueId, ValueId> again_;       // by value that is not kept: the same, computed again
   std::vector<std::vector<ValueId>> contributions_;  // to a value's gradient, from those who read it
 };
 
 }  // namespace
 
-std::vector<ValueId> differentiate(Graph& graph, ValueId target, const std::vector<ValueId>& sources) {
+std::vector<ValueId> differentiate(Graph& graph, ValueId target, const std::vector<ValueId>& sources,
+                                   Recompute recompute) {
   const auto check = [&](ValueId id) {
     require(id >= 0 && id < graph.num_values(), ErrorKind::Config, "gradient: no value ", id, " in this graph");
     require(graph.value(id).type.dtype == DType::F32, ErrorKind::DType, "gradient: expected float32 values, got ",
@@ -139,9 +159,12 @@ std::vector<ValueId> differentiate(Graph& graph, ValueId target, const std::vect
   check(target);
   require(graph.value(target).type.shape.size() == 1, ErrorKind::Shape,
           "gradient: expected a loss of one number, got shape ", graph.value(target).type.shape);
-  for (const ValueId id : sources) check(id);
+  for (const ValueId id : sources) {
+    check(id);
+    if (graph.value(id).source == Source::Variable) graph.set_changing(id);  // who asks is about to move it
+  }
   split_epilogues(graph);
-  return Differentiator(graph).run(target, sources);
+  return Differentiator(graph, recompute).run(target, sources);
 }
 
 }  // namespace fastcnn

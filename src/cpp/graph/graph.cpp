@@ -1,6 +1,5 @@
 #include "graph/graph.h"
 
-#include <algorithm>
 #include <limits>
 
 #include "ops/rooms.h"
@@ -92,7 +91,10 @@ void Graph::assign(const std::shared_ptr<Variable>& variable, ValueId value) {
     value = add(broadcast_to_op, {{"shape", std::vector<std::int64_t>(s.dims, s.dims + s.rank)}}, {value}, "")[0];
   }
   updates_.push_back({target, value});
+  set_changing(target);
 }
+
+void Graph::set_changing(ValueId variable) { changing_.insert(variable); }
 
 std::vector<ValueId> Graph::results() const {
   std::vector<ValueId> values = outputs_;
@@ -106,8 +108,8 @@ const Node* Graph::producer(ValueId id) const {
 }
 
 bool Graph::is_constant(ValueId id) const {
-  if (value(id).source != Source::Variable) return value(id).source == Source::Constant;
-  return std::none_of(updates_.begin(), updates_.end(), [&](const Update& u) { return u.variable == id; });
+  const Source source = value(id).source;
+  return source == Source::Constant || (source == Source::Variable && !changing_.contains(id));
 }
 
 std::vector<int> Graph::count_uses() const {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/buffer.h"
@@ -57,10 +58,11 @@ class Graph {
                            const std::string& name);
   void set_outputs(const std::vector<ValueId>& values);
   void assign(const std::shared_ptr<Variable>& variable, ValueId value);  // once for each variable
+  void set_changing(ValueId variable);  // it is assigned between runs, or by them: every run reads what it holds
 
   const Value& value(ValueId id) const { return values_.at(static_cast<std::size_t>(id)); }
   const Node* producer(ValueId id) const;  // nullptr for inputs, variables and constants
-  // A variable counts unless the graph updates it: a plan freezes it until it is assigned.
+  // A variable counts unless it changes from run to run: a plan freezes it until it is assigned.
   bool is_constant(ValueId id) const;
   std::vector<int> count_uses() const;  // by value; being a result is one use
 
@@ -87,6 +89,7 @@ class Graph {
   std::vector<Node> nodes_;
   std::vector<ValueId> inputs_, outputs_;
   std::vector<Update> updates_;
+  std::unordered_set<ValueId> changing_;
   std::unordered_map<ValueId, ValueId> replaced_;
   std::unordered_map<const Variable*, ValueId> variables_;
 };

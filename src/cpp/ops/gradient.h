@@ -15,11 +15,11 @@ class NodeGradient {
   // ---- the node ----------------------------------------------------------------------------------
   virtual const Params& params() const = 0;
   virtual int num_inputs() const = 0;
-  virtual ValueId input(int i) const = 0;
-  virtual ValueId output(int i = 0) const = 0;
+  virtual ValueId input(int i) = 0;  // to be read: it may have to be computed again
+  virtual ValueId output(int i = 0) = 0;
+  virtual const Shape& input_shape(int i) const = 0;
+  virtual const Shape& output_shape(int i = 0) const = 0;
   virtual const TensorType& type(ValueId value) const = 0;
-  const Shape& input_shape(int i) const { return type(input(i)).shape; }
-  const Shape& output_shape(int i = 0) const { return type(output(i)).shape; }
 
   // ---- what is known and what is asked for -------------------------------------------------------
   // The gradient of an output; for an output that the target does not depend on, a constant of zeros.

@@ -8,31 +8,40 @@ std::span<const Op* const> all_ops() {
   // clang-format off: one line a room
   static const Op* const ops[] = {
       &activation_op, &unary_op, &activation_gradient_op, &unary_gradient_op,  // activation
+      &affine_transform_op,  // affine_transform
       &batch_norm_op, &batch_norm_scale_shift_op, &scale_shift_op,  // batch_norm
       &batch_norm_training_op, &batch_norm_gradient_op,  // batch_norm
       &add_op, &sub_op, &mul_op, &div_op, &maximum_op, &minimum_op, &prelu_op,  // binary
+      &equal_op, &not_equal_op, &greater_op, &greater_equal_op, &less_op, &less_equal_op, &pow_op,  // binary
       &box_iou_op, &nms_op, &soft_nms_op,  // boxes
       &concat_op,  // concat
       &conv2d_op, &conv2d_weight_gradient_op, &conv2d_adjoint_kernel_op,  // conv2d
       &conv2d_int8_op,  // conv2d_int8
       &conv2d_transpose_op, &conv2d_transpose_phases_op,  // conv2d_transpose
+      &cast_op, &one_hot_op,  // convert
+      &softmax_cross_entropy_op, &softmax_cross_entropy_gradient_op,  // cross_entropy
+      &sigmoid_cross_entropy_op, &sigmoid_cross_entropy_gradient_op,  // cross_entropy
       &dense_op, &matmul_op,  // dense
       &depthwise_conv2d_op, &depthwise_conv2d_weight_gradient_op, &depthwise_conv2d_data_gradient_op,  // depthwise_conv2d
       &depthwise_conv2d_int8_op,  // depthwise_conv2d_int8
       &cdist_op, &nearest_op,  // distance
       &gram_matrix_op,  // gram
-      &group_norm_op, &instance_norm_op, &layer_norm_op, &l2_normalize_op, &lrn_op,  // norm
+      &group_norm_op, &instance_norm_op, &layer_norm_op, &l2_normalize_op, &lrn_op, &lrn_gradient_op,  // norm
+      &sgd_update_op, &rmsprop_update_op, &adam_update_op, &moving_average_op,  // optimizer
       &pad_op,  // pad
       &max_pool2d_op, &avg_pool2d_op, &adaptive_avg_pool2d_op,  // pool2d
+      &max_pool2d_gradient_op, &avg_pool2d_gradient_op, &adaptive_avg_pool2d_gradient_op,  // pool2d
       &max_pool2d_int8_op,  // pool2d_int8
       &quantize_op, &dequantize_op, &quantize_weights_op,  // quantize
+      &dropout_op, &random_uniform_op, &random_normal_op,  // random
       &reduce_sum_op, &reduce_mean_op, &reduce_max_op, &reduce_min_op, &reduce_prod_op, &argmax_op,  // reduce
       &reshape_op, &broadcast_to_op,  // reshape
-      &resize_op,  // resize
-      &slice_op,  // slice
-      &softmax_op, &log_softmax_op,  // softmax
+      &resize_op, &resize_gradient_op,  // resize
+      &slice_op, &slice_gradient_op,  // slice
+      &softmax_op, &log_softmax_op, &softmax_gradient_op, &log_softmax_gradient_op,  // softmax
       &space_to_depth_op, &depth_to_space_op,  // space_depth
       &transpose_op,  // transpose
+      &where_op,  // where
   };
   // clang-format on
   return ops;

@@ -39,6 +39,14 @@ std::vector<TensorType> infer_binary(const Params&, std::span<const TensorType> 
 
 Epilogue& binary_epilogue(Params& params) { return params.edit<BinaryParams>().epilogue; }
 
+// Without an epilogue.
+Params parse_plain(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 2, 2);
+  require_f32(attrs.op(), inputs);
+  broadcast_shape(attrs.op(), inputs[0].shape, inputs[1].shape);
+  return Params(BinaryParams{});
+}
+
 Params parse_prelu(AttrReader& attrs, std::span<const TensorType> inputs) {
   require_inputs(attrs.op(), inputs, 2, 2);
   return Params(BinaryParams{});
@@ -72,6 +80,61 @@ void sub_gradient(NodeGradient& node) {
 void mul_gradient(NodeGradient& node) {
   for (int i = 0; i < 2; ++i)
     if (node.wants(i)) set_summed(node, i, node.add(mul_op, Attrs{}, {node.upstream(), node.input(1 - i)}));
+}
+
+void div_gradient(NodeGradient& node) {
+  const ValueId a = node.add(div_op, Attrs{}, {node.upstream(), node.input(1)});
+  if (node.wants(0)) set_summed(node, 0, a);
+  if (node.wants(1)) {
+    const ValueId product = node.add(mul_op, Attrs{}, {a, node.output()});
+    set_summed(node, 1, node.add(mul_op, Attrs{}, {product, node.constant(-1.0f)}));
+  }
+}
+
+// Each operand's share is 1 - (loses + draws or loses) / 2: half where both are equal, all where one is NaN, as
+// torch's.
+void extremum_gradient(NodeGradient& node, const Op& loses, const Op& draws_or_loses) {
+  for (int i = 0; i < 2; ++i) {
+    if (!node.wants(i)) continue;
+    const std::vector<ValueId> pair{node.input(i), node.input(1 - i)};
+    const ValueId lost =
+        node.add(add_op, Attrs{}, {node.add(loses, Attrs{}, pair), node.add(draws_or_loses, Attrs{}, pair)});
+    const ValueId share =
+        node.add(sub_op, Attrs{}, {node.constant(1.0f), node.add(mul_op, Attrs{}, {lost, node.constant(0.5f)})});
+    set_summed(node, i, node.add(mul_op, Attrs{}, {share, node.upstream()}));
+  }
+}
+
+void maximum_gradient(NodeGradient& node) { extremum_gradient(node, less_op, less_equal_op); }
+void minimum_gradient(NodeGradient& node) { extremum_gradient(node, greater_op, greater_equal_op); }
+
+void prelu_gradient(NodeGradient& node) {
+  const ValueId x = node.input(0), dy = node.upstream();
+  if (node.wants(0)) {
+    const ValueId left = node.add(mul_op, Attrs{}, {dy, node.input(1)});
+    const ValueId positive = node.add(greater_op, Attrs{}, {x, node.constant(0.0f)});
+    node.set(0, node.add(where_op, Attrs{}, {positive, dy, left}));
+  }
+  if (node.wants(1)) {
+    const ValueId negative = node.add(minimum_op, Attrs{}, {x, node.constant(0.0f)});
+    set_summed(node, 1, node.add(mul_op, Attrs{}, {dy, negative}));
+  }
+}
+
+// d(a^b) = b a^(b-1) da + a^b log(a) db; where a is 0, b has no part in it.
+void pow_gradient(NodeGradient& node) {
+  const ValueId a = node.input(0), b = node.input(1), dy = node.upstream();
+  const auto times = [&](ValueId p, ValueId q) { return node.add(mul_op, Attrs{}, {p, q}); };
+  if (node.wants(0)) {
+    const ValueId power = node.add(pow_op, Attrs{}, {a, node.add(sub_op, Attrs{}, {b, node.constant(1.0f)})});
+    set_summed(node, 0, times(dy, times(b, power)));
+  }
+  if (node.wants(1)) {
+    const ValueId logarithm = node.add(unary_op, {{"kind", "log"}}, {a});
+    const ValueId is_zero = node.add(equal_op, Attrs{}, {a, node.constant(0.0f)});
+    const ValueId finite = node.add(where_op, Attrs{}, {is_zero, node.constant(0.0f), logarithm});
+    set_summed(node, 1, times(dy, times(node.output(), finite)));
+  }
 }
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
@@ -126,6 +189,52 @@ constexpr KernelInfo kPreluKernels[] = {
     {.name = "prelu_f32_ref", .run = ref::prelu},
 };
 
+constexpr KernelInfo kEqualKernels[] = {
+#if FC_X86
+    {.name = "equal_f32_avx512", .isa = Isa::Avx512, .run = avx512::equal},
+    {.name = "equal_f32_avx2", .isa = Isa::Avx2, .run = avx2::equal},
+#endif
+    {.name = "equal_f32_ref", .run = ref::equal},
+};
+constexpr KernelInfo kNotEqualKernels[] = {
+#if FC_X86
+    {.name = "not_equal_f32_avx512", .isa = Isa::Avx512, .run = avx512::not_equal},
+    {.name = "not_equal_f32_avx2", .isa = Isa::Avx2, .run = avx2::not_equal},
+#endif
+    {.name = "not_equal_f32_ref", .run = ref::not_equal},
+};
+constexpr KernelInfo kGreaterKernels[] = {
+#if FC_X86
+    {.name = "greater_f32_avx512", .isa = Isa::Avx512, .run = avx512::greater},
+    {.name = "greater_f32_avx2", .isa = Isa::Avx2, .run = avx2::greater},
+#endif
+    {.name = "greater_f32_ref", .run = ref::greater},
+};
+constexpr KernelInfo kGreaterEqualKernels[] = {
+#if FC_X86
+    {.name = "greater_equal_f32_avx512", .isa = Isa::Avx512, .run = avx512::greater_equal},
+    {.name = "greater_equal_f32_avx2", .isa = Isa::Avx2, .run = avx2::greater_equal},
+#endif
+    {.name = "greater_equal_f32_ref", .run = ref::greater_equal},
+};
+constexpr KernelInfo kLessKernels[] = {
+#if FC_X86
+    {.name = "less_f32_avx512", .isa = Isa::Avx512, .run = avx512::less},
+    {.name = "less_f32_avx2", .isa = Isa::Avx2, .run = avx2::less},
+#endif
+    {.name = "less_f32_ref", .run = ref::less},
+};
+constexpr KernelInfo kLessEqualKernels[] = {
+#if FC_X86
+    {.name = "less_equal_f32_avx512", .isa = Isa::Avx512, .run = avx512::less_equal},
+    {.name = "less_equal_f32_avx2", .isa = Isa::Avx2, .run = avx2::less_equal},
+#endif
+    {.name = "less_equal_f32_ref", .run = ref::less_equal},
+};
+constexpr KernelInfo kPowKernels[] = {
+    {.name = "pow_f32_ref", .run = ref::pow},
+};
+
 constexpr Op binary_op(const char* name, std::span<const KernelInfo> kernels,
                        void (*gradient)(NodeGradient&) = nullptr) {
   return {.name = name,
@@ -138,15 +247,36 @@ constexpr Op binary_op(const char* name, std::span<const KernelInfo> kernels,
           .gradient = gradient};
 }
 
+constexpr Op comparison_op(const char* name, std::span<const KernelInfo> kernels) {
+  return {.name = name,
+          .parse = parse_plain,
+          .infer = infer_binary,
+          .kernels = kernels,
+          .in_place_operands = 1,
+          .gradient = no_gradient};
+}
+
 }  // namespace
 
 const Op add_op = binary_op("add", kAddKernels, add_gradient);
 const Op sub_op = binary_op("sub", kSubKernels, sub_gradient);
 const Op mul_op = binary_op("mul", kMulKernels, mul_gradient);
-const Op div_op = binary_op("div", kDivKernels);
-const Op maximum_op = binary_op("maximum", kMaximumKernels);
-const Op minimum_op = binary_op("minimum", kMinimumKernels);
-const Op prelu_op{
-    .name = "prelu", .parse = parse_prelu, .infer = infer_prelu, .kernels = kPreluKernels, .in_place_operands = 1};
+const Op div_op = binary_op("div", kDivKernels, div_gradient);
+const Op maximum_op = binary_op("maximum", kMaximumKernels, maximum_gradient);
+const Op minimum_op = binary_op("minimum", kMinimumKernels, minimum_gradient);
+const Op prelu_op{.name = "prelu",
+                  .parse = parse_prelu,
+                  .infer = infer_prelu,
+                  .kernels = kPreluKernels,
+                  .in_place_operands = 1,
+                  .gradient = prelu_gradient};
+const Op equal_op = comparison_op("equal", kEqualKernels);
+const Op not_equal_op = comparison_op("not_equal", kNotEqualKernels);
+const Op greater_op = comparison_op("greater", kGreaterKernels);
+const Op greater_equal_op = comparison_op("greater_equal", kGreaterEqualKernels);
+const Op less_op = comparison_op("less", kLessKernels);
+const Op less_equal_op = comparison_op("less_equal", kLessEqualKernels);
+const Op pow_op{
+    .name = "pow", .parse = parse_plain, .infer = infer_binary, .kernels = kPowKernels, .gradient = pow_gradient};
 
 }  // namespace fastcnn

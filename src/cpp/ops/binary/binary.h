@@ -2,9 +2,12 @@
 //
 //   add sub mul div maximum minimum   y = act(a op b), act being the Epilogue's activation (no bias, no residual)
 //   prelu                             y = x < 0 ? alpha x : x; alpha broadcasts to x's shape
+//   equal not_equal greater greater_equal less less_equal   y = 1 where a and b compare so, else 0
+//   pow                               y = a^b
 //
 // Corner cases, the same for every kernel: maximum and minimum give NaN where either operand is NaN; division by zero
-// follows IEEE 754; a sum, difference, product or quotient is rounded once, then the activation is applied.
+// follows IEEE 754; a sum, difference, product or quotient is rounded once, then the activation is applied; NaN equals
+// nothing and is neither greater nor less; pow is IEEE 754's.
 #pragma once
 
 #include "core/epilogue.h"
@@ -53,18 +56,25 @@ FC_INLINE Broadcast broadcast(const Shape& a, const Shape& b, const Shape& y) {
   return nest;
 }
 
-#define FC_BINARY_KERNELS               \
-  void add(const KernelArgs& args);     \
-  void sub(const KernelArgs& args);     \
-  void mul(const KernelArgs& args);     \
-  void div(const KernelArgs& args);     \
-  void maximum(const KernelArgs& args); \
-  void minimum(const KernelArgs& args); \
-  void prelu(const KernelArgs& args);
+#define FC_BINARY_KERNELS                     \
+  void add(const KernelArgs& args);           \
+  void sub(const KernelArgs& args);           \
+  void mul(const KernelArgs& args);           \
+  void div(const KernelArgs& args);           \
+  void maximum(const KernelArgs& args);       \
+  void minimum(const KernelArgs& args);       \
+  void prelu(const KernelArgs& args);         \
+  void equal(const KernelArgs& args);         \
+  void not_equal(const KernelArgs& args);     \
+  void greater(const KernelArgs& args);       \
+  void greater_equal(const KernelArgs& args); \
+  void less(const KernelArgs& args);          \
+  void less_equal(const KernelArgs& args);
 
 namespace ref {
 FC_BINARY_KERNELS
-}
+void pow(const KernelArgs& args);
+}  // namespace ref
 #if FC_X86
 namespace avx2 {
 FC_BINARY_KERNELS

@@ -1,4 +1,6 @@
 // Plain loops that are obviously right: every index of the result is taken apart axis by axis.
+#include <cmath>
+
 #include "ops/activation/activation.h"
 #include "ops/binary/binary.h"
 
@@ -53,6 +55,28 @@ void minimum(const KernelArgs& args) {
 }
 void prelu(const KernelArgs& args) {
   each(args, [](float x, float alpha) { return x < 0 ? alpha * x : x; });
+}
+void equal(const KernelArgs& args) {
+  each(args, [](float a, float b) { return a == b ? 1.0f : 0.0f; });
+}
+void not_equal(const KernelArgs& args) {
+  each(args, [](float a, float b) { return a != b ? 1.0f : 0.0f; });
+}
+void greater(const KernelArgs& args) {
+  each(args, [](float a, float b) { return a > b ? 1.0f : 0.0f; });
+}
+void greater_equal(const KernelArgs& args) {
+  each(args, [](float a, float b) { return a >= b ? 1.0f : 0.0f; });
+}
+void less(const KernelArgs& args) {
+  each(args, [](float a, float b) { return a < b ? 1.0f : 0.0f; });
+}
+void less_equal(const KernelArgs& args) {
+  each(args, [](float a, float b) { return a <= b ? 1.0f : 0.0f; });
+}
+void pow(const KernelArgs& args) {
+  each(args,
+       [](float a, float b) { return static_cast<float>(std::pow(static_cast<double>(a), static_cast<double>(b))); });
 }
 
 }  // namespace fastcnn::ref

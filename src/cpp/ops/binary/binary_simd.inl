@@ -1,4 +1,4 @@
-// Computes   add, sub, mul, div, maximum, minimum with an activation, and prelu (the contract: binary.h).
+// Computes   add, sub, mul, div, maximum, minimum with an activation, prelu and comparisons (the contract: binary.h).
 // Layout     operands of any shapes as the merged loop nest of binary.h. The innermost axis is a run: both operands
 //            advance, or one of them stands still. Runs shorter than 256 over which one operand repeats (a bias) are
 //            first lengthened: that operand is written out a few times into a buffer.
@@ -32,6 +32,25 @@ struct Minimum {
 };
 struct Prelu {
   static FC_INLINE F32 apply(F32 x, F32 alpha) { return select(x < zero(), alpha * x, x); }
+};
+
+struct Equal {
+  static FC_INLINE F32 apply(F32 a, F32 b) { return select(a == b, set(1.0f), zero()); }
+};
+struct NotEqual {
+  static FC_INLINE F32 apply(F32 a, F32 b) { return select(a == b, zero(), set(1.0f)); }
+};
+struct Greater {
+  static FC_INLINE F32 apply(F32 a, F32 b) { return select(b < a, set(1.0f), zero()); }
+};
+struct GreaterEqual {
+  static FC_INLINE F32 apply(F32 a, F32 b) { return select(b <= a, set(1.0f), zero()); }
+};
+struct Less {
+  static FC_INLINE F32 apply(F32 a, F32 b) { return select(a < b, set(1.0f), zero()); }
+};
+struct LessEqual {
+  static FC_INLINE F32 apply(F32 a, F32 b) { return select(a <= b, set(1.0f), zero()); }
 };
 
 // A run of n results. An operand that does not advance is one value for all.
@@ -143,5 +162,11 @@ void div(const KernelArgs& args) { binary<Div>(args, args.problem.as<BinaryParam
 void maximum(const KernelArgs& args) { binary<Maximum>(args, args.problem.as<BinaryParams>().epilogue); }
 void minimum(const KernelArgs& args) { binary<Minimum>(args, args.problem.as<BinaryParams>().epilogue); }
 void prelu(const KernelArgs& args) { binary<Prelu>(args, Epilogue{}); }
+void equal(const KernelArgs& args) { binary<Equal>(args, Epilogue{}); }
+void not_equal(const KernelArgs& args) { binary<NotEqual>(args, Epilogue{}); }
+void greater(const KernelArgs& args) { binary<Greater>(args, Epilogue{}); }
+void greater_equal(const KernelArgs& args) { binary<GreaterEqual>(args, Epilogue{}); }
+void less(const KernelArgs& args) { binary<Less>(args, Epilogue{}); }
+void less_equal(const KernelArgs& args) { binary<LessEqual>(args, Epilogue{}); }
 
 }  // namespace fastcnn::FC_SIMD

@@ -2,8 +2,9 @@
 
 #include <climits>
 
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
+#include "ops/slice/slice.h"
 #include "ops/strided_copy.h"
 
 namespace fastcnn {
@@ -54,10 +55,24 @@ void run_concat(const KernelArgs& args) {
   }
 }
 
+// Each operand's part of the gradient.
+void concat_gradient(NodeGradient& node) {
+  const int axis = node.params().as<ConcatParams>().axis;
+  SliceParams part;
+  for (int i = 0; i < kMaxRank; ++i) part.step[i] = 1;
+  for (int k = 0; k < node.num_inputs(); ++k) {
+    const Shape& x = node.input_shape(k);
+    for (int i = 0; i < x.rank; ++i) part.size[i] = x[i];
+    if (node.wants(k)) node.set(k, node.add(slice_op, Params(part), {node.upstream()}));
+    part.begin[axis] += x[axis];
+  }
+}
+
 constexpr KernelInfo kKernels[] = {{.name = "concat_any_ref", .run = run_concat}};
 
 }  // namespace
 
-const Op concat_op{.name = "concat", .parse = parse_concat, .infer = infer_concat, .kernels = kKernels};
+const Op concat_op{
+    .name = "concat", .parse = parse_concat, .infer = infer_concat, .kernels = kKernels, .gradient = concat_gradient};
 
 }  // namespace fastcnn

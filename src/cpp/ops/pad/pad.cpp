@@ -4,8 +4,9 @@
 #include <limits>
 
 #include "ops/item_copy.h"
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
+#include "ops/slice/slice.h"
 
 namespace fastcnn {
 namespace {
@@ -69,6 +70,39 @@ std::vector<TensorType> infer_pad(const Params& params, std::span<const TensorTy
   return {y};
 }
 
+// Of one axis: the elements of `gradient` that show what lies inside, and what its border adds to these.
+ValueId fold_axis(NodeGradient& node, ValueId gradient, const PadParams& p, int axis, std::int64_t n) {
+  const Shape padded = node.type(gradient).shape;
+  SliceParams inside;
+  for (int i = 0; i < padded.rank; ++i) inside.size[i] = padded[i], inside.step[i] = 1;
+  const auto part = [&](std::int64_t begin, std::int64_t size) {
+    SliceParams s = inside;
+    s.begin[axis] = begin, s.size[axis] = size;
+    return node.add(slice_op, Params(s), {gradient});
+  };
+  ValueId sum = part(p.before[axis], n);
+  if (p.mode == PadMode::Constant) return sum;
+  for (std::int64_t i = -p.before[axis]; i < n + p.after[axis]; ++i) {
+    if (i >= 0 && i < n) continue;
+    SliceGradientParams at;
+    at.x = padded;
+    at.x[axis] = n;
+    at.slice = inside;
+    at.slice.begin[axis] = pad_source(p.mode, i, n), at.slice.size[axis] = 1;
+    sum = node.add(add_op, Attrs{}, {sum, node.add(slice_gradient_op, Params(at), {part(p.before[axis] + i, 1)})});
+  }
+  return sum;
+}
+
+void pad_gradient(NodeGradient& node) {
+  const auto& p = node.params().as<PadParams>();
+  const Shape x = node.input_shape(0);
+  ValueId gradient = node.upstream();
+  for (int axis = 0; axis < x.rank; ++axis)
+    if (p.before[axis] != 0 || p.after[axis] != 0) gradient = fold_axis(node, gradient, p, axis, x[axis]);
+  node.set(0, gradient);
+}
+
 // ---- the kernel -----------------------------------------------------------------------------
 
 void fill(unsigned char* to, std::int64_t items, std::int64_t item, const unsigned char* value) {
@@ -126,6 +160,6 @@ constexpr KernelInfo kKernels[] = {{.name = "pad_any_ref", .run = run_pad}};
 
 }  // namespace
 
-const Op pad_op{.name = "pad", .parse = parse_pad, .infer = infer_pad, .kernels = kKernels};
+const Op pad_op{.name = "pad", .parse = parse_pad, .infer = infer_pad, .kernels = kKernels, .gradient = pad_gradient};
 
 }  // namespace fastcnn

@@ -1,6 +1,6 @@
 #include "ops/pool2d/pool2d.h"
 
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -16,6 +16,7 @@ Params parse_pool(AttrReader& attrs, std::span<const TensorType> inputs) {
   p.window = parse_window(attrs, inputs[0].shape, h, w, h, w);
   p.ceil_mode = attrs.boolean("ceil_mode", false);
   p.count_include_pad = attrs.boolean("count_include_pad", false);
+  p.input_h = inputs[0].shape[1], p.input_w = inputs[0].shape[2];
   return Params(p);
 }
 
@@ -50,6 +51,7 @@ Params parse_adaptive(AttrReader& attrs, std::span<const TensorType> inputs) {
   require_rank(attrs.op(), "x", inputs[0], 4);
   Pool2dParams p;
   std::tie(p.adaptive_h, p.adaptive_w) = attrs.pair("output_size", 1, 1);
+  p.input_h = inputs[0].shape[1], p.input_w = inputs[0].shape[2];
   return Params(p);
 }
 
@@ -60,6 +62,18 @@ std::vector<TensorType> infer_adaptive(const Params& params, std::span<const Ten
   require(y[1] > 0 && y[2] > 0, ErrorKind::Shape, "adaptive_avg_pool2d: the picture must not be empty, got shape ", y);
   y[1] = p.adaptive_h, y[2] = p.adaptive_w;
   return {f32(y)};
+}
+
+// ---- gradients ------------------------------------------------------------------------------
+
+void max_rule(NodeGradient& node) {
+  node.set(0, node.add(max_pool2d_gradient_op, node.params(), {node.input(0), node.output(), node.upstream()}));
+}
+
+void avg_rule(NodeGradient& node) { node.set(0, node.add(avg_pool2d_gradient_op, node.params(), {node.upstream()})); }
+
+void adaptive_rule(NodeGradient& node) {
+  node.set(0, node.add(adaptive_avg_pool2d_gradient_op, node.params(), {node.upstream()}));
 }
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
@@ -114,9 +128,14 @@ constexpr KernelInfo kAdaptiveKernels[] = {
 
 }  // namespace
 
-const Op max_pool2d_op{.name = "max_pool2d", .parse = parse_pool, .infer = infer_max, .kernels = kMaxKernels};
-const Op avg_pool2d_op{.name = "avg_pool2d", .parse = parse_pool, .infer = infer_avg, .kernels = kAvgKernels};
-const Op adaptive_avg_pool2d_op{
-    .name = "adaptive_avg_pool2d", .parse = parse_adaptive, .infer = infer_adaptive, .kernels = kAdaptiveKernels};
+const Op max_pool2d_op{
+    .name = "max_pool2d", .parse = parse_pool, .infer = infer_max, .kernels = kMaxKernels, .gradient = max_rule};
+const Op avg_pool2d_op{
+    .name = "avg_pool2d", .parse = parse_pool, .infer = infer_avg, .kernels = kAvgKernels, .gradient = avg_rule};
+const Op adaptive_avg_pool2d_op{.name = "adaptive_avg_pool2d",
+                                .parse = parse_adaptive,
+                                .infer = infer_adaptive,
+                                .kernels = kAdaptiveKernels,
+                                .gradient = adaptive_rule};
 
 }  // namespace fastcnn

@@ -22,6 +22,7 @@ struct Pool2dParams {
   std::int64_t adaptive_h = 0, adaptive_w = 0;  // output size of adaptive pooling
   std::int32_t count_include_pad = 0;
   std::int32_t ceil_mode = 0;
+  std::int64_t input_h = 0, input_w = 0;  // what gradients make
 };
 
 // The pixels of one axis that one output reads: first, first + step, ... (count of them), and how many

@@ -59,7 +59,7 @@ std::vector<TensorType> infer_argmax(const Params& params, std::span<const Tenso
 // ---- gradients ------------------------------------------------------------------------------
 
 // The upstream gradient repeated over the axes that were summed.
-ValueId repeat(NodeGradient& node) {
+ValueId repeat(NodeGradient& node, ValueId upstream) {
   const Shape& x = node.input_shape(0);
   const auto& p = node.params().as<ReduceParams>();
   std::vector<std::int64_t> kept, whole;
@@ -67,15 +67,27 @@ ValueId repeat(NodeGradient& node) {
     kept.push_back((p.axes >> i) & 1 ? 1 : x[i]);
     whole.push_back(x[i]);
   }
-  return node.add(broadcast_to_op, {{"shape", whole}}, {node.add(reshape_op, {{"shape", kept}}, {node.upstream()})});
+  return node.add(broadcast_to_op, {{"shape", whole}}, {node.add(reshape_op, {{"shape", kept}}, {upstream})});
 }
 
-void sum_gradient(NodeGradient& node) { node.set(0, repeat(node)); }
+void sum_gradient(NodeGradient& node) { node.set(0, repeat(node, node.upstream())); }
 
 void mean_gradient(NodeGradient& node) {
   const std::int64_t count = node.input_shape(0).size() / max_i64(1, node.output_shape().size());
   const ValueId share = node.constant(1.0f / static_cast<float>(count));
-  node.set(0, node.add(mul_op, Attrs{}, {repeat(node), share}));
+  node.set(0, repeat(node, node.add(mul_op, Attrs{}, {node.upstream(), share})));
+}
+
+// Equal extrema share the gradient evenly, as in TensorFlow and torch's amax.
+void extremum_gradient(NodeGradient& node) {
+  const auto& p = node.params().as<ReduceParams>();
+  std::vector<std::int64_t> axes;
+  for (int i = 0; i < node.input_shape(0).rank; ++i)
+    if ((p.axes >> i) & 1) axes.push_back(i);
+  const ValueId found = node.add(equal_op, Attrs{}, {node.input(0), repeat(node, node.output())});
+  const ValueId count = node.add(reduce_sum_op, {{"axis", axes}, {"keepdims", static_cast<bool>(p.keepdims)}}, {found});
+  const ValueId share = repeat(node, node.add(div_op, Attrs{}, {node.upstream(), count}));
+  node.set(0, node.add(mul_op, Attrs{}, {found, share}));
 }
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
@@ -147,8 +159,16 @@ const Op reduce_mean_op{.name = "reduce_mean",
                         .infer = infer_reduce,
                         .kernels = kMeanKernels,
                         .gradient = mean_gradient};
-const Op reduce_max_op{.name = "reduce_max", .parse = parse_reduce, .infer = infer_extremum, .kernels = kMaxKernels};
-const Op reduce_min_op{.name = "reduce_min", .parse = parse_reduce, .infer = infer_extremum, .kernels = kMinKernels};
+const Op reduce_max_op{.name = "reduce_max",
+                       .parse = parse_reduce,
+                       .infer = infer_extremum,
+                       .kernels = kMaxKernels,
+                       .gradient = extremum_gradient};
+const Op reduce_min_op{.name = "reduce_min",
+                       .parse = parse_reduce,
+                       .infer = infer_extremum,
+                       .kernels = kMinKernels,
+                       .gradient = extremum_gradient};
 const Op reduce_prod_op{.name = "reduce_prod", .parse = parse_reduce, .infer = infer_reduce, .kernels = kProdKernels};
 const Op argmax_op{
     .name = "argmax", .parse = parse_reduce, .infer = infer_argmax, .kernels = kArgmaxKernels, .gradient = no_gradient};

@@ -1,6 +1,6 @@
 #include "ops/reshape/reshape.h"
 
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 #include "ops/strided_copy.h"
 
@@ -69,12 +69,17 @@ void run_broadcast(const KernelArgs& args) {
   strided_copy(box);
 }
 
+void broadcast_gradient(NodeGradient& node) { node.set(0, sum_to_shape(node, node.upstream(), node.input_shape(0))); }
+
 constexpr KernelInfo kBroadcastKernels[] = {{.name = "broadcast_to_any_ref", .run = run_broadcast}};
 
 }  // namespace
 
 const Op reshape_op{.name = "reshape", .parse = parse_reshape, .infer = infer_shape, .is_view = true};
-const Op broadcast_to_op{
-    .name = "broadcast_to", .parse = parse_broadcast, .infer = infer_shape, .kernels = kBroadcastKernels};
+const Op broadcast_to_op{.name = "broadcast_to",
+                         .parse = parse_broadcast,
+                         .infer = infer_shape,
+                         .kernels = kBroadcastKernels,
+                         .gradient = broadcast_gradient};
 
 }  // namespace fastcnn

@@ -1,6 +1,8 @@
 #include "ops/slice/slice.h"
 
-#include "ops/op.h"
+#include <cstring>
+
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 #include "ops/strided_copy.h"
 
@@ -40,6 +42,20 @@ std::vector<TensorType> infer_slice(const Params& params, std::span<const Tensor
   return {y};
 }
 
+std::vector<TensorType> infer_gradient(const Params& params, std::span<const TensorType> inputs) {
+  return {{inputs[0].dtype, params.as<SliceGradientParams>().x}};
+}
+
+void slice_gradient(NodeGradient& node) {
+  const SliceGradientParams p{node.params().as<SliceParams>(), node.input_shape(0)};
+  node.set(0, node.add(slice_gradient_op, Params(p), {node.upstream()}));
+}
+
+// Its own adjoint: what was scattered is gathered.
+void slice_gradient_gradient(NodeGradient& node) {
+  node.set(0, node.add(slice_op, Params(node.params().as<SliceGradientParams>().slice), {node.upstream()}));
+}
+
 void run_slice(const KernelArgs& args) {
   const auto& p = args.problem.as<SliceParams>();
   const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
@@ -55,10 +71,57 @@ void run_slice(const KernelArgs& args) {
   strided_copy(box);
 }
 
+// Reads y in order and writes it where it came from; a step backwards is a step of the memory written.
+void run_gradient(const KernelArgs& args) {
+  const auto& p = args.problem.as<SliceGradientParams>().slice;
+  const Shape &y = args.in[0].shape(), &x = args.out[0].shape();
+  StridedCopy box;
+  box.from = args.in[0].as<unsigned char>();
+  box.to = args.out[0].as<unsigned char>();
+  box.item = item_size(args.in[0].type.dtype);
+  constexpr std::int64_t kTaskBytes = 256 * 1024;
+  unsigned char* zeros = box.to;
+  parallel_ranges(args.out[0].type.bytes(), kTaskBytes, [&](std::int64_t begin, std::int64_t end) {
+    std::memset(zeros + begin, 0, static_cast<std::size_t>(end - begin));
+  });
+  for (int i = 0; i < y.rank; ++i) {
+    // Each axis is walked so that the memory written is walked forwards.
+    const std::int64_t from = box.item * y.product(i + 1, y.rank), to = box.item * x.product(i + 1, x.rank);
+    const bool backwards = p.step[i] < 0;
+    box.to += (backwards ? p.begin[i] + (y[i] - 1) * p.step[i] : p.begin[i]) * to;
+    if (backwards) box.from += (y[i] - 1) * from;
+    box.add_axis(y[i], backwards ? -from : from, (backwards ? -p.step[i] : p.step[i]) * to);
+  }
+  if (y.size() > 0) strided_copy(box);
+}
+
 constexpr KernelInfo kKernels[] = {{.name = "slice_any_ref", .run = run_slice}};
+constexpr KernelInfo kGradientKernels[] = {{.name = "slice_gradient_any_ref", .run = run_gradient}};
+
+Params parse_gradient(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 1, 1);
+  SliceGradientParams p;
+  for (const std::int64_t n : attrs.integers("shape", {})) {
+    require(p.x.rank < kMaxRank && n >= 0, ErrorKind::Config, "slice_gradient: shape: expected at most ", kMaxRank,
+            " sizes >= 0");
+    p.x.push_back(n);
+  }
+  const TensorType x{inputs[0].dtype, p.x};
+  p.slice = parse_slice(attrs, std::span(&x, 1)).as<SliceParams>();
+  for (int i = 0; i < p.x.rank; ++i)
+    require(inputs[0].shape.rank == p.x.rank && inputs[0].shape[i] == p.slice.size[i], ErrorKind::Shape,
+            "slice_gradient: dy of shape ", inputs[0].shape, " has not the slice's sizes");
+  return Params(p);
+}
 
 }  // namespace
 
-const Op slice_op{.name = "slice", .parse = parse_slice, .infer = infer_slice, .kernels = kKernels};
+const Op slice_op{
+    .name = "slice", .parse = parse_slice, .infer = infer_slice, .kernels = kKernels, .gradient = slice_gradient};
+const Op slice_gradient_op{.name = "slice_gradient",
+                           .parse = parse_gradient,
+                           .infer = infer_gradient,
+                           .kernels = kGradientKernels,
+                           .gradient = slice_gradient_gradient};
 
 }  // namespace fastcnn

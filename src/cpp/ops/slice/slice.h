@@ -10,4 +10,10 @@ struct SliceParams {
   std::int64_t begin[kMaxRank] = {}, size[kMaxRank] = {}, step[kMaxRank] = {};
 };
 
+// The gradient of slice: zeros of the shape of x, with dy where y was read from.
+struct SliceGradientParams {
+  SliceParams slice;
+  Shape x;
+};
+
 }  // namespace fastcnn

@@ -1,6 +1,6 @@
 #include "ops/space_depth/space_depth.h"
 
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 #include "ops/strided_copy.h"
 #include "ops/transpose/transpose.h"
@@ -95,14 +95,27 @@ void run_to_space(const KernelArgs& args) {
   strided_copy(box, transpose4);
 }
 
+void to_depth_gradient(NodeGradient& node) {
+  node.set(0, node.add(depth_to_space_op, node.params(), {node.upstream()}));
+}
+void to_space_gradient(NodeGradient& node) {
+  node.set(0, node.add(space_to_depth_op, node.params(), {node.upstream()}));
+}
+
 constexpr KernelInfo kToDepthKernels[] = {{.name = "space_to_depth_any_ref", .run = run_to_depth<nullptr>}};
 constexpr KernelInfo kToSpaceKernels[] = {{.name = "depth_to_space_any_ref", .run = run_to_space<nullptr>}};
 
 }  // namespace
 
-const Op space_to_depth_op{
-    .name = "space_to_depth", .parse = parse_space_depth, .infer = infer_to_depth, .kernels = kToDepthKernels};
-const Op depth_to_space_op{
-    .name = "depth_to_space", .parse = parse_space_depth, .infer = infer_to_space, .kernels = kToSpaceKernels};
+const Op space_to_depth_op{.name = "space_to_depth",
+                           .parse = parse_space_depth,
+                           .infer = infer_to_depth,
+                           .kernels = kToDepthKernels,
+                           .gradient = to_depth_gradient};
+const Op depth_to_space_op{.name = "depth_to_space",
+                           .parse = parse_space_depth,
+                           .infer = infer_to_space,
+                           .kernels = kToSpaceKernels,
+                           .gradient = to_space_gradient};
 
 }  // namespace fastcnn

@@ -1,6 +1,6 @@
 #include "ops/transpose/transpose.h"
 
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 #include "ops/strided_copy.h"
 
@@ -34,6 +34,13 @@ std::vector<TensorType> infer_transpose(const Params& params, std::span<const Te
   TensorType y = inputs[0];
   for (int i = 0; i < y.shape.rank; ++i) y.shape[i] = inputs[0].shape[p.axes[i]];
   return {y};
+}
+
+void transpose_gradient(NodeGradient& node) {
+  const auto& p = node.params().as<TransposeParams>();
+  TransposeParams back;
+  for (int i = 0; i < node.input_shape(0).rank; ++i) back.axes[p.axes[i]] = i;
+  node.set(0, node.add(transpose_op, Params(back), {node.upstream()}));
 }
 
 // ---- the kernels ----------------------------------------------------------------------------
@@ -70,6 +77,10 @@ constexpr KernelInfo kKernels[] = {
 
 }  // namespace
 
-const Op transpose_op{.name = "transpose", .parse = parse_transpose, .infer = infer_transpose, .kernels = kKernels};
+const Op transpose_op{.name = "transpose",
+                      .parse = parse_transpose,
+                      .infer = infer_transpose,
+                      .kernels = kKernels,
+                      .gradient = transpose_gradient};
 
 }  // namespace fastcnn

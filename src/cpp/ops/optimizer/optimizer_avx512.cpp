@@ -1,0 +1,2 @@
+#include "simd/avx512.h"
+#include "ops/optimizer/optimizer_simd.inl"

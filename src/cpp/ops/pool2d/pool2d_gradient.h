@@ -1,0 +1,51 @@
+// pool2d_gradient: the contract of pooling's gradients (the windows: pool2d.h). NHWC.
+//
+//   max_pool2d_gradient           operands x, y, dy: each output's dy goes to the first pixel of its window, row by
+//   row,
+//                                 that holds the maximum; where the maximum is NaN, to the first NaN
+//   avg_pool2d_gradient           operand dy: dx = sum of dy / count over the windows that hold the pixel
+//   adaptive_avg_pool2d_gradient  the same with adaptive pooling's windows
+//
+// Corner cases, the same for every kernel: a pixel that no window holds has gradient 0; a window that lies in the
+// padding altogether gives to none; sums run over windows in their order, row by row.
+#pragma once
+
+#include "ops/pixel_range.h"
+#include "ops/pool2d/pool2d.h"
+
+namespace fastcnn {
+
+// The windows along one axis that may hold pixel p.
+FC_INLINE PixelRange windows_of(const WindowAxis& axis, std::int64_t p, std::int64_t outputs) {
+  const std::int64_t at = p + axis.before;
+  return {max_i64(0, ceil_div(at - (axis.size - 1) * axis.dilation, axis.stride)),
+          min_i64(outputs - 1, at / axis.stride)};
+}
+
+FC_INLINE bool window_holds(const WindowAxis& axis, std::int64_t out, std::int64_t p) {
+  return (p - axis.start(out)) % axis.dilation == 0;
+}
+
+FC_INLINE PixelRange adaptive_windows_of(std::int64_t p, std::int64_t in_size, std::int64_t outputs) {
+  return {p * outputs / in_size, ceil_div((p + 1) * outputs, in_size) - 1};
+}
+
+#define FC_POOL2D_GRADIENT_KERNELS                  \
+  void max_pool2d_gradient(const KernelArgs& args); \
+  void avg_pool2d_gradient(const KernelArgs& args); \
+  void adaptive_avg_pool2d_gradient(const KernelArgs& args);
+
+namespace ref {
+FC_POOL2D_GRADIENT_KERNELS
+}
+#if FC_X86
+namespace avx2 {
+FC_POOL2D_GRADIENT_KERNELS
+}
+namespace avx512 {
+FC_POOL2D_GRADIENT_KERNELS
+}
+#endif
+#undef FC_POOL2D_GRADIENT_KERNELS
+
+}  // namespace fastcnn

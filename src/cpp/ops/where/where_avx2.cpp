@@ -1,0 +1,2 @@
+#include "simd/avx2.h"
+#include "ops/where/where_simd.inl"

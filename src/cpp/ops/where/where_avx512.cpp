@@ -1,0 +1,2 @@
+#include "simd/avx512.h"
+#include "ops/where/where_simd.inl"
