@@ -23,7 +23,7 @@ using gemm::EvenParts;
 using winograd::GradientTransforms;
 
 constexpr std::int64_t kPart = 64;   // channels, and filters, of a task
-constexpr std::int64_t kTiles = 64;  // of a block
+constexpr std::int64_t kTiles = 48;  // of a block
 // Tasks that are wanted, and the fewest blocks of a chunk: its sums are transformed and added up.
 constexpr std::int64_t kTasks = 16, kLeastBlocks = 2;
 constexpr std::int64_t kSumSize = 16384;  // floats that a task adds up
