@@ -31,6 +31,25 @@ def test_examples_run(name: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> N
     assert result.failed == 0
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{module.__name__}.{name}"
+        for module in (
+            fastcnn.constraints,
+            fastcnn.losses,
+            fastcnn.metrics,
+            fastcnn.optimizers.schedules,
+            fastcnn.regularizers,
+        )
+        for name in module.__all__
+    ],
+)
+def test_what_training_is_given_has_an_example(name: str) -> None:
+    module, thing = name.rsplit(".", 1)
+    assert ">>>" in (inspect.getdoc(getattr(importlib.import_module(module), thing)) or "")
+
+
 @pytest.mark.parametrize("name", sorted(n for n in dir(fastcnn.ops) if not n.startswith("_")))
 def test_public_functions_have_a_docstring_with_an_example(name: str) -> None:
     function = getattr(fastcnn.ops, name)

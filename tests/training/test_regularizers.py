@@ -204,3 +204,32 @@ def test_weights_keep_to_their_constraint_in_training():
     weight.constraint = constraints.NonNeg()
     fc.optimizers.SGD(1.0).apply_gradients([(np.array([[0.5, 3.0], [1.0, -1.0]]), weight)])
     np.testing.assert_array_equal(weight.numpy(), [[0.5, 0.0], [0.0, 2.0]])
+
+
+def test_a_step_of_training():
+    """Penalties are in the loss and its gradient, and the constraint ends the step."""
+    x = rng.standard_normal((8, 5)).astype(np.float32)
+    y = rng.standard_normal((8, 3)).astype(np.float32)
+    layer = layers.Dense(
+        3,
+        kernel_regularizer=regularizers.L2(0.1),
+        bias_regularizer=regularizers.L1(0.2),
+        activity_regularizer=regularizers.L2(0.05),
+        kernel_constraint="non_neg",
+        bias_initializer=fc.initializers.Constant(0.5),
+    )
+    model = fc.Sequential([fc.Input((5,)), layer])
+    model.compile(fc.optimizers.SGD(0.1), "mse")
+    w, b = (v.numpy().astype(np.float64) for v in (layer.kernel, layer.bias))
+    z = x @ w + b
+    loss = ((z - y) ** 2).mean() + 0.1 * (w**2).sum() + 0.2 * np.abs(b).sum()
+    dz = 2 * (z - y) / z.size + 0.05 * 2 * z / len(x)
+    assert model.train_on_batch(x, y) == pytest.approx(
+        loss + 0.05 * (z**2).sum() / len(x), rel=1e-5
+    )
+    np.testing.assert_allclose(
+        layer.kernel.numpy(), np.maximum(w - 0.1 * (x.T @ dz + 0.2 * w), 0), rtol=1e-4, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        layer.bias.numpy(), b - 0.1 * (dz.sum(0) + 0.2 * np.sign(b)), rtol=1e-4, atol=1e-6
+    )

@@ -79,6 +79,9 @@ class Conv2D(_Convolution):
     use_bias : bool, default True
     kernel_initializer, bias_initializer : str or callable
         ``"glorot_uniform"`` and ``"zeros"`` unless given.
+    kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint : str, callable or None
+        See `fastcnn.regularizers` and `fastcnn.constraints`; other layers name theirs after their
+        initializers.
 
     Examples
     --------

@@ -108,6 +108,8 @@ class Dense(Layer):
     use_bias : bool, default True
     kernel_initializer, bias_initializer : str or callable
         ``"glorot_uniform"`` and ``"zeros"`` unless given.
+    kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint : str, callable or None
+        See `fastcnn.regularizers` and `fastcnn.constraints`.
 
     Examples
     --------
@@ -184,49 +186,3 @@ class Identity(Layer):
     def call(self, inputs: Any) -> Any:
         """Apply the layer."""
         return inputs
-
-
-class Dropout(Layer):
-    """Sets values to zero at random while training; outside of training, its input unchanged.
-
-    Parameters
-    ----------
-    rate : float
-        The share that is dropped, 0 to 1.
-    noise_shape : sequence of int or None, optional
-    seed : int, optional
-    """
-
-    def __init__(
-        self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-            raise ConfigError(f"{type(self).__name__}: expected a rate from 0 to 1, got {rate!r}")
-        self.rate = rate
-        self.noise_shape = noise_shape
-        self.seed = seed
-
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Apply the layer."""
-        return inputs
-
-
-class SpatialDropout2D(Dropout):
-    """`Dropout` of whole channels.
-
-    Parameters
-    ----------
-    rate : float
-        The share that is dropped, 0 to 1.
-    data_format : str, optional
-        ``"channels_last"``.
-    seed : int, optional
-    """
-
-    def __init__(
-        self, rate: float, data_format: str | None = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(rate, seed=seed, data_format=data_format, **kwargs)
-        self.data_format = "channels_last"
-        self.input_spec = InputSpec(ndim=4)

@@ -164,8 +164,7 @@ def get(identifier: Any) -> Any:
     >>> get("mse").name, get({"class_name": "Huber", "config": {"delta": 2.0}}).delta
     ('mean_squared_error', 2.0)
     """
-    known = {**_KNOWN, "MSE": MeanSquaredError, "MAE": MeanAbsoluteError, "BCE": BinaryCrossentropy}
-    found = serialization.find_object(identifier, "loss", known)
+    found = serialization.find_object(identifier, "loss", _KNOWN)
     return found if isinstance(found, Loss) else LossFunctionWrapper(found)
 
 

@@ -48,7 +48,7 @@ def sparse_categorical_crossentropy(
     owner = "sparse_categorical_crossentropy"
     y_true, y_pred = class_rows(owner, y_true, y_pred)
     _check_axis(owner, axis, y_pred)
-    logits = y_pred if from_logits else ops.log(_shares(y_pred))
+    logits = y_pred if from_logits else _logits(y_pred)
     return ops.softmax_cross_entropy(logits, y_true, ignore_class=ignore_class)
 
 
@@ -88,9 +88,7 @@ def categorical_crossentropy(
     y_true, y_pred = pair(owner, y_true, y_pred)
     _check_axis(owner, axis, y_pred)
     y_true = _smoothed(y_true, label_smoothing, y_pred.shape[-1])
-    if from_logits:
-        return ops.softmax_cross_entropy(y_pred, y_true)
-    return ops.sum(y_true * ops.log(_shares(y_pred)), axis=-1) * -1.0
+    return ops.softmax_cross_entropy(y_pred if from_logits else _logits(y_pred), y_true)
 
 
 def binary_crossentropy(
@@ -262,6 +260,11 @@ def _check_axis(owner: str, axis: Any, y_pred: Any) -> None:
 def _smoothed(y_true: Any, smoothing: float, classes: int) -> Any:
     smoothing = number("label_smoothing", "the share", smoothing, at_least=0, at_most=1)
     return y_true * (1.0 - smoothing) + smoothing / classes if smoothing else y_true
+
+
+def _logits(y_pred: Any) -> Any:
+    """Scores of which the softmax is `y_pred`, divided by its sum."""
+    return ops.log(ops.maximum(y_pred, EPSILON))
 
 
 def _shares(y_pred: Any) -> Any:

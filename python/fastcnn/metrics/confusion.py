@@ -14,10 +14,7 @@ from fastcnn._checks import number, one_of, positive_int
 from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.losses._tensors import EPSILON, expand_last, pair
 from fastcnn.losses.loss import spread_weights
-from fastcnn.metrics.metric import Accumulator, Metric, plain, ratio
-
-# The most comparisons of predictions with thresholds that are in memory at once.
-_AT_ONCE = 2**22
+from fastcnn.metrics.metric import Accumulator, Metric, parts, plain, ratio
 
 _PARTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
@@ -70,15 +67,13 @@ def _above(y_pred: Any, weights: list[Any], thresholds: Sequence[float]) -> list
     """Sums of weights (n, columns) where predictions exceed thresholds: (thresholds, columns)."""
     limits = np.asarray(thresholds, np.float32).reshape(-1, 1, 1)
     rows, columns = y_pred.shape
-    step = max(1, _AT_ONCE // (len(limits) * max(1, columns)))
     totals: list[Any] = [None] * len(weights)
-    for start in range(0, rows, step) or (0,):
-        stop = min(rows, start + step)
+    for start, count in parts(rows, len(limits) * columns):
 
-        def part(x: Any, start: int = start, stop: int = stop) -> Any:
-            if (start, stop) != (0, rows):
-                x = ops.slice(x, (start, 0), (stop - start, columns))
-            return ops.reshape(x, (1, stop - start, columns))
+        def part(x: Any, start: int = start, count: int = count) -> Any:
+            if count != rows:
+                x = ops.slice(x, (start, 0), (count, columns))
+            return ops.reshape(x, (1, count, columns))
 
         above = ops.greater(part(y_pred), limits)
         for i, w in enumerate(weights):
@@ -156,8 +151,8 @@ def _column(owner: str, x: Any, index: int) -> Any:
     shape = tuple(x.shape)
     if len(shape) < 2 or index >= shape[-1]:
         raise ShapeError(
-            f"{owner}: expected predictions (..., classes) with a class {index} for class_id={index}, "
-            f"got shape {shape}"
+            f"{owner}: expected predictions (..., classes) with a class {index}, the class_id, got "
+            f"shape {shape}"
         )
     starts = (*(0,) * (len(shape) - 1), index)
     return ops.slice(x, starts, (*shape[:-1], 1))

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn import _tree, initializers, naming
+from fastcnn import _tree, initializers, naming, ops
 from fastcnn.errors import ConfigError, UnsupportedError
 from fastcnn.losses._tensors import as_float
 from fastcnn.serialization import Configurable
 from fastcnn.tracing import Value
 from fastcnn.variable import Variable
+
+_AT_ONCE = 2**20
+_MOST_PARTS = 100
 
 
 class Accumulator(Variable):
@@ -51,10 +54,10 @@ class Accumulator(Variable):
     def assign_add(self, value: Any) -> None:
         """Add to the value."""
         value = as_float(value)
-        total = self + value
-        added = total - self  # what `value` became in the sum
-        lost = (self - (total - added)) + (value - added)
-        lost = self._lost + lost
+        total = ops.add(self, value)
+        added = ops.subtract(total, self)  # what `value` became in the sum
+        lost = ops.add(ops.subtract(self, ops.subtract(total, added)), ops.subtract(value, added))
+        lost = ops.add(self._lost, lost)
         super().assign(total)
         self._lost.assign(lost)
 
@@ -65,7 +68,7 @@ class Accumulator(Variable):
     def numpy(self) -> NDArray[np.float64]:
         """Give the sum in float64."""
         total, lost = super().numpy().astype(np.float64), self._lost.numpy()
-        return np.asarray(np.where(np.isfinite(total), total + lost, total))
+        return np.asarray(total + np.where(np.isfinite(total), lost, 0.0))
 
 
 class Metric(Configurable):
@@ -183,6 +186,19 @@ class Metric(Configurable):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def parts(rows: int, numbers: int) -> list[tuple[int, int]]:
+    """Cut rows, for each of which so many numbers are made, into parts that stay in the cache.
+
+    Returns
+    -------
+    list of (int, int)
+        The first row of each part, and how many it has. There are at most a hundred or so: each
+        adds nodes to the graph.
+    """
+    step = max(1, _AT_ONCE // max(1, numbers), -(-rows // _MOST_PARTS))
+    return [(start, min(step, rows - start)) for start in range(0, rows, step)] or [(0, 0)]
 
 
 def ratio(a: Any, b: Any) -> Any:

@@ -14,10 +14,7 @@ from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.losses._tensors import as_float, as_labels, as_tensor, expand_last, size_of
 from fastcnn.losses.crossentropy import labels_other_than
 from fastcnn.losses.loss import spread_weights
-from fastcnn.metrics.metric import Metric, plain
-
-# The most elements of labels as vectors that are in memory at once.
-_AT_ONCE = 2**22
+from fastcnn.metrics.metric import Metric, parts, plain
 
 
 class ConfusionMatrix(Metric):
@@ -105,10 +102,8 @@ class ConfusionMatrix(Metric):
 def _matrix(labels: Any, classes: Any, weights: Any, count: int) -> Any:
     """The confusion matrix of class numbers (n,) with weights (n,) or None."""
     (size,) = labels.shape
-    step = max(1, _AT_ONCE // count)
     total: Any = None
-    for start in range(0, size, step) or (0,):
-        length = min(size - start, step)
+    for start, length in parts(size, count):
 
         def part(x: Any, start: int = start, length: int = length) -> Any:
             return x if length == size else ops.slice(x, (start,), (length,))

@@ -73,12 +73,8 @@ class Steps:
         """Add the model and its loss to a graph."""
         ((x, y, sample_weight),) = args
         y_pred = self.model._call_traced(trace, (x,), {}, self.model._root_scope)
-        penalties = [
-            v.regularizer(v)
-            for v in self.model.trainable_weights
-            if getattr(v, "regularizer", None) is not None
-        ]
-        return self.objective.describe(y, y_pred, sample_weight, [*trace.losses, *penalties])
+        added = [*trace.losses, *self.model.losses]
+        return self.objective.describe(y, y_pred, sample_weight, added)
 
     def _describe_train(self, trace: Trace, args: Any, kwargs: Any) -> Any:
         loss = self.describe_loss(trace, args)

@@ -76,6 +76,15 @@ inline constexpr std::int64_t kSplitTasks = 16;
 inline constexpr std::int64_t kSplitLeastTasks = 2;
 inline constexpr std::int64_t kSplitPackSteps = 4;  // of 32 rows of B, packed at a time
 
+// Sums of outer products by parts (split_outer.cpp): pixels that are split at a time, by the number of parts; rows and
+// columns of a task, tasks that are wanted, and the fewest pixels of a chunk.
+inline constexpr std::int64_t kSplitOuterPixels[] = {1024, 512, 512};
+inline constexpr std::int64_t kSplitOuterRows = 256;
+inline constexpr std::int64_t kSplitOuterTasks = 16;
+inline constexpr std::int64_t kSplitOuterChunk = 1024;
+// Fewer channels than these, of either picture, are faster by fused multiply-adds.
+inline constexpr std::int64_t kSplitOuterLeast[] = {24, 32, 32};
+
 // Below these a product by one, two or three parts is slower than fused multiply-adds. B may be larger than `bytes`
 // where it is used by many rows.
 struct SplitLeast {

@@ -96,6 +96,30 @@ void split_columns(const SplitColumns& s) {
     }
 }
 
+// A tile of A is one of B with its 4-byte items turned: rows become pairs.
+template <int parts>
+void split_pixels(const SplitPixels& s) {
+  const float* const* pixels = s.pixels;
+  unsigned char* out = s.out;
+  for (std::int64_t step = 0; step < s.steps; ++step, pixels += kSplitDepth, out += parts * s.part_stride) {
+    for (std::int64_t p = 0; p < kTileRows; ++p) {
+      const F32 x = fastcnn::avx512::load(pixels[p] + s.offset, s.channels);
+      const F32 y = fastcnn::avx512::load(pixels[p + 16] + s.offset, s.channels);
+      split<parts>(x.v, y.v, out + p * kTileRowBytes, s.part_stride);
+    }
+    if (!s.turned) continue;
+    for (int part = 0; part < parts; ++part) {
+      auto* tile = reinterpret_cast<float*>(out + part * s.part_stride);
+      F32 rows[kTileRows];
+#pragma GCC unroll 16
+      for (int r = 0; r < kTileRows; ++r) rows[r] = fastcnn::avx512::load(tile + r * F32::width);
+      fastcnn::avx512::transpose(rows);
+#pragma GCC unroll 16
+      for (int r = 0; r < kTileRows; ++r) fastcnn::avx512::store(tile + r * F32::width, rows[r]);
+    }
+  }
+}
+
 // ---- multiplying ---------------------------------------------------------------------------------
 
 constexpr int kA = 4, kB = 6;  // the first tiles of A and B; C's are 0 .. 3, row by row of two
@@ -155,6 +179,7 @@ void multiply_tiles(const SplitProduct& p) {
     }
     for (const unsigned char* end = next + p.next_bytes; next < end; next += kTileRowBytes)
       _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
+    next += p.next_skip;
     a += parts * row_tiles * kTileBytes;
     b += parts * column_tiles * kTileBytes;
   }
@@ -223,10 +248,34 @@ void finish(const SplitFinish& f) {
   }
 }
 
+void turn(const SplitTurn& t) {
+  using namespace fastcnn::avx512;
+  F32 rows[kTileRows];
+#pragma GCC unroll 16
+  for (int r = 0; r < kTileRows; ++r) {
+    const float* tile = t.tiles + r * F32::width;
+    F32 even = load(tile), odd = zero();
+    std::int64_t k = 1;
+    for (; k + 1 < t.count; k += 2) {
+      odd = odd + load(tile + k * t.stride);
+      even = even + load(tile + (k + 1) * t.stride);
+    }
+    if (k < t.count) odd = odd + load(tile + k * t.stride);
+    rows[r] = even + odd;
+  }
+  transpose(rows);
+#pragma GCC unroll 16
+  for (int n = 0; n < kTileRows; ++n)
+    if (n < t.columns) store(t.to + n * t.to_stride, rows[n], t.rows);
+}
+
 }  // namespace
 
-const SplitEngine bf16x6{3, configure, release, split_rows<3>, split_columns<3>, prefetch, multiply<3>, finish};
-const SplitEngine bf16x3{2, configure, release, split_rows<2>, split_columns<2>, prefetch, multiply<2>, finish};
-const SplitEngine bf16{1, configure, release, split_rows<1>, split_columns<1>, prefetch, multiply<1>, finish};
+const SplitEngine bf16x6{3,        configure,   release, split_rows<3>, split_columns<3>, split_pixels<3>,
+                         prefetch, multiply<3>, finish,  turn};
+const SplitEngine bf16x3{2,        configure,   release, split_rows<2>, split_columns<2>, split_pixels<2>,
+                         prefetch, multiply<2>, finish,  turn};
+const SplitEngine bf16{1,        configure,   release, split_rows<1>, split_columns<1>, split_pixels<1>,
+                       prefetch, multiply<1>, finish,  turn};
 
 }  // namespace fastcnn::gemm::amx

@@ -29,12 +29,34 @@ struct SplitColumns {
   unsigned char* out;
 };
 
+// Pixels' channels -> tiles of B, whose columns are the channels, or, `turned`, of A, whose rows they are; the terms of
+// the sum are the pixels.
+struct SplitPixels {
+  const float* const* pixels;  // `steps` times 32
+  std::int64_t offset;         // of the first channel
+  std::int64_t channels;       // at most 16; zeros are put after the last
+  std::int64_t steps;
+  std::int64_t part_stride;
+  bool turned;
+  unsigned char* out;
+};
+
+// to[n * to_stride + m] = the sum over `count` tiles, each `stride` floats after the one before, of element (m, n),
+// m < rows, n < columns: a tile of C turned. The tiles are added up two by two.
+struct SplitTurn {
+  const float* tiles;
+  std::int64_t stride, count;
+  std::int64_t rows, columns;
+  float* to;
+  std::int64_t to_stride;
+};
+
 // c = sum over `steps` of A's strip times B's panel, `row_tiles` x `column_tiles` tiles of 16 x 16 floats, row by row
 // of tiles; added to what c holds if `accumulate`.
 struct SplitProduct {
   const unsigned char *a, *b;
-  const unsigned char* next;  // with each step so many bytes from here on are called into L2: what of B comes next
-  std::int64_t next_bytes;
+  const unsigned char* next;  // with each step so many bytes from here on are called into L2: what comes next
+  std::int64_t next_bytes, next_skip = 0;  // and so many left out
   std::int64_t steps;
   int row_tiles, column_tiles;
   bool accumulate;
@@ -61,9 +83,11 @@ struct SplitEngine {
   void (*release)();
   void (*split_rows)(const SplitRows&);
   void (*split_columns)(const SplitColumns&);
+  void (*split_pixels)(const SplitPixels&);
   void (*prefetch)(const SplitFinish&);   // calls in what finish() will touch
   void (*multiply)(const SplitProduct&);  // after configure()
   void (*finish)(const SplitFinish&);
+  void (*turn)(const SplitTurn&);
 };
 
 #if FC_X86

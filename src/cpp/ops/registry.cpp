@@ -32,6 +32,7 @@ std::span<const Op* const> all_ops() {
       &max_pool2d_gradient_op, &avg_pool2d_gradient_op, &adaptive_avg_pool2d_gradient_op,  // pool2d
       &max_pool2d_int8_op,  // pool2d_int8
       &quantize_op, &dequantize_op, &quantize_weights_op,  // quantize
+      &dropout_op, &random_uniform_op, &random_normal_op,  // random
       &reduce_sum_op, &reduce_mean_op, &reduce_max_op, &reduce_min_op, &reduce_prod_op, &argmax_op,  // reduce
       &reshape_op, &broadcast_to_op,  // reshape
       &resize_op, &resize_gradient_op,  // resize

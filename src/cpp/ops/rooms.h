@@ -32,6 +32,7 @@ extern const Op max_pool2d_op, avg_pool2d_op, adaptive_avg_pool2d_op;  // pool2d
 extern const Op max_pool2d_gradient_op, avg_pool2d_gradient_op, adaptive_avg_pool2d_gradient_op;  // pool2d
 extern const Op max_pool2d_int8_op;  // pool2d_int8
 extern const Op quantize_op, dequantize_op, quantize_weights_op;  // quantize
+extern const Op dropout_op, random_uniform_op, random_normal_op;  // random
 extern const Op reduce_sum_op, reduce_mean_op, reduce_max_op, reduce_min_op, reduce_prod_op, argmax_op;  // reduce
 extern const Op reshape_op, broadcast_to_op;  // reshape
 extern const Op resize_op, resize_gradient_op;  // resize

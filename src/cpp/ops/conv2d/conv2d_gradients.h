@@ -18,6 +18,7 @@
 // With larger strides the gradient of the picture is conv2d_transpose of dy with w itself.
 #pragma once
 
+#include "gemm/split_outer.h"
 #include "ops/conv2d/conv2d.h"
 
 namespace fastcnn {
@@ -30,14 +31,14 @@ void conv2d_weight_gradient(const KernelArgs& args);
 }
 
 #if FC_X86
-namespace avx2 {
-void conv2d_weight_gradient(const KernelArgs& args);
-std::int64_t conv2d_weight_gradient_workspace(const Problem& problem);
-}  // namespace avx2
-namespace avx512 {
-void conv2d_weight_gradient(const KernelArgs& args);
-std::int64_t conv2d_weight_gradient_workspace(const Problem& problem);
-}  // namespace avx512
+// conv2d_weight_gradient_gemm.cpp: sums of outer products by one of the engines of gemm/.
+template <const auto& engine>
+struct WeightGradient {
+  static void run(const KernelArgs& args);
+  static std::int64_t workspace(const Problem& problem);
+};
+template <const gemm::SplitEngine& engine>
+const char* weight_gradient_yields(const Problem& problem);
 #endif
 
 }  // namespace fastcnn

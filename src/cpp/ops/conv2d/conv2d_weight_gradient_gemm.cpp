@@ -4,7 +4,7 @@
 // Why        no im2col copy: a tap meets whole rows of pixels, those outside the picture being left out.
 // Needs      as workspace the partial sums, where few weights have many pixels.
 // Accuracy   sums of blocks of pixels, and of chunks of blocks: gemm/outer_simd.inl.
-#include "gemm/outer.h"
+#include "gemm/split_outer.h"
 #include "ops/conv2d/conv2d_gradients.h"
 
 #if FC_X86
@@ -21,7 +21,10 @@ gemm::OuterProduct product(const Problem& problem) {
           .b = {nullptr, y[1], y[2], y[3]}};
 }
 
-void run(const gemm::OuterEngine& engine, const KernelArgs& args) {
+}  // namespace
+
+template <const auto& engine>
+void WeightGradient<engine>::run(const KernelArgs& args) {
   gemm::OuterProduct p = product(args.problem);
   p.a.data = args.in[0].as<float>();
   p.b.data = args.in[1].as<float>();
@@ -29,16 +32,24 @@ void run(const gemm::OuterEngine& engine, const KernelArgs& args) {
   gemm::multiply(engine, p, args.workspace);
 }
 
-}  // namespace
+template <const auto& engine>
+std::int64_t WeightGradient<engine>::workspace(const Problem& problem) {
+  return gemm::workspace(engine, product(problem));
+}
 
-void avx2::conv2d_weight_gradient(const KernelArgs& args) { run(gemm::avx2::outer_engine, args); }
-std::int64_t avx2::conv2d_weight_gradient_workspace(const Problem& problem) {
-  return gemm::workspace(gemm::avx2::outer_engine, product(problem));
+template <const gemm::SplitEngine& engine>
+const char* weight_gradient_yields(const Problem& problem) {
+  return gemm::yields(engine, product(problem));
 }
-void avx512::conv2d_weight_gradient(const KernelArgs& args) { run(gemm::avx512::outer_engine, args); }
-std::int64_t avx512::conv2d_weight_gradient_workspace(const Problem& problem) {
-  return gemm::workspace(gemm::avx512::outer_engine, product(problem));
-}
+
+template struct WeightGradient<gemm::avx2::outer_engine>;
+template struct WeightGradient<gemm::avx512::outer_engine>;
+template struct WeightGradient<gemm::amx::bf16>;
+template struct WeightGradient<gemm::amx::bf16x3>;
+template struct WeightGradient<gemm::amx::bf16x6>;
+template const char* weight_gradient_yields<gemm::amx::bf16>(const Problem&);
+template const char* weight_gradient_yields<gemm::amx::bf16x3>(const Problem&);
+template const char* weight_gradient_yields<gemm::amx::bf16x6>(const Problem&);
 
 }  // namespace fastcnn
 
