@@ -5,7 +5,16 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from fastcnn import activations, constraints, initializers, layers, ops, regularizers, saving
+from fastcnn import (
+    activations,
+    constraints,
+    initializers,
+    layers,
+    ops,
+    random,
+    regularizers,
+    saving,
+)
 from fastcnn._random import set_random_seed
 from fastcnn.autotune import TimingCache
 from fastcnn.config import (
@@ -63,6 +72,7 @@ __all__ = [
     "ops",
     "optimizers",
     "quantize",
+    "random",
     "regularizers",
     "saving",
     "set_autotune",

@@ -33,6 +33,8 @@ EXAMPLES = {
     "DepthwiseConv2D": (layers.DepthwiseConv2D(3, padding="same"), IMAGE),
     "Dropout": (layers.Dropout(0.3, seed=1), IMAGE),
     "Flatten": (layers.Flatten(), IMAGE),
+    "GaussianDropout": (layers.GaussianDropout(0.3, seed=1), IMAGE),
+    "GaussianNoise": (layers.GaussianNoise(0.3), IMAGE),
     "GlobalAveragePooling2D": (layers.GlobalAveragePooling2D(keepdims=True), IMAGE),
     "GlobalMaxPooling2D": (layers.GlobalMaxPooling2D(), IMAGE),
     "GroupNormalization": (layers.GroupNormalization(2), IMAGE),

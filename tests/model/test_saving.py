@@ -68,6 +68,22 @@ def test_a_model_comes_back(path):
     np.testing.assert_array_equal(fc.load_model(path)(X), model(X))
 
 
+def test_names_of_classes_come_back(path):
+    model = make()
+    assert model.class_names is None
+    model.class_names = ("cat", "dog", "fish", "Möwe")
+    model.save(path)
+    assert fc.load_model(path).class_names == list(model.class_names)
+    assert copy.copy(model).class_names == pickle.loads(pickle.dumps(model)).class_names
+
+    def change(header, config):
+        config["class_names"] = [1, 2]
+
+    rewrite(path, change)
+    with pytest.raises(FileFormatError, match="class_names"):
+        fc.load_model(path)
+
+
 def test_a_model_called_but_without_input_comes_back(path):
     model = fc.Sequential([layers.Dense(3), layers.Dense(2)])
     y = model(X)

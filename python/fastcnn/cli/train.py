@@ -19,6 +19,7 @@ from fastcnn.errors import ConfigError
 SMALL = "small_convnet"
 _SMALL_SIZE = 64
 _SMALL_FILTERS = (32, 64, 128, 128)
+_SMALL_PLACES = 4
 
 # What was learnt on ImageNet is changed in small steps.
 _FINE_TUNING = 0.1
@@ -82,7 +83,7 @@ def train(options: Options) -> None:
     try:
         _fit(model, training, validation, options.learning_rate, 0, options.epochs, called)
         if options.fine_tune and base is not None:
-            count = _unfreeze(base, options.fine_tune)
+            count = unfreeze(base, options.fine_tune)
             print(f"Fine-tuning the last {count} layers with weights.")
             rate = options.learning_rate * _FINE_TUNING
             for table in tables:
@@ -126,9 +127,11 @@ def _network(options: Options, make: Constructor | None, size: int, classes: int
         for number, filters in enumerate(_SMALL_FILTERS):
             x = layers.MaxPooling2D()(x) if number else x
             x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
-            x = layers.BatchNormalization()(x)
+            # Few pictures make few steps: statistics must not need hundreds of them.
+            x = layers.BatchNormalization(momentum=0.9)(x)
             x = layers.ReLU()(x)
-        x = layers.GlobalAveragePooling2D()(x)
+        # Where in the picture something is counts, too; the average over all of it forgets that.
+        x = layers.Flatten()(layers.AdaptiveAveragePooling2D(_SMALL_PLACES)(x))
     else:
         x = preprocessing(make.application.mode)(x)
         base = make(
@@ -163,7 +166,7 @@ def _fit(
     )
 
 
-def _unfreeze(base: Any, count: int) -> int:
+def unfreeze(base: Any, count: int) -> int:
     """Let the last layers be trained; batch norms keep the statistics of ImageNet."""
     weighted = [
         layer
@@ -171,8 +174,9 @@ def _unfreeze(base: Any, count: int) -> int:
         if layer.weights and not isinstance(layer, layers.BatchNormalization)
     ]
     last = weighted[-count:]
-    for layer in last:
-        layer.trainable = True
+    base.trainable = True  # of all layers; a model that is not trained has no layer that is
+    for layer in base.layers:
+        layer.trainable = layer in last
     return len(last)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,11 @@ from numpy.typing import NDArray
 
 from fastcnn._optional import import_optional
 from fastcnn.data.arrays import Samples
-from fastcnn.errors import DTypeError, FileAccessError, FileFormatError
-from fastcnn.io._files import StrPath, naming, open_binary
+from fastcnn.errors import DTypeError, FastcnnError, FileFormatError
+from fastcnn.io._files import StrPath, open_binary
+
+# Bytes of an array for each byte of its file, at most: deflate cannot do better.
+_MOST_COMPRESSED = 1032
 
 
 class HDF5Dataset(Samples):
@@ -38,6 +43,10 @@ class HDF5Dataset(Samples):
         It is no HDF5 file, is damaged, or does not have these arrays.
     MissingDependencyError
         h5py is not installed.
+
+    Notes
+    -----
+    The HDF5 library reads the file, and it is not made for files of people one does not trust.
 
     Examples
     --------
@@ -93,44 +102,60 @@ class _H5File:
 
     def __enter__(self) -> _H5File:
         open_binary(self._path).close()  # missing, a folder, a pipe ...
-        try:
+        with self._reading("expected an HDF5 file"):
             self._file = self._library.File(self._path, "r")
-        except OSError as error:
-            raise FileFormatError(f"{self._path}: expected an HDF5 file: {error}") from error
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
+    @contextmanager
+    def _reading(self, failure: str) -> Iterator[None]:
+        try:
+            yield
+        except FastcnnError:
+            raise
+        except Exception as error:
+            # On damaged files h5py raises what fits least badly: OSError, KeyError, RuntimeError,
+            # UnicodeDecodeError ...
+            raise FileFormatError(f"{self._path}: {failure}: {error}") from error
+
     def array(self, name: str) -> Any:
         """Find an array, without reading it."""
-        with naming(self._path):
-            try:
-                found = self._file.get(name)
-            except (OSError, RuntimeError, ValueError) as error:
-                raise FileFormatError(f"{name!r} cannot be read: {error}") from error
+        with self._reading(f"{name!r} cannot be read"):
+            found = self._file.get(name)
             if not isinstance(found, self._library.Dataset):
-                names: list[str] = []
-                self._file.visititems(
-                    lambda n, v: names.append(n) if isinstance(v, self._library.Dataset) else None
+                raise FileFormatError(
+                    f"{self._path}: expected an array {name!r}, the file has {self._names()}"
                 )
-                raise FileFormatError(f"expected an array {name!r}, the file has {names}")
-            if found.dtype.kind not in "fiub" or found.shape is None:
+            if found.shape is None or found.dtype.kind not in "fiub":
                 raise DTypeError(f"{self._path}: {name!r}: expected numbers, got {found.dtype}")
+            size = math.prod(found.shape) * found.dtype.itemsize
+            if size > _MOST_COMPRESSED * max(os.path.getsize(self._path), 4096):
+                raise FileFormatError(
+                    f"{self._path}: {name!r} has shape {found.shape}, more than such a file holds"
+                )
             return found
+
+    def _names(self) -> list[str]:
+        """The names of all arrays."""
+        names: list[str] = []
+
+        def note(name: str, found: Any) -> None:
+            if isinstance(found, self._library.Dataset):
+                names.append(name)
+
+        self._file.visititems(note)
+        return names
 
     def read(self, name: str, indices: NDArray[np.intp]) -> NDArray[Any]:
         """Read some samples, in any order."""
         array = self.array(name)
-        try:
-            if len(indices) and indices[-1] - indices[0] == len(indices) - 1:
-                in_order = bool((np.diff(indices) == 1).all())
-                if in_order:
-                    return np.asarray(array[int(indices[0]) : int(indices[-1]) + 1])
+        with self._reading(f"{name!r} cannot be read"):
+            if len(indices) and (np.diff(indices) == 1).all():
+                return np.asarray(array[int(indices[0]) : int(indices[-1]) + 1])
             order = np.argsort(indices)  # HDF5 reads increasing numbers only
             samples = np.asarray(array[indices[order]])
-        except OSError as error:
-            raise FileAccessError(f"{self._path}: {name!r} cannot be read: {error}") from error
         result = np.empty_like(samples)
         result[order] = samples
         return result

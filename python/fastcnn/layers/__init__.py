@@ -10,11 +10,9 @@ from fastcnn.layers.convolutional import (
 from fastcnn.layers.core import (
     Activation,
     Dense,
-    Dropout,
     Identity,
     Input,
     InputLayer,
-    SpatialDropout2D,
 )
 from fastcnn.layers.input_spec import InputSpec
 from fastcnn.layers.layer import Layer
@@ -50,6 +48,12 @@ from fastcnn.layers.pooling import (
     MaxPooling2D,
 )
 from fastcnn.layers.preprocessing import CenterCrop, Normalization, Rescaling, Resizing
+from fastcnn.layers.regularization import (
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout2D,
+)
 from fastcnn.layers.reshaping import (
     Cropping2D,
     DepthToSpace,
@@ -93,6 +97,8 @@ __all__ = [
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling2D",
     "GlobalAvgPool2D",
     "GlobalMaxPool2D",

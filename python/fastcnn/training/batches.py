@@ -73,6 +73,8 @@ def opened(data: Iterable[Any], threads: ExitStack) -> Iterator[Any]:
 
 
 def _holds_arrays(x: Any) -> bool:
+    if isinstance(x, list) and x and all(isinstance(item, tuple) for item in x):
+        return False  # batches of (x, y)
     return is_array(x) or (
         isinstance(x, (list, tuple, dict))
         and len(x) > 0

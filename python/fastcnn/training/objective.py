@@ -49,15 +49,13 @@ class Objective:
     def _build(self, y_true: Any, y_pred: Any) -> None:
         if self._built:
             return
-        loss, loss_weights, plain, weighted = self._given
+        _, loss_weights, plain, weighted = self._given
         names = list(y_pred) if isinstance(y_pred, dict) else self._names
         outputs = _tree.flatten(y_pred)
         if len(names) != len(outputs):
             names = [f"output_{i}" for i in range(len(outputs))]
         targets = _targets(y_true, y_pred)
-        self._losses = [
-            None if x is None else losses.get(x) for x in _spread("loss", loss, names, repeat=True)
-        ]
+        self._losses = self._find_losses(names)
         weights = _spread("loss_weights", loss_weights, names, repeat=True)
         self._weights = [1.0 if w is None else float(w) for w in weights]
         several = len(outputs) > 1
@@ -88,6 +86,10 @@ class Objective:
                     found.append((metric, is_weighted))
             self._metrics.append(found)
         self._built = True
+
+    def _find_losses(self, names: list[str]) -> list[Any]:
+        given = _spread("loss", self._given[0], names, repeat=True)
+        return [None if x is None else losses.get(x) for x in given]
 
     # ---- describing ------------------------------------------------------------------------------
 
@@ -145,14 +147,14 @@ class Objective:
 
     # ---- checking --------------------------------------------------------------------------------
 
-    def check_labels(self, y: Any, outputs: Sequence[tuple[int, ...]]) -> None:
+    def check_labels(self, y: Any, outputs: Sequence[tuple[int | None, ...]]) -> None:
         """Refuse class numbers that a loss cannot take.
 
         Parameters
         ----------
         y : structure of array
         outputs : sequence of tuple
-            The shapes of the model's outputs.
+            The shapes of the model's outputs, as far as they are known.
 
         Raises
         ------
@@ -160,10 +162,11 @@ class Objective:
             A label is no class of the output.
         """
         leaves = _tree.flatten(y)
-        if len(leaves) != len(self._losses):
+        found = self._losses if self._built else self._find_losses(self._names)
+        if len(leaves) != len(found):
             return
-        for one, labels, shape in zip(self._losses, leaves, outputs, strict=False):
-            if isinstance(one, losses.SparseCategoricalCrossentropy) and shape:
+        for one, labels, shape in zip(found, leaves, outputs, strict=False):
+            if isinstance(one, losses.SparseCategoricalCrossentropy) and shape and shape[-1]:
                 _check_classes(np.asarray(labels), shape[-1], one.ignore_class)
 
 

@@ -342,10 +342,15 @@ class Trainer:
 
         _, objective = self._compiled_steps(who)
         parts = unpack(who, batch, class_weight)
-        model = cast("Model", self)
-        if model._graph is not None and parts[1] is not None:
-            objective.check_labels(parts[1], [t.shape for t in model.outputs])
+        if parts[1] is not None:
+            objective.check_labels(parts[1], self._known_output_shapes())
         return parts
+
+    def _known_output_shapes(self) -> list[tuple[int | None, ...]]:
+        try:
+            return [tensor.shape for tensor in cast("Model", self).outputs]
+        except ConfigError:
+            return []  # a model that is not made of symbolic tensors
 
     def _validation_batches(self, data: Any, batch_size: int | None) -> Iterable[Any]:
         from fastcnn.training.batches import as_batches

@@ -179,6 +179,7 @@ void multiply_tiles(const SplitProduct& p) {
     }
     for (const unsigned char* end = next + p.next_bytes; next < end; next += kTileRowBytes)
       _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
+    next += p.next_skip;
     a += parts * row_tiles * kTileBytes;
     b += parts * column_tiles * kTileBytes;
   }

@@ -55,8 +55,8 @@ struct SplitTurn {
 // of tiles; added to what c holds if `accumulate`.
 struct SplitProduct {
   const unsigned char *a, *b;
-  const unsigned char* next;  // with each step so many bytes from here on are called into L2: what of B comes next
-  std::int64_t next_bytes;
+  const unsigned char* next;  // with each step so many bytes from here on are called into L2: what comes next
+  std::int64_t next_bytes, next_skip = 0;  // and so many left out
   std::int64_t steps;
   int row_tiles, column_tiles;
   bool accumulate;

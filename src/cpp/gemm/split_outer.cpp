@@ -50,6 +50,24 @@ struct SplitOuterGrid {
   std::int64_t block_pixels() const { return round_up(most(blocks), kSplitDepth); }
 };
 
+// What the next block reads: channels of pixels that follow each other, to be called in piece by piece.
+struct Ahead {
+  const unsigned char* next = nullptr;
+  std::int64_t piece = 0, skip = 0, pieces = 0;
+
+  Ahead() = default;
+  // In about `steps` pieces; a pixel is one where not all of its channels are read.
+  Ahead(const float* from, std::int64_t pixels, std::int64_t channels, std::int64_t all, std::int64_t steps)
+      : next(reinterpret_cast<const unsigned char*>(from)),
+        piece(channels * 4),
+        skip((all - channels) * 4),
+        pieces(pixels) {
+    if (channels != all) return;
+    piece = round_up(ceil_div(pixels * all * 4, max_i64(1, steps)), 64);
+    pieces = ceil_div(pixels * all * 4, max_i64(1, piece));
+  }
+};
+
 class SplitOuterWorker {
  public:
   SplitOuterWorker(const SplitEngine& engine, const OuterProduct& p, const SplitOuterGrid& grid, float* sums,
@@ -82,6 +100,7 @@ class SplitOuterWorker {
       count_ = grid_.blocks.begin(block + 1) - first_;
       steps_ = ceil_div(count_, kSplitDepth);
       split_strips(strips);
+      if (block + 1 < chunk.end) look_ahead(block + 1, strips, panels, taps);
       for (std::int64_t tap_h = taps.begin; tap_h < taps.end; ++tap_h)
         for (std::int64_t tap_w = 0; tap_w < grid_.taps_w; ++tap_w)
           multiply(tap_h, tap_w, strips, panels, block > chunk.begin);
@@ -123,6 +142,41 @@ class SplitOuterWorker {
             strips_ + (strip - strips.begin) * strip_bytes());
   }
 
+  // The pixels of b of a block, and those of `a` that the last row of its windows meets.
+  void look_ahead(std::int64_t block, const Range& strips, const Range& panels, const Range& taps) {
+    const std::int64_t first = grid_.blocks.begin(block), last = grid_.blocks.begin(block + 1) - 1;
+    const std::int64_t products =
+        (taps.end - taps.begin) * grid_.taps_w * (strips.end - strips.begin) * (panels.end - panels.begin);
+    const std::int64_t b = group_ * grid_.filters + strips.begin * kStrip;
+    const std::int64_t a = group_ * grid_.channels + panels.begin * kStrip;
+    const auto pixel_of_a = [&](std::int64_t pixel) {
+      const auto& [h, w] = p_.window;
+      const std::int64_t row = pixel / p_.b.width, column = pixel % p_.b.width * w.stride;
+      const std::int64_t a_row = max_i64(0, h.start(row % p_.b.height) + (taps.end - 1) * h.dilation);
+      return (row / p_.b.height * p_.a.height + min_i64(a_row, p_.a.height - 1)) * p_.a.width +
+             min_i64(column, p_.a.width - 1);
+    };
+    const std::int64_t from = pixel_of_a(first), pixels = max_i64(0, pixel_of_a(last) + 1 - from);
+    ahead_[0] = Ahead(p_.b.data + first * p_.b.channels + b, last + 1 - first,
+                      min_i64((strips.end - strips.begin) * kStrip, grid_.filters - strips.begin * kStrip),
+                      p_.b.channels, products * steps_ / 2);
+    ahead_[1] = Ahead(p_.a.data + from * p_.a.channels + a, pixels,
+                      min_i64((panels.end - panels.begin) * kStrip, grid_.channels - panels.begin * kStrip),
+                      p_.a.channels, products * steps_ / 2);
+  }
+
+  // What a product calls in.
+  Ahead take_ahead() {
+    for (Ahead& ahead : ahead_) {
+      if (ahead.pieces <= 0) continue;
+      const Ahead taken = ahead;
+      ahead.pieces -= steps_;
+      ahead.next += steps_ * (ahead.piece + ahead.skip);
+      return taken;
+    }
+    return Ahead();
+  }
+
   // The pixels of `a`, its channels from `channel` on, that a tap meets; zeros outside the picture.
   void find_pixels(std::int64_t tap_h, std::int64_t tap_w, std::int64_t channel) {
     const auto& [h, w] = p_.window;
@@ -145,16 +199,19 @@ class SplitOuterWorker {
     for (std::int64_t panel = panels.begin; panel < panels.end; ++panel) {
       const std::int64_t channels = grid_.channels - panel * kStrip;
       split((panel - panels.begin) * kStrip, channels, false, panel_);
-      for (std::int64_t strip = strips.begin; strip < strips.end; ++strip)
+      for (std::int64_t strip = strips.begin; strip < strips.end; ++strip) {
+        const Ahead ahead = take_ahead();
         engine_.multiply({.a = strips_ + (strip - strips.begin) * strip_bytes(),
                           .b = panel_,
-                          .next = nullptr,
-                          .next_bytes = 0,
+                          .next = ahead.next,
+                          .next_bytes = ahead.piece,
+                          .next_skip = ahead.skip,
                           .steps = steps_,
                           .row_tiles = static_cast<int>(tiles_of(grid_.filters - strip * kStrip)),
                           .column_tiles = static_cast<int>(tiles_of(channels)),
                           .accumulate = accumulate,
                           .c = sums_ + ((tap * grid_.panels + panel) * grid_.strips + strip) * kProductFloats});
+      }
     }
   }
 
@@ -166,6 +223,7 @@ class SplitOuterWorker {
   float* zeros_;
   const float** pixels_;
   std::int64_t group_ = 0, first_ = 0, count_ = 0, steps_ = 0;  // of the block
+  Ahead ahead_[2];
 };
 
 // Adds up the chunks' tiles of one panel and strip and puts them where they belong in C.

@@ -1,8 +1,8 @@
 // Computes   dropout, random_uniform, random_normal (the contract: random.h).
 // Layout     any shape, as one run of elements; dropout's result may lie over its operand.
-// Tile       four registers of results, from two groups of counters: eight registers of state, two of multipliers, two
-//            of the round's key and two of products, of sixteen or thirty-two.
-// Why        ten rounds, each a chain of product, shift and exclusive or: two independent groups fill the time that one
+// Tile       AVX2: four registers of results, from two groups of counters: eight registers of state, two of
+//            multipliers, two of the round's key, two of products. AVX-512: eight, from four groups (16 + 2 + 2 + 4).
+// Why        ten rounds, each a chain of product, shift and exclusive or: independent groups fill the time that one
 //            waits for its products. Words stay where products leave them until they are put in order at the end.
 // Needs      nothing: the tail is a masked store.
 // Accuracy   dropout and random_uniform as the reference; random_normal to a few roundings: the angle is taken from the
@@ -16,7 +16,7 @@
 namespace fastcnn::FC_SIMD {
 namespace {
 
-constexpr int kGroups = 2, kRegisters = 2 * kGroups;
+constexpr int kGroups = F32::registers / 8, kRegisters = 2 * kGroups;
 
 // f(i, v, lanes) for every register of [0, n), v being what `make` gives for it from its words.
 template <class Make, class F>

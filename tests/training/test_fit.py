@@ -1,0 +1,334 @@
+"""compile, fit, evaluate: what a step changes, what data may be, what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fastcnn as fc
+from fastcnn import layers
+from fastcnn.errors import ConfigError, NumericsError, ShapeError
+
+
+def classifier(precision: str | None = None, dropout: float = 0.0) -> fc.Sequential:
+    return fc.Sequential(
+        [
+            fc.Input((8, 8, 2)),
+            layers.Conv2D(8, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+            layers.MaxPooling2D(),
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dropout(dropout),
+            layers.Dense(3),
+        ],
+        precision=precision,
+    )
+
+
+def problem(count: int = 48, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures whose class is the part that is brightest."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, count)
+    x = rng.standard_normal((count, 8, 8, 2)).astype(np.float32)
+    for i, label in enumerate(y):
+        x[i, 2 * label : 2 * label + 3] += 2
+    return x, y
+
+
+LOSS = fc.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def trained(seed: int = 0, **options: object) -> fc.Sequential:
+    fc.set_random_seed(seed)
+    model = classifier(dropout=0.25)
+    model.compile(fc.optimizers.Adam(1e-2), LOSS, metrics=["accuracy"])
+    x, y = problem()
+    model.fit(x, y, batch_size=16, verbose=0, **{"epochs": 3, **options})  # type: ignore[arg-type]
+    return model
+
+
+def same_weights(a: fc.Model, b: fc.Model) -> bool:
+    pairs = zip(a.get_weights(), b.get_weights(), strict=True)
+    return all(v.tobytes() == w.tobytes() for v, w in pairs)
+
+
+def test_a_model_learns() -> None:
+    fc.set_random_seed(1)
+    model = classifier()
+    model.compile(fc.optimizers.Adam(1e-2), LOSS, metrics=["accuracy"])
+    x, y = problem(96)
+    history = model.fit(x, y, epochs=12, validation_split=0.25, verbose=0).history
+    assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert history["loss"][-1] < 0.3 * history["loss"][0]
+    assert history["val_accuracy"][-1] > 0.8
+    loss, accuracy = model.evaluate(x, y, verbose=0)
+    found = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert found == {"loss": loss, "accuracy": accuracy}
+    logits = model.predict(x)
+    assert accuracy == pytest.approx((logits.argmax(1) == y).mean())
+    exact = logits.astype(np.float64)
+    exact = np.log(np.exp(exact).sum(1)) - exact[np.arange(len(y)), y]
+    assert loss == pytest.approx(exact.mean(), rel=1e-3, abs=1e-6)
+
+
+def test_the_same_seed_gives_the_same_bits_at_any_number_of_threads() -> None:
+    before = fc.get_num_threads()
+    try:
+        runs = []
+        for threads in (1, 2, 5):
+            fc.set_num_threads(threads)
+            runs.append(trained())
+    finally:
+        fc.set_num_threads(before)
+    assert all(same_weights(runs[0], run) for run in runs[1:])
+    assert not same_weights(runs[0], trained(seed=7))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adam", "adamw"])
+def test_training_goes_on_from_a_file_to_the_same_bits(tmp_path, optimizer) -> None:
+    def make() -> fc.Sequential:
+        fc.set_random_seed(3)
+        model = classifier(dropout=0.3)
+        model.compile(optimizer, LOSS, metrics=["accuracy"])
+        return model
+
+    x, y = problem()
+    whole, half = make(), make()
+    whole.fit(x, y, batch_size=16, epochs=4, verbose=0)
+    half.fit(x, y, batch_size=16, epochs=2, verbose=0)
+    half.save(tmp_path / "half.fastcnn")
+    rest = fc.load_model(tmp_path / "half.fastcnn")
+    assert rest.optimizer.iterations == 6
+    rest.fit(x, y, batch_size=16, epochs=4, initial_epoch=2, verbose=0)
+    assert same_weights(whole, rest)
+    fresh = fc.load_model(tmp_path / "half.fastcnn", compile=False)
+    assert not fresh.compiled
+
+
+def test_frozen_layers_stay_what_they_are() -> None:
+    fc.set_random_seed(0)
+    model = classifier()
+    model.layers[0].trainable = False
+    model.layers[1].trainable = False
+    before = [v.numpy() for layer in model.layers[:2] for v in layer.weights]
+    model.compile("adam", LOSS)
+    x, y = problem()
+    model.fit(x, y, verbose=0)
+    after = [v.numpy() for layer in model.layers[:2] for v in layer.weights]
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+    # The frozen batch norm, too, is part of a folded convolution: no statistics of batches.
+    assert model._steps is not None
+    ops = [step["op"] for step in model._steps._train.latest().steps()]
+    assert "batch_norm_training" not in ops
+    model.trainable = True
+    model.fit(x, y, verbose=0)
+    assert any((v.numpy() != b).any() for v, b in zip(model.layers[0].weights, before, strict=False))
+
+
+def test_moving_statistics_follow_those_of_the_batches() -> None:
+    layer = layers.BatchNormalization(momentum=0.8)
+    x = 3 + 2 * np.random.default_rng(0).standard_normal((64, 5)).astype(np.float32)
+    y = layer(x, training=True)
+    np.testing.assert_allclose(y.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(layer.moving_mean.numpy(), 0.2 * x.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance.numpy(), 0.8 + 0.2 * x.var(0), rtol=1e-5)
+
+
+def test_class_weights_and_sample_weights_are_the_same_thing() -> None:
+    x, y = problem()
+    weights = {0: 2.0, 2: 0.5}
+    by_sample = np.array([weights.get(int(c), 1.0) for c in y], np.float32)
+
+    def train(**options: object) -> fc.Model:
+        fc.set_random_seed(0)
+        model = classifier()
+        model.compile("sgd", LOSS, weighted_metrics=["accuracy"])
+        model.fit(x, y, batch_size=16, verbose=0, **options)  # type: ignore[arg-type]
+        return model
+
+    assert same_weights(train(class_weight=weights), train(sample_weight=by_sample))
+    assert not same_weights(train(), train(class_weight=weights))
+
+
+def test_data_may_be_arrays_data_sets_and_generators() -> None:
+    x, y = problem()
+
+    def train(*data: object, **options: object) -> fc.Model:
+        fc.set_random_seed(0)
+        model = classifier()
+        model.compile("sgd", LOSS)
+        model.fit(*data, verbose=0, epochs=2, **options)  # type: ignore[arg-type]
+        return model
+
+    def batches():
+        for start in range(0, len(x), 16):
+            yield x[start : start + 16], y[start : start + 16]
+
+    def forever():
+        while True:
+            yield from batches()
+
+    expected = train(x, y, batch_size=16, shuffle=False)
+    assert same_weights(expected, train(fc.data.ArrayDataset(x, y, batch_size=16)))
+    assert same_weights(expected, train(fc.data.from_generator(batches)))
+    assert same_weights(expected, train(list(batches())))
+    assert same_weights(expected, train(forever(), steps_per_epoch=3))
+    model = train(x, y, batch_size=20)  # the last batch has 8
+    assert model.optimizer.iterations == 2 * 3
+
+
+def test_several_outputs_have_losses_and_metrics_of_their_own() -> None:
+    fc.set_random_seed(0)
+    x = image = fc.Input((8, 8, 2))
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, activation="relu")(x))
+    kind = layers.Dense(3, name="kind")(x)
+    size = layers.Dense(1, name="size")(x)
+    model = fc.Model(image, {"kind": kind, "size": size})
+    model.compile(
+        "adam",
+        {"kind": LOSS, "size": "mse"},
+        loss_weights={"size": 0.5},
+        metrics={"kind": ["accuracy"], "size": ["mae"]},
+    )
+    pictures, labels = problem()
+    sizes = pictures.mean((1, 2, 3))[:, None]
+    history = model.fit(pictures, {"kind": labels, "size": sizes}, epochs=2, verbose=0).history
+    assert set(history) == {"loss", "kind_loss", "size_loss", "kind_accuracy", "size_mae"}
+    total = history["kind_loss"][0] + 0.5 * history["size_loss"][0]
+    assert history["loss"][0] == pytest.approx(total, rel=1e-5)
+
+
+def test_gradients_pass_through_reduce_in_one_array() -> None:
+    seen = []
+
+    def halve(gradients: np.ndarray) -> None:
+        seen.append(gradients.shape)
+        gradients *= 0.5
+
+    x, y = problem(16)
+    half, full = (classifier() for _ in range(2))
+    full.set_weights(half.get_weights())
+    half.compile(fc.optimizers.SGD(0.2), LOSS)
+    full.compile(fc.optimizers.SGD(0.1), LOSS)
+    half.fit(x, y, verbose=0, shuffle=False, reduce=halve)
+    full.fit(x, y, verbose=0, shuffle=False)
+    assert seen == [(sum(v.size for v in half.trainable_weights),)]
+    for a, b in zip(half.get_weights(), full.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("recompute", ["activations", "segments"])
+def test_less_memory_gives_the_same_bits(recompute: str) -> None:
+    x, y = problem()
+    models = []
+    for option in (None, recompute):
+        fc.set_random_seed(0)
+        model = classifier(dropout=0.2)
+        model.compile("adam", LOSS, recompute=option)
+        model.fit(x, y, verbose=0)
+        models.append(model)
+    assert same_weights(*models)
+    assert 0 < models[1].training_memory < 1.1 * models[0].training_memory
+
+
+def test_nothing_is_allocated_after_the_first_step() -> None:
+    model = trained()
+    steps = model._steps
+    assert steps is not None
+    x, y = problem(16)
+    compiled, _ = steps._compile(steps._train, (x, y, None))
+    again, _ = steps._compile(steps._train, (x, y, None))
+    assert again.plan is compiled.plan
+    memory = [v.view().__array_interface__["data"] for v in steps.state()]
+    steps.train((x, y, None))
+    assert memory == [v.view().__array_interface__["data"] for v in steps.state()]
+
+
+def test_a_loss_that_is_no_number_is_explained_and_undone() -> None:
+    class Root(layers.Layer):
+        def call(self, x):
+            return fc.ops.sqrt(x)
+
+    fc.set_random_seed(0)
+    root = Root(name="root")
+    model = fc.Sequential([fc.Input((4,)), layers.Dense(3, name="first"), root, layers.Dense(1)])
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    x = np.ones((8, 4), np.float32)
+    with pytest.raises(NumericsError, match=r'step 1: the loss is nan.*"root'):
+        model.fit(-x * np.sign(before[0].sum()), x[:, :1], verbose=0, check_numerics=True)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert model.optimizer.iterations == 0
+    x[3, 1] = np.nan
+    with pytest.raises(NumericsError, match="in x already"):
+        model.fit(x, x[:, :1], verbose=0, check_numerics=True)
+
+
+def test_an_interrupted_fit_leaves_the_last_step() -> None:
+    class Interrupt(fc.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 1:
+                raise KeyboardInterrupt
+
+    fc.set_random_seed(0)
+    model = classifier()
+    model.compile("sgd", LOSS)
+    x, y = problem()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, batch_size=16, verbose=0, callbacks=[Interrupt()])
+    assert model.optimizer.iterations == 2
+    model.fit(x, y, batch_size=16, verbose=0)
+    assert model.optimizer.iterations == 5
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    x, y = problem()
+    model = classifier()
+    with pytest.raises(ConfigError, match="not compiled"):
+        model.fit(x, y)
+    model.compile("sgd", LOSS)
+    with pytest.raises(ConfigError, match=r"classes from 0 to 2.*got 7"):
+        model.fit(x, np.where(y == 1, 7, y), verbose=0)
+    with pytest.raises(ConfigError, match="classes from 0 to 2"):
+        model.fit(x, y - 1, verbose=0)
+    with pytest.raises(ShapeError, match="first axis"):
+        model.fit(x, y[:-1], verbose=0)
+    with pytest.raises(ShapeError, match=r"\(48, 8, 8, 1\)"):
+        model.fit(x[..., :1], y, batch_size=48, verbose=0)
+    with pytest.raises(ConfigError, match="needs targets"):
+        model.fit(x, verbose=0)
+    with pytest.raises(ConfigError, match="not one batch"):
+        model.fit([], verbose=0)
+    with pytest.raises(ConfigError, match="validation_split"):
+        model.fit(x, y, validation_split=1.5, verbose=0)
+    with pytest.raises(ConfigError, match="recompute"):
+        model.compile("sgd", LOSS, recompute="all")
+    with pytest.raises(ConfigError, match="expected an optimizer"):
+        model.compile("sgdd", LOSS)
+
+
+@pytest.mark.parametrize("precision", ["high", "medium"])
+def test_looser_precision_learns_too(precision: str) -> None:
+    fc.set_random_seed(1)
+    model = classifier(precision)
+    model.compile(fc.optimizers.Adam(1e-2), LOSS, metrics=["accuracy"])
+    x, y = problem(96)
+    history = model.fit(x, y, epochs=12, verbose=0).history
+    assert history["accuracy"][-1] > 0.9
+
+
+def test_train_on_batch_goes_on_with_its_metrics() -> None:
+    model = classifier()
+    model.compile("sgd", LOSS, metrics=["accuracy"])
+    x, y = problem()
+    first = model.train_on_batch(x[:16], y[:16], return_dict=True)
+    second = model.train_on_batch(x[16:], y[16:], return_dict=True)
+    assert set(first) == {"loss", "accuracy"} == set(second)
+    assert model.optimizer.iterations == 2
+    model.reset_metrics()
+    loss, accuracy = model.test_on_batch(x, y)
+    assert [loss, accuracy] == pytest.approx(model.evaluate(x, y, 48, verbose=0))
