@@ -164,6 +164,7 @@ std::vector<ValueId> differentiate(Graph& graph, ValueId target, const std::vect
     if (graph.value(id).source == Source::Variable) graph.set_changing(id);  // who asks is about to move it
   }
   split_epilogues(graph);
+  fold_padding(graph);  // now, since gradients are about to read the padded pictures as well
   return Differentiator(graph, recompute).run(target, sources);
 }
 
