@@ -13,7 +13,9 @@ import numpy as np
 import fastcnn as fc
 
 
-def conv2d_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray, stride: int, pad: int) -> np.ndarray:
+def conv2d_forward(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray, stride: int, pad: int
+) -> np.ndarray:
     """Each result is the sum of a window of the picture times the kernel, plus a bias.
 
     x: pictures (n, h, w, c); w: kernels (f, f, c, filters); b: (filters,).

@@ -28,7 +28,9 @@ class Scale(layers.Layer):
 def pictures(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Noisy pictures of horizontal (0) and vertical (1) stripes."""
     labels = rng.integers(0, 2, count)
-    stripes = np.sin(np.arange(16) * rng.uniform(0.8, 2.0, (count, 1)) + rng.uniform(0, 6, (count, 1)))
+    stripes = np.sin(
+        np.arange(16) * rng.uniform(0.8, 2.0, (count, 1)) + rng.uniform(0, 6, (count, 1))
+    )
     x = np.where(labels[:, None, None] == 1, stripes[:, None, :], stripes[:, :, None])
     return (x + rng.normal(0, 0.5, x.shape))[..., None].astype(np.float32), labels
 

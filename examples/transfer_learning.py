@@ -30,9 +30,7 @@ def build() -> tuple[fc.Model, fc.Model]:
     return fc.Model(image, layers.Dense(1, activation="sigmoid")(x)), base
 
 
-def main(
-    data: str | None = None, epochs: int = 6, seed: int = 0, plot: str | None = None
-) -> float:
+def main(data: str | None = None, epochs: int = 6, seed: int = 0, plot: str | None = None) -> float:
     """Train the head, fine-tune, and return the accuracy on a fifth of the pictures."""
     fc.set_random_seed(seed)
     train, validation = fc.data.image_dataset_from_directory(

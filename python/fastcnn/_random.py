@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ def next_key() -> NDArray[np.int64]:
     return np.array([seed % 2**63, count], np.int64)
 
 
-def generator(seed: int | None = None) -> np.random.Generator:
-    """Make NumPy's generator of a seed; of the next number of the process without one."""
-    sequence = next_draw() if seed is None else [seed]
+def generator(seed: int | Sequence[int] | None = None) -> np.random.Generator:
+    """Make NumPy's generator of a seed, or several; of the next number of the process without."""
+    sequence = next_draw() if seed is None else [seed] if isinstance(seed, int) else seed
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(sequence)))

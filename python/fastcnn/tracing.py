@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import _C, _random
@@ -145,6 +146,32 @@ class Trace:
             self._key = self.feed((2,), "int64", self._random_key)
         self._streams += 1
         return self._key, self._streams
+
+    def draw(
+        self,
+        shape: Sequence[int],
+        make: Callable[[np.random.Generator], NDArray[Any]],
+        seed: int | None = None,
+    ) -> Value:
+        """Add an operand of a few random numbers, drawn anew at the start of every run.
+
+        Parameters
+        ----------
+        shape : sequence of int
+        make : callable
+            Given NumPy's generator of the run, it returns them as an array.
+        seed : int, optional
+            Draw by it and the number of the run only, whatever the seed of the run is.
+        """
+        self._streams += 1
+        stream = self._streams
+
+        def supply() -> NDArray[Any]:
+            first, count = (int(number) for number in self._random_key())
+            entropy = [first, count, stream] if seed is None else [seed, count]
+            return np.require(make(_random.generator(entropy)), np.float32, "C")
+
+        return self.feed(shape, "float32", supply)
 
     def value_of(self, x: Any) -> Value:
         """`x` as a value of this graph: itself, a variable, or an array made a constant.

@@ -31,22 +31,11 @@ X = RNG.standard_normal((40, 6), np.float32)
 Y = X @ RNG.standard_normal((6, 1), np.float32)
 
 
-class Linear(fc.layers.Layer):
-    def __init__(self, units: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.units = units
-
-    def build(self, shape: Any) -> None:
-        self.kernel = self.add_weight((shape[-1], self.units), name="kernel")
-
-    def call(self, x: Any) -> Any:
-        y = fc.ops.reshape(x, (-1, x.shape[-1], 1)) * self.kernel
-        return fc.ops.reshape(fc.ops.sum(y, axis=1), (-1, self.units))
-
-
 def compiled(optimizer: Any = None, units: int = 8) -> Any:
     fc.set_random_seed(7)
-    model = fc.Sequential([fc.Input((6,)), Linear(units), Linear(1)], name="net")
+    model = fc.Sequential(
+        [fc.Input((6,)), fc.layers.Dense(units, "relu"), fc.layers.Dense(1)], name="net"
+    )
     model.compile(optimizer or fc.optimizers.Adam(0.01), "mse")
     return model
 
@@ -118,7 +107,7 @@ def test_checkpoints_are_models(tmp_path: Path) -> None:
     best = ModelCheckpoint(tmp_path / "best.fastcnn", save_best_only=True)
     weights = ModelCheckpoint(tmp_path / "{epoch}.weights", save_weights_only=True)
     history = fit(model, [best, weights, CSVLogger(tmp_path / "log.csv")])
-    twin = fc.load_model(tmp_path / "best.fastcnn", {"Linear": Linear})
+    twin = fc.load_model(tmp_path / "best.fastcnn")
     found = twin.evaluate(X[32:], Y[32:], verbose=0)
     assert found == pytest.approx(min(history.history["val_loss"]), rel=1e-6)
     model.load_weights(tmp_path / "1.weights")

@@ -98,7 +98,7 @@ def test_transfer_and_fine_tuning(run: Run, stripes: Path, tmp_path: Path) -> No
     model, table = tmp_path / "net.fastcnn", tmp_path / "log.csv"
     code, out, err = run(
         "train", stripes, "--model", "resnet18", "--weights", tmp_path / "given.safetensors",
-        "--image-size", "32", "--epochs", "1", "--fine-tune", "2",
+        "--image-size", "32", "--epochs", "1", "--fine-tune", "2", "--augment",
         "--output", model, "--history", table,
     )  # fmt: skip
     assert code == 0 and err == "", err

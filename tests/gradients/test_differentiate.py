@@ -190,7 +190,7 @@ def test_what_is_computed_again_has_the_same_bits_and_needs_less_memory() -> Non
     np.testing.assert_array_equal(found, expected)
     assert segments.arena_bytes < 0.5 * whole.arena_bytes
     assert len(segments.steps()) < 1.5 * len(whole.steps())
-    activations, found = deep("activations", 3)
+    _, found = deep("activations", 3)
     np.testing.assert_array_equal(found, deep("", 3)[1])
     with pytest.raises(ConfigError, match="recompute"):
         deep("sometimes")

@@ -125,7 +125,9 @@ def test_frozen_layers_stay_what_they_are() -> None:
     assert "batch_norm_training" not in ops
     model.trainable = True
     model.fit(x, y, verbose=0)
-    assert any((v.numpy() != b).any() for v, b in zip(model.layers[0].weights, before, strict=False))
+    assert any(
+        (v.numpy() != b).any() for v, b in zip(model.layers[0].weights, before, strict=False)
+    )
 
 
 def test_moving_statistics_follow_those_of_the_batches() -> None:

@@ -1,6 +1,15 @@
 """Layers, with the names, arguments and defaults of Keras 3. Images are (n, h, w, c)."""
 
 from fastcnn.layers.activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from fastcnn.layers.augmentation import (
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from fastcnn.layers.convolutional import (
     Conv2D,
     Conv2DTranspose,
@@ -121,6 +130,13 @@ __all__ = [
     "Normalization",
     "PReLU",
     "Permute",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "ReflectionPadding2D",
     "ReplicationPadding2D",

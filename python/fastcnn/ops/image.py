@@ -1,16 +1,17 @@
-"""Pictures at another size: resizing, cropping, blocks of pixels as channels."""
+"""Pictures at another size or place: resizing, cropping, matrices, blocks of pixels as channels."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastcnn.errors import ConfigError
+from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.ops._dispatch import apply_op
 from fastcnn.ops._shape import as_ints, shape_of
 from fastcnn.ops._window import SizeLike
-from fastcnn.ops.manipulation import slice
+from fastcnn.ops.manipulation import broadcast_to, expand_dims, slice, squeeze
 
 __all__ = [
+    "affine_transform",
     "crop_images",
     "depth_to_space",
     "pixel_shuffle",
@@ -71,6 +72,64 @@ def resize(
         interpolation=interpolation,
         coordinate=coordinate,
     )
+
+
+def affine_transform(
+    images: Any,
+    transform: Any,
+    interpolation: str = "bilinear",
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+) -> Any:
+    """Pictures turned, scaled, moved or tilted: each pixel comes from where a matrix says.
+
+    With the row (a, b, c, d, e, f, g, h) of `transform`, the pixel at column x and row y of the
+    result comes from column ``(a x + b y + c) / k`` and row ``(d x + e y + f) / k`` of the picture,
+    where ``k = g x + h y + 1``.
+
+    Parameters
+    ----------
+    images : array, shape (n, h, w, c) or (h, w, c)
+    transform : array, shape (n, 8) or (8,)
+        One row for each picture, or one for all.
+    interpolation : {"bilinear", "nearest"}
+    fill_mode : {"constant", "nearest", "reflect", "wrap"}
+        What lies beyond the border: `fill_value`, the outermost pixels, the mirrored picture
+        (``d c b a | a b c d | d c b a``), or the picture again.
+    fill_value : float
+
+    Returns
+    -------
+    array of the images' shape
+
+    Raises
+    ------
+    ShapeError
+        If there are not 8 numbers, or as many rows as pictures.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> x = np.arange(4.0).reshape(1, 1, 4, 1)
+    >>> fc.ops.affine_transform(x, [1, 0, 0.5, 0, 1, 0, 0, 0], fill_mode="nearest").ravel()
+    array([0.5, 1.5, 2.5, 3. ], dtype=float32)
+    """
+    shape = shape_of(images)
+    if len(shape) not in (3, 4):
+        raise ShapeError(
+            f"affine_transform: expected pictures (n, h, w, c) or (h, w, c), got shape {shape}"
+        )
+    if len(shape_of(transform)) == 1:
+        transform = broadcast_to(transform, (shape[0] if len(shape) == 4 else 1, 8))
+    pictures = images if len(shape) == 4 else expand_dims(images, 0)
+    moved = apply_op(
+        "affine_transform",
+        [pictures, transform],
+        interpolation=interpolation,
+        fill_mode=fill_mode,
+        fill_value=float(fill_value),
+    )
+    return moved if len(shape) == 4 else squeeze(moved, 0)
 
 
 def crop_images(

@@ -174,7 +174,7 @@ def _check_classes(labels: NDArray[Any], classes: int, ignore: int | None) -> No
     if labels.size == 0:
         return
     low, high = labels.min(), labels.max()
-    if 0 <= low and high < classes:
+    if low >= 0 and high < classes:
         return
     wrong = labels[((labels < 0) | (labels >= classes)) & (labels != ignore)]
     if wrong.size:
@@ -209,7 +209,7 @@ def _spread(what: str, given: Any, names: list[str], repeat: bool) -> list[Any]:
         return [given.get(name) for name in names]
     if isinstance(given, (list, tuple)):
         if not repeat and (count == 1 or not any(isinstance(x, (list, tuple)) for x in given)):
-            # A flat list of metrics is for every output, unless it has just one for each of several.
+            # A flat list is for every output, unless it has just one for each of several.
             if count > 1 and len(given) == count:
                 return list(given)
             return [list(given)] * count

@@ -8,6 +8,7 @@ std::span<const Op* const> all_ops() {
   // clang-format off: one line a room
   static const Op* const ops[] = {
       &activation_op, &unary_op, &activation_gradient_op, &unary_gradient_op,  // activation
+      &affine_transform_op,  // affine_transform
       &batch_norm_op, &batch_norm_scale_shift_op, &scale_shift_op,  // batch_norm
       &batch_norm_training_op, &batch_norm_gradient_op,  // batch_norm
       &add_op, &sub_op, &mul_op, &div_op, &maximum_op, &minimum_op, &prelu_op,  // binary

@@ -8,6 +8,7 @@ struct Op;
 
 // clang-format off: one line a room
 extern const Op activation_op, unary_op, activation_gradient_op, unary_gradient_op;  // activation
+extern const Op affine_transform_op;  // affine_transform
 extern const Op batch_norm_op, batch_norm_scale_shift_op, scale_shift_op;  // batch_norm
 extern const Op batch_norm_training_op, batch_norm_gradient_op;  // batch_norm
 extern const Op add_op, sub_op, mul_op, div_op, maximum_op, minimum_op, prelu_op;  // binary
