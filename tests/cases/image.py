@@ -35,3 +35,24 @@ BENCHMARK = [
     Case("space_to_depth", ((1, 26, 26, 64),), {"block_size": 2}),
     Case("depth_to_space", ((1, 64, 64, 256),), {"block_size": 2, "mode": "CRD"}),
 ]
+
+RESIZE_GRADIENT = [
+    Case(
+        "resize_gradient",
+        ((c.shapes[0][0], *c.attrs["size"], c.shapes[0][3]),),
+        {
+            **{k: v for k, v in c.attrs.items() if k != "size"},
+            "input_size": c.shapes[0][1:3],
+        },
+    )
+    for c in [*BILINEAR, *NEAREST]
+]
+GRADIENT_BENCHMARK = [
+    Case("resize_gradient", ((4, 64, 64, 256),), {"input_size": (32, 32)}),
+    Case(
+        "resize_gradient",
+        ((4, 128, 128, 64),),
+        {"input_size": (64, 64), "interpolation": "nearest"},
+    ),
+]
+BENCHMARK += GRADIENT_BENCHMARK

@@ -79,6 +79,7 @@ LRN = [
     Case("lrn", ((2, 600),), {"size": 301, "alpha": 1.0}),
     Case("lrn", ((0, 5),)),
 ]
+LRN_GRADIENT = [Case("lrn_gradient", c.shapes * 2, c.attrs) for c in LRN]
 SOFTMAX = [
     Case(op, (shape,), {"axis": axis})
     for op in ("softmax", "log_softmax")
@@ -107,6 +108,7 @@ BENCHMARK = [
     _affine("layer_norm", (1, 196, 768)),
     Case("l2_normalize", ((256, 128),)),
     Case("lrn", ((1, 56, 56, 64),)),
+    Case("lrn_gradient", ((8, 56, 56, 64),) * 2),
     Case("softmax", ((32, 1000),)),
     Case("softmax", ((1, 240, 180, 12),)),
 ]

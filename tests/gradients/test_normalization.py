@@ -70,6 +70,8 @@ def test_the_gradient_of_an_activation_is_fused_into_that_of_batch_norm(activati
     plan = assert_same_as_described(net, loss, *net.graph.gradient(loss, [x, gamma, beta]))
     assert "activation_gradient" not in ops_of(plan)
     assert "activation" not in ops_of(plan)
+    (step,) = (s for s in plan.steps() if s["op"] == "batch_norm_gradient")
+    assert step["inputs"][-1] == (8,)  # beta, and not the result
 
 
 def test_it_stays_where_a_residual_reads_it_too() -> None:
@@ -81,3 +83,43 @@ def test_it_stays_where_a_residual_reads_it_too() -> None:
     plan = assert_same_as_described(net, loss, *net.graph.gradient(loss, [x, r]))
     assert ops_of(plan).count("activation_gradient") == 1
     assert "add" not in ops_of(plan)
+
+
+@pytest.mark.parametrize("op", ["group_norm", "instance_norm"])
+@pytest.mark.parametrize("affine", [False, True])
+def test_group_norm(op: str, affine: bool) -> None:
+    operands = [normal(2, 3, 5, 6), *[normal(6, seed=1), normal(6, seed=2)] * affine]
+    attrs = {"epsilon": 0.01, "scale": affine, "center": affine}
+    if op == "group_norm":
+        attrs["groups"] = 2
+    compute = getattr(reference, op)
+    assert_gradients_match(op, operands, attrs, lambda *o: compute(*o, **attrs))
+
+
+@pytest.mark.parametrize("scale", [False, True])
+@pytest.mark.parametrize("axis", [-1, (1, 2)])
+def test_layer_norm(scale: bool, axis: int | tuple[int, ...]) -> None:
+    x = normal(4, 3, 7)
+    shape = x.shape[-1:] if axis == -1 else x.shape[1:]
+    operands = [x, *[normal(*shape, seed=1)] * scale, normal(*shape, seed=2)]
+    attrs = {"epsilon": 0.01, "scale": scale, "axis": axis}
+    assert_gradients_match(
+        "layer_norm", operands, attrs, lambda *o: reference.layer_norm(*o, **attrs)
+    )
+
+
+@pytest.mark.parametrize("axis", [-1, 1, 0, (1, 2)])
+def test_l2_normalize(axis: int | tuple[int, ...]) -> None:
+    x = normal(4, 3, 7)
+    x[0] *= 1e-3  # shorter than epsilon along any axis
+    attrs = {"axis": axis, "epsilon": 1e-4}
+    assert_gradients_match(
+        "l2_normalize", [x], attrs, lambda x: reference.l2_normalize(x, **attrs), step=1e-6
+    )
+
+
+@pytest.mark.parametrize("size", [1, 5, 9])
+@pytest.mark.parametrize("beta", [0.75, 0.5])
+def test_lrn(size: int, beta: float) -> None:
+    attrs = {"size": size, "alpha": 2.0, "beta": beta, "bias": 1.5}
+    assert_gradients_match("lrn", [normal(2, 3, 7)], attrs, lambda x: reference.lrn(x, **attrs))

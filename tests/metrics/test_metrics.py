@@ -314,6 +314,25 @@ def test_many_predictions_are_compared_in_parts():
     np.testing.assert_array_equal(found, above)
 
 
+@pytest.mark.parametrize("level", [0.0, 0.3, 0.75, 1.0])
+def test_levels(level):
+    limits = np.linspace(0, 1, 50).astype(np.float32)[:, None]
+    above, label = limits < PROBABILITIES, BITS == 1
+    tp, fp = (above & label).sum(1), (above & ~label).sum(1)
+    found = tp / label.sum()
+    left = 1 - fp / (~label).sum()
+    right = np.where(tp + fp, tp / np.maximum(tp + fp, 1), 0)
+    for metric, wanted, held in (
+        (metrics.SensitivityAtSpecificity, found, left),
+        (metrics.SpecificityAtSensitivity, left, found),
+        (metrics.PrecisionAtRecall, right, found),
+        (metrics.RecallAtPrecision, found, right),
+    ):
+        expected = np.where(held >= level, wanted, 0).max()
+        result = measured(metric(level, num_thresholds=50), *cut(BITS, PROBABILITIES))
+        assert result == near(expected)
+
+
 # ---- overlap -----------------------------------------------------------------------------------
 
 
@@ -521,6 +540,7 @@ def test_ones_own():
             ShapeError,
             "class 4, the class_id",
         ),
+        (lambda: metrics.PrecisionAtRecall(1.5), ConfigError, "recall"),
         (lambda: metrics.Recall(top_k=0), ConfigError, "top_k"),
         (lambda: metrics.AUC(num_thresholds=1), ConfigError, "num_thresholds"),
         (lambda: metrics.AUC(curve="DET"), ConfigError, "'ROC', 'PR'"),

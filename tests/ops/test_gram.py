@@ -6,6 +6,7 @@ import pytest
 import fastcnn as fc
 from fastcnn.errors import ConfigError, ShapeError
 from tests.cases import distance as cases
+from tests.gradients.harness import assert_gradients_match
 from tests.harness import (
     Case,
     assert_within,
@@ -55,3 +56,11 @@ def test_python_face() -> None:
         fc.ops.gram_matrix(x[0, 0])
     with pytest.raises(ConfigError, match="scale: expected a finite number"):
         fc.ops.gram_matrix(x, scale=float("inf"))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 7, 33)])
+def test_its_gradient_against_finite_differences(shape: tuple[int, ...]) -> None:
+    (x,) = Case("gram_matrix", (shape,)).inputs()
+    assert_gradients_match(
+        "gram_matrix", [x], {"scale": 0.3}, lambda x: reference.gram_matrix(x, scale=0.3)
+    )

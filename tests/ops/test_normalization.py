@@ -10,6 +10,7 @@ from tests.harness import (
     UNIT_ROUNDOFF,
     Case,
     assert_within,
+    dot_bound,
     each_kernel,
     kernel_rows,
     run_kernel,
@@ -177,3 +178,11 @@ def test_errors_say_what_was_expected_and_what_came() -> None:
         ops.l2_normalize(x, axis=(0, 2))
     with pytest.raises(ConfigError, match="size: expected an odd number"):
         ops.local_response_normalization(x, 4)
+
+
+@pytest.mark.parametrize(("kernel", "case"), each_kernel(cases.LRN_GRADIENT))
+def test_lrn_gradient(kernel: str, case: Case) -> None:
+    x, dy = case.inputs()
+    (dx,) = run_kernel(kernel, case, [x, dy])
+    expected, magnitude = reference.lrn_gradient(x, dy, **case.attrs)
+    assert_within(dx, expected, dot_bound(magnitude, case.attrs.get("size", 5)) * 4)

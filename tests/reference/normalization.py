@@ -95,3 +95,19 @@ def batch_norm_gradient(
     if mean is None:
         dz = dz - dbeta / n - h * dgamma / n
     return gamma.astype(np.float64) * rstd * dz, dgamma, dbeta
+
+
+def lrn_gradient(x: np.ndarray, dy: np.ndarray, **attrs: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(dx, the sum of its terms' absolute values)"""
+    size, alpha = attrs.get("size", 5), attrs.get("alpha", 1e-4)
+    beta, bias = attrs.get("beta", 0.75), attrs.get("bias", 1.0)
+    x, dy = x.astype(np.float64), dy.astype(np.float64)
+
+    def around(v: np.ndarray) -> np.ndarray:
+        padded = np.pad(v, [(0, 0)] * (v.ndim - 1) + [(size // 2, size // 2)])
+        return sum(padded[..., k : k + v.shape[-1]] for k in range(size))
+
+    base = bias + alpha / size * around(x * x)
+    factor = 2 * alpha * beta / size * x
+    own, products = dy * base**-beta, dy * x * base ** (-beta - 1)
+    return own - factor * around(products), np.abs(own) + np.abs(factor) * around(np.abs(products))

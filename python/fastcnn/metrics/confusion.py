@@ -16,7 +16,7 @@ from fastcnn.losses._tensors import EPSILON, expand_last, pair
 from fastcnn.losses.loss import spread_weights
 from fastcnn.metrics.metric import Accumulator, Metric, parts, plain, ratio
 
-_PARTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
+PARTS = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 
 
 class _Counts(Metric):
@@ -91,7 +91,7 @@ def _thresholds(owner: str, given: Any, default: float) -> list[float]:
     return [number(owner, "thresholds", v, at_least=0, at_most=1) for v in values]
 
 
-class _AtThresholds(_Counts):
+class AtThresholds(_Counts):
     """Counts at given thresholds."""
 
     parts: tuple[str, ...]
@@ -158,7 +158,7 @@ def _column(owner: str, x: Any, index: int) -> Any:
     return ops.slice(x, starts, (*shape[:-1], 1))
 
 
-class _Count(_AtThresholds):
+class _Count(AtThresholds):
     """One of the four counts."""
 
     def __init__(
@@ -244,7 +244,7 @@ class FalseNegatives(_Count):
     parts = ("false_negatives",)
 
 
-class _Share(_AtThresholds):
+class _Share(AtThresholds):
     """The share of the first of two counts in both together."""
 
     def __init__(
@@ -378,9 +378,9 @@ class AUC(_Counts):
             inner = [i / (count - 1) for i in range(1, count - 1)]
         self._limits = [-EPSILON, *inner, 1.0 + EPSILON]
         if not self.multi_label:
-            self._count(*_PARTS, shape=(len(self._limits),))
+            self._count(*PARTS, shape=(len(self._limits),))
         elif num_labels is not None:
-            self._count(*_PARTS, shape=(len(self._limits), num_labels))
+            self._count(*PARTS, shape=(len(self._limits), num_labels))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch: arguments as for `Precision.update_state`."""
@@ -391,7 +391,7 @@ class AUC(_Counts):
         if self.multi_label and len(shape) != 2:
             raise ShapeError(f"{self.name}: expected predictions (n, labels), got shape {shape}")
         if self.multi_label and not self._variables:
-            self._count(*_PARTS, shape=(len(self._limits), shape[1]))
+            self._count(*PARTS, shape=(len(self._limits), shape[1]))
         weights = None
         if self.label_weights is not None and not self.multi_label:
             weights = np.asarray(self.label_weights, np.float32)
@@ -402,7 +402,7 @@ class AUC(_Counts):
         """Give the area."""
         if not self._variables:
             return 0.0
-        tp, fp, tn, fn = (getattr(self, part).numpy() for part in _PARTS)
+        tp, fp, tn, fn = (getattr(self, part).numpy() for part in PARTS)
         areas = self._areas(tp, fp, tn, fn)
         if not self.multi_label:
             return plain(areas)

@@ -82,8 +82,11 @@ inline constexpr std::int64_t kSplitOuterPixels[] = {1024, 512, 512};
 inline constexpr std::int64_t kSplitOuterRows = 256;
 inline constexpr std::int64_t kSplitOuterTasks = 16;
 inline constexpr std::int64_t kSplitOuterChunk = 1024;
-// Fewer channels than these, of either picture, are faster by fused multiply-adds.
-inline constexpr std::int64_t kSplitOuterLeast[] = {24, 32, 32};
+// Fewer channels than these, of either picture, or fewer products a pixel are faster by fused multiply-adds.
+struct SplitOuterLeast {
+  std::int64_t channels, products;
+};
+inline constexpr SplitOuterLeast kSplitOuterLeast[] = {{24, 2048}, {64, 32768}, {64, 32768}};
 
 // Below these a product by one, two or three parts is slower than fused multiply-adds. B may be larger than `bytes`
 // where it is used by many rows.

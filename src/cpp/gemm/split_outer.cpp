@@ -268,8 +268,11 @@ void multiply(const SplitEngine& engine, const OuterProduct& p, void* workspace)
 }
 
 const char* yields(const SplitEngine& engine, const OuterProduct& p) {
-  const std::int64_t least = kSplitOuterLeast[engine.parts - 1];
-  if (min_i64(p.a.channels, p.b.channels) / p.groups < least) return "too few channels for AMX tiles";
+  const SplitOuterLeast& least = kSplitOuterLeast[engine.parts - 1];
+  const std::int64_t channels = p.a.channels / p.groups, filters = p.b.channels / p.groups;
+  if (min_i64(channels, filters) < least.channels) return "too few channels for AMX tiles";
+  if (channels * filters * p.window.h.size * p.window.w.size < least.products)
+    return "splitting the pixels would cost more than their products";
   if (p.pictures * p.b.height * p.b.width < kSplitDepth) return "too few pixels for AMX tiles";
   return nullptr;
 }

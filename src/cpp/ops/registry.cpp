@@ -26,7 +26,7 @@ std::span<const Op* const> all_ops() {
       &depthwise_conv2d_int8_op,  // depthwise_conv2d_int8
       &cdist_op, &nearest_op,  // distance
       &gram_matrix_op,  // gram
-      &group_norm_op, &instance_norm_op, &layer_norm_op, &l2_normalize_op, &lrn_op,  // norm
+      &group_norm_op, &instance_norm_op, &layer_norm_op, &l2_normalize_op, &lrn_op, &lrn_gradient_op,  // norm
       &sgd_update_op, &rmsprop_update_op, &adam_update_op, &moving_average_op,  // optimizer
       &pad_op,  // pad
       &max_pool2d_op, &avg_pool2d_op, &adaptive_avg_pool2d_op,  // pool2d
@@ -36,7 +36,7 @@ std::span<const Op* const> all_ops() {
       &dropout_op, &random_uniform_op, &random_normal_op,  // random
       &reduce_sum_op, &reduce_mean_op, &reduce_max_op, &reduce_min_op, &reduce_prod_op, &argmax_op,  // reduce
       &reshape_op, &broadcast_to_op,  // reshape
-      &resize_op,  // resize
+      &resize_op, &resize_gradient_op,  // resize
       &slice_op, &slice_gradient_op,  // slice
       &softmax_op, &log_softmax_op, &softmax_gradient_op, &log_softmax_gradient_op,  // softmax
       &space_to_depth_op, &depth_to_space_op,  // space_depth

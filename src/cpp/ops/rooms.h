@@ -26,7 +26,7 @@ extern const Op depthwise_conv2d_op, depthwise_conv2d_weight_gradient_op, depthw
 extern const Op depthwise_conv2d_int8_op;  // depthwise_conv2d_int8
 extern const Op cdist_op, nearest_op;  // distance
 extern const Op gram_matrix_op;  // gram
-extern const Op group_norm_op, instance_norm_op, layer_norm_op, l2_normalize_op, lrn_op;  // norm
+extern const Op group_norm_op, instance_norm_op, layer_norm_op, l2_normalize_op, lrn_op, lrn_gradient_op;  // norm
 extern const Op sgd_update_op, rmsprop_update_op, adam_update_op, moving_average_op;  // optimizer
 extern const Op pad_op;  // pad
 extern const Op max_pool2d_op, avg_pool2d_op, adaptive_avg_pool2d_op;  // pool2d
@@ -36,7 +36,7 @@ extern const Op quantize_op, dequantize_op, quantize_weights_op;  // quantize
 extern const Op dropout_op, random_uniform_op, random_normal_op;  // random
 extern const Op reduce_sum_op, reduce_mean_op, reduce_max_op, reduce_min_op, reduce_prod_op, argmax_op;  // reduce
 extern const Op reshape_op, broadcast_to_op;  // reshape
-extern const Op resize_op;  // resize
+extern const Op resize_op, resize_gradient_op;  // resize
 extern const Op slice_op, slice_gradient_op;  // slice
 extern const Op softmax_op, log_softmax_op, softmax_gradient_op, log_softmax_gradient_op;  // softmax
 extern const Op space_to_depth_op, depth_to_space_op;  // space_depth

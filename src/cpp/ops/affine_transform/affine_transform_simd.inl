@@ -1,5 +1,6 @@
 // Computes   affine_transform (the contract: affine_transform.h).
-// Layout     NHWC. Registers hold the places of neighbouring pixels first, then the channels of one pixel.
+// Layout     NHWC. Registers hold the places of neighbouring pixels first, then the channels of one pixel; one and
+//            three channels go one by one.
 // Tile       places: a register of columns, twelve or so of what comes of it; pixels: four loads, four weights, four
 //            operations and a store.
 // Why        every pixel reads four others at places that follow no pattern a register could load; finding the places
@@ -71,7 +72,32 @@ FC_INLINE void find_places(const float* m, std::int64_t begin, std::int64_t i, c
   }
 }
 
-template <FillMode mode, bool bilinear>
+// One channel by itself: where there are few, a register would mostly be empty, and lie across two cache lines.
+struct Single {};
+FC_INLINE float get(const float* p, Single) { return *p; }
+FC_INLINE void put(float* p, float a, Single) { *p = a; }
+FC_INLINE float all(float a, Single) { return a; }
+template <class Lanes>
+FC_INLINE F32 get(const float* p, Lanes lanes) {
+  return load(p, lanes);
+}
+template <class Lanes>
+FC_INLINE void put(float* p, F32 a, Lanes lanes) {
+  store(p, a, lanes);
+}
+template <class Lanes>
+FC_INLINE F32 all(float a, Lanes) {
+  return set(a);
+}
+
+// body(k, lanes) for the channels of a pixel, `channels` of them, or c where that is 0.
+template <int channels, class Body>
+FC_INLINE void each_channel(std::int64_t c, const Body& body) {
+  if constexpr (channels == 0) return each_register(c, body);
+  for (int k = 0; k < channels; ++k) body(k, Single{});
+}
+
+template <FillMode mode, bool bilinear, int channels>
 FC_INLINE void transform(const KernelArgs& args) {
   const Shape& shape = args.in[0].shape();
   const std::int64_t h = shape[1], w = shape[2], c = shape[3];
@@ -97,15 +123,17 @@ FC_INLINE void transform(const KernelArgs& args) {
         for (std::int64_t j = 0; j < n; ++j, y += c) {
           const float* top_left = pixel(0, 0, j);
           if constexpr (!bilinear) {
-            each_register(c, [&](std::int64_t k, auto lanes) { store(y + k, load(top_left + k, lanes), lanes); });
+            each_channel<channels>(c, [&](std::int64_t k, auto lanes) { put(y + k, get(top_left + k, lanes), lanes); });
           } else {
             const float *top_right = pixel(0, 1, j), *bottom_left = pixel(1, 0, j), *bottom_right = pixel(1, 1, j);
-            const F32 right = set(p.right[j]), left = set(1.0f - p.right[j]);
-            const F32 down = set(p.down[j]), up = set(1.0f - p.down[j]);
-            each_register(c, [&](std::int64_t k, auto lanes) {
-              const F32 a = fma(right, load(top_right + k, lanes), left * load(top_left + k, lanes));
-              const F32 b = fma(right, load(bottom_right + k, lanes), left * load(bottom_left + k, lanes));
-              store(y + k, fma(down, b, up * a), lanes);
+            const float right = p.right[j], down = p.down[j];
+            each_channel<channels>(c, [&](std::int64_t k, auto lanes) {
+              const auto blend = [&](float share, auto a, auto b) {
+                return all(share, lanes) * b + all(1.0f - share, lanes) * a;
+              };
+              const auto top = blend(right, get(top_left + k, lanes), get(top_right + k, lanes));
+              const auto bottom = blend(right, get(bottom_left + k, lanes), get(bottom_right + k, lanes));
+              put(y + k, blend(down, top, bottom), lanes);
             });
           }
         }
@@ -114,19 +142,28 @@ FC_INLINE void transform(const KernelArgs& args) {
   });
 }
 
+template <FillMode mode, bool bilinear>
+void any_channels(const KernelArgs& args) {
+  switch (args.in[0].shape()[3]) {
+    case 1: return transform<mode, bilinear, 1>(args);
+    case 3: return transform<mode, bilinear, 3>(args);
+    default: return transform<mode, bilinear, 0>(args);
+  }
+}
+
 }  // namespace
 
 void affine_transform(const KernelArgs& args) {
   const auto& p = args.problem.as<AffineTransformParams>();
   switch (p.mode) {
     case FillMode::Constant:
-      return p.bilinear ? transform<FillMode::Constant, true>(args) : transform<FillMode::Constant, false>(args);
+      return p.bilinear ? any_channels<FillMode::Constant, true>(args) : any_channels<FillMode::Constant, false>(args);
     case FillMode::Nearest:
-      return p.bilinear ? transform<FillMode::Nearest, true>(args) : transform<FillMode::Nearest, false>(args);
+      return p.bilinear ? any_channels<FillMode::Nearest, true>(args) : any_channels<FillMode::Nearest, false>(args);
     case FillMode::Reflect:
-      return p.bilinear ? transform<FillMode::Reflect, true>(args) : transform<FillMode::Reflect, false>(args);
+      return p.bilinear ? any_channels<FillMode::Reflect, true>(args) : any_channels<FillMode::Reflect, false>(args);
     case FillMode::Wrap:
-      return p.bilinear ? transform<FillMode::Wrap, true>(args) : transform<FillMode::Wrap, false>(args);
+      return p.bilinear ? any_channels<FillMode::Wrap, true>(args) : any_channels<FillMode::Wrap, false>(args);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "ops/conv2d/conv2d_gradients.h"
 
+#include "ops/conv2d/conv2d_winograd.h"
 #include "ops/conv2d_transpose/conv2d_transpose.h"
 #include "ops/gradient.h"
 #include "ops/op.h"
@@ -52,6 +53,17 @@ std::int64_t flops(const Problem& problem) {
 
 // ---- the kernel table: best first, ref last -------------------------------------------------
 
+#if FC_X86
+// The functions of a row that is Winograd's on one instruction set.
+template <const winograd::GradientTransforms& transforms>
+struct Winograd {
+  static void run(const KernelArgs& args) { winograd::weight_gradient(transforms, args); }
+  static std::int64_t workspace(const Problem& problem) {
+    return winograd::weight_gradient_workspace(transforms, problem);
+  }
+};
+#endif
+
 constexpr KernelInfo kKernels[] = {
 #if FC_X86
     {.name = "conv2d_weight_gradient_f32_bf16_amx",
@@ -66,6 +78,12 @@ constexpr KernelInfo kKernels[] = {
      .run = WeightGradient<gemm::amx::bf16x3>::run,
      .yields = weight_gradient_yields<gemm::amx::bf16x3>,
      .workspace = WeightGradient<gemm::amx::bf16x3>::workspace},
+    {.name = "conv2d_weight_gradient_f32_winograd4_avx512",
+     .isa = Isa::Avx512,
+     .run = Winograd<winograd::avx512::gradient4>::run,
+     .declines = winograd::declines,
+     .yields = winograd::weight_gradient_yields,
+     .workspace = Winograd<winograd::avx512::gradient4>::workspace},
     {.name = "conv2d_weight_gradient_f32_bf16x6_amx",
      .isa = Isa::Amx,
      .run = WeightGradient<gemm::amx::bf16x6>::run,
@@ -75,6 +93,12 @@ constexpr KernelInfo kKernels[] = {
      .isa = Isa::Avx512,
      .run = WeightGradient<gemm::avx512::outer_engine>::run,
      .workspace = WeightGradient<gemm::avx512::outer_engine>::workspace},
+    {.name = "conv2d_weight_gradient_f32_winograd4_avx2",
+     .isa = Isa::Avx2,
+     .run = Winograd<winograd::avx2::gradient4>::run,
+     .declines = winograd::declines,
+     .yields = winograd::weight_gradient_yields,
+     .workspace = Winograd<winograd::avx2::gradient4>::workspace},
     {.name = "conv2d_weight_gradient_f32_avx2",
      .isa = Isa::Avx2,
      .run = WeightGradient<gemm::avx2::outer_engine>::run,

@@ -7,7 +7,8 @@
 //
 //   Corner cases, the same for every kernel:
 //     - pixels outside the picture are zeros; whether a non-finite dy that meets one gives NaN or nothing is open;
-//     - a non-finite pixel or gradient reaches every weight that depends on it, as NaN or infinity;
+//     - a non-finite pixel or gradient reaches every weight that depends on it, as NaN or infinity, and by Winograd's kernels
+//       the other taps of their channels;
 //     - without pixels dw is 0. The order of the sum is the kernel's, but fixed by the shapes alone.
 //
 // conv2d_adjoint_kernel(w): the kernel with which a convolution of stride 1 spreads dy over the picture: turned by 180
@@ -39,6 +40,14 @@ struct WeightGradient {
 };
 template <const gemm::SplitEngine& engine>
 const char* weight_gradient_yields(const Problem& problem);
+
+// conv2d_winograd_gradient.cpp: the adjoint of Winograd's convolution.
+namespace winograd {
+struct GradientTransforms;
+void weight_gradient(const GradientTransforms& transforms, const KernelArgs& args);
+const char* weight_gradient_yields(const Problem& problem);
+std::int64_t weight_gradient_workspace(const GradientTransforms& transforms, const Problem& problem);
+}  // namespace winograd
 #endif
 
 }  // namespace fastcnn

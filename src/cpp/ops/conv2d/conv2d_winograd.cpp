@@ -101,12 +101,7 @@ class Worker {
       const Place tile = place(t);
       const std::int64_t top = tile.i - params_.window.h.before, left = tile.j - params_.window.w.before;
       const float* picture = x_ + tile.picture * xs_[1] * xs_[2] * x_pixel_;
-      for (std::int64_t i = 0, p = 0; i < grid_.n; ++i)
-        for (std::int64_t j = 0; j < grid_.n; ++j, ++p) {
-          const std::int64_t row = top + i, column = left + j;
-          const bool inside = row >= 0 && row < xs_[1] && column >= 0 && column < xs_[2];
-          pixels[p] = inside ? picture + (row * xs_[2] + column) * x_pixel_ : zeros_;
-        }
+      winograd::find_window({picture, xs_[1], xs_[2], x_pixel_}, top, left, grid_.n, zeros_, pixels);
       transforms_.input({pixels, grid_.channels, v, grid_.v_stride()});
     }
   }
@@ -204,6 +199,15 @@ class Worker {
 };
 
 }  // namespace
+
+void winograd::find_window(const Picture& picture, std::int64_t top, std::int64_t left, std::int64_t n,
+                           const float* zeros, const float** pixels) {
+  for (std::int64_t row = top; row < top + n; ++row)
+    for (std::int64_t column = left; column < left + n; ++column) {
+      const bool inside = row >= 0 && row < picture.height && column >= 0 && column < picture.width;
+      *pixels++ = inside ? picture.x + (row * picture.width + column) * picture.pixel : zeros;
+    }
+}
 
 void winograd::convolve(const Transforms& transforms, const KernelArgs& args) {
   const Grid grid(transforms, args.problem.as<Conv2dParams>(), args.out[0].shape());

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "core/epilogue.h"
+#include "gemm/outer_tile.h"
 #include "gemm/tile.h"
 
 namespace fastcnn::winograd {
@@ -54,13 +55,52 @@ struct Transforms {
   void (*kernel)(const KernelRow&);
 };
 
+// The gradient of w is the adjoint of all that: dU[p] = sum over tiles of V[p]^T D[p], D = A dy A^T, dw = G^T dU G.
+
+// d[p * stride + ...] = (A dy A^T)[p], one tile, as row `tile` of panels of filters (gemm/outer_tile.h)
+struct GradientTile {
+  const float* dy;  // dy[i * row + j * pixel + f]
+  std::int64_t row, pixel;
+  int rows, columns;  // of the m x m pixels, those inside the picture; the others count as zero
+  std::int64_t filters;
+  float* d;
+  std::int64_t stride, panel, tile;  // from a position, and from a panel, to the next
+};
+
+// w[t * tap + f] = (G^T u G)[t], t < 9, one channel
+struct WeightRow {
+  const float* u;  // u[p * stride + f]
+  std::int64_t stride;
+  std::int64_t filters;
+  float* w;
+  std::int64_t tap;
+};
+
+struct GradientTransforms {
+  int m;
+  const gemm::OuterEngine* engine;
+  void (*input)(const InputTile&);
+  void (*gradient)(const GradientTile&);
+  void (*weights)(const WeightRow&);
+};
+
+// The n x n pixels of a window whose first is (top, left); those outside the picture are `zeros`.
+struct Picture {
+  const float* x;
+  std::int64_t height, width, pixel;
+};
+void find_window(const Picture& picture, std::int64_t top, std::int64_t left, std::int64_t n, const float* zeros,
+                 const float** pixels);
+
 #if FC_X86
 namespace avx2 {
 extern const Transforms f2, f4;
-}
+extern const GradientTransforms gradient4;
+}  // namespace avx2
 namespace avx512 {
 extern const Transforms f2, f4;
-}
+extern const GradientTransforms gradient4;
+}  // namespace avx512
 #endif
 
 }  // namespace fastcnn::winograd

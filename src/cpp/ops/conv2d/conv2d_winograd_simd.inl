@@ -81,6 +81,23 @@ struct Points<4> {
     u[4] = even_b - odd_b;
     u[5] = g[2];
   }
+  // The adjoints of output and kernel.
+  static FC_INLINE void gradient(const F32 (&y)[4], F32 (&p)[6]) {
+    p[0] = y[0];
+    const F32 even_a = fma(set(0.5f), y[2], y[0]), odd_a = fma(set(0.5f), y[3], y[1]);
+    p[1] = fma(set(a), odd_a, even_a);
+    p[2] = fnma(set(a), odd_a, even_a);
+    const F32 even_b = fma(set(2.0f), y[2], y[0]), odd_b = fma(set(2.0f), y[3], y[1]);
+    p[3] = fma(set(b), odd_b, even_b);
+    p[4] = fnma(set(b), odd_b, even_b);
+    p[5] = y[3];
+  }
+  static FC_INLINE void weights(const F32 (&u)[6], F32 (&g)[3]) {
+    const F32 even_a = u[1] + u[2], odd_a = u[1] - u[2], even_b = u[3] + u[4], odd_b = u[3] - u[4];
+    g[0] = fma(set(-2.0f / 3.0f), even_a, fma(set(1.0f / 6.0f), even_b, u[0]));
+    g[1] = fma(set(-2.0f / 3.0f * a), odd_a, set(1.0f / 6.0f * b) * odd_b);
+    g[2] = fma(set(1.0f / 3.0f), even_b - even_a, u[5]);
+  }
 };
 
 // result[i][j] = the one-dimensional `step` down the columns of load(i, j), then along the rows.
@@ -144,6 +161,34 @@ void kernel(const KernelRow& r) {
     transform<3, n>(
         step, [&](int i, int j) { return load(r.w + (i * 3 + j) * r.tap + f, r.filters - f); },
         [&](int i, int j, F32 u) { store(r.u + (i * n + j) * r.stride + f, u); });
+}
+
+template <int m>
+void gradient(const GradientTile& t) {
+  constexpr int n = m + 2;
+  constexpr std::int64_t kWidth = F32::width, kPanel = gemm::kMaxOuterVectors * kWidth;
+  const auto step = [](const auto& y, auto& p) { Points<m>::gradient(y, p); };
+  each_register(t.filters, [&](std::int64_t f, auto part) {
+    const std::int64_t first = f / kPanel * kPanel, width = t.filters - first > kWidth ? kPanel : kWidth;
+    float* d = t.d + f / kPanel * t.panel + t.tile * width + f - first;
+    transform<m, n>(
+        step,
+        [&](int i, int j) {
+          return i < t.rows && j < t.columns ? load(t.dy + i * t.row + j * t.pixel + f, part) : zero();
+        },
+        [&](int i, int j, F32 p) { store(d + (i * n + j) * t.stride, p); });
+  });
+}
+
+template <int m>
+void weights(const WeightRow& r) {
+  constexpr int n = m + 2;
+  const auto step = [](const auto& u, auto& g) { Points<m>::weights(u, g); };
+  each_register(r.filters, [&](std::int64_t f, auto part) {
+    transform<n, 3>(
+        step, [&](int i, int j) { return load(r.u + (i * n + j) * r.stride + f, part); },
+        [&](int i, int j, F32 w) { store(r.w + (i * 3 + j) * r.tap + f, w, part); });
+  });
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/buffer.h"
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -157,12 +157,17 @@ void finish_nearest(const KernelArgs& args) {
   });
 }
 
-const Op cdist_op{
-    .name = "cdist", .parse = parse_distance, .infer = infer_cdist, .kernels = kCdistKernels, .flops = distance_flops};
+const Op cdist_op{.name = "cdist",
+                  .parse = parse_distance,
+                  .infer = infer_cdist,
+                  .kernels = kCdistKernels,
+                  .flops = distance_flops,
+                  .gradient = cdist_rule};
 const Op nearest_op{.name = "nearest",
                     .parse = parse_nearest,
                     .infer = infer_nearest,
                     .kernels = kNearestKernels,
-                    .flops = distance_flops};
+                    .flops = distance_flops,
+                    .gradient = no_gradient};
 
 }  // namespace fastcnn

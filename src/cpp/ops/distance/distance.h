@@ -73,6 +73,9 @@ struct NearestSplit {
 
 inline constexpr std::int64_t kQueryBlock = 128;
 
+class NodeGradient;
+void cdist_rule(NodeGradient& node);
+
 NearestSplit split_nearest(std::int64_t queries, std::int64_t rows, std::int64_t k);
 
 struct NearestMemory {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -41,6 +41,19 @@ std::int64_t gram_flops(const Problem& problem) {  // of the half that is comput
   return x.size() * (x.back() + 1);
 }
 
+// dx = scale x (dy + dy^T), matrix by matrix.
+void gram_rule(NodeGradient& node) {
+  const Shape& x = node.input_shape(0);
+  const std::vector<std::int64_t> rows{x[0], x.product(1, x.rank - 1), x.back()}, whole(x.dims, x.dims + x.rank);
+  const ValueId dy = node.upstream();
+  const ValueId turned = node.add(transpose_op, {{"axes", std::vector<std::int64_t>{0, 2, 1}}}, {dy});
+  const ValueId both = node.add(
+      mul_op, Attrs{}, {node.add(add_op, Attrs{}, {turned, dy}), node.constant(node.params().as<GramParams>().scale)});
+  const ValueId product =
+      node.add(matmul_op, Attrs{}, {node.add(reshape_op, {{"shape", rows}}, {node.input(0)}), both});
+  node.set(0, node.add(reshape_op, {{"shape", whole}}, {product}));
+}
+
 // ---- the kernel table: best first, ref last -----------------------------------------------------
 
 constexpr KernelInfo kGramKernels[] = {
@@ -53,7 +66,11 @@ constexpr KernelInfo kGramKernels[] = {
 
 }  // namespace
 
-const Op gram_matrix_op{
-    .name = "gram_matrix", .parse = parse_gram, .infer = infer_gram, .kernels = kGramKernels, .flops = gram_flops};
+const Op gram_matrix_op{.name = "gram_matrix",
+                        .parse = parse_gram,
+                        .infer = infer_gram,
+                        .kernels = kGramKernels,
+                        .flops = gram_flops,
+                        .gradient = gram_rule};
 
 }  // namespace fastcnn

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ops/norm/norm_gradients.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
 
@@ -102,8 +103,7 @@ std::vector<TensorType> infer_l2_normalize(const Params&, std::span<const Tensor
   return {inputs[0]};
 }
 
-Params parse_lrn(AttrReader& attrs, std::span<const TensorType> inputs) {
-  require_inputs(attrs.op(), inputs, 1, 1);
+Params read_lrn(AttrReader& attrs) {
   const std::int64_t size = attrs.integer("size", 5);
   // Torch and ONNX centre an even window differently.
   require(size >= 1 && size % 2 == 1 && size < (1 << 20), ErrorKind::Config, attrs.op(),
@@ -114,6 +114,18 @@ Params parse_lrn(AttrReader& attrs, std::span<const TensorType> inputs) {
   p.beta = static_cast<float>(attrs.number("beta", 0.75));
   p.bias = static_cast<float>(attrs.number("bias", 1.0));
   return Params(p);
+}
+
+Params parse_lrn(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 1, 1);
+  return read_lrn(attrs);
+}
+
+Params parse_lrn_gradient(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 2, 2);
+  require(inputs[0] == inputs[1], ErrorKind::Shape, attrs.op(), ": expected two operands of one shape, got ",
+          inputs[0].shape, " and ", inputs[1].shape);
+  return read_lrn(attrs);
 }
 
 std::vector<TensorType> infer_lrn(const Params&, std::span<const TensorType> inputs) {
@@ -169,28 +181,42 @@ constexpr KernelInfo kLrnKernels[] = {
     {.name = "lrn_f32_ref", .run = ref::lrn},
 };
 
+constexpr KernelInfo kLrnGradientKernels[] = {
+#if FC_X86
+    {.name = "lrn_gradient_f32_avx512", .isa = Isa::Avx512, .run = avx512::lrn_gradient},
+    {.name = "lrn_gradient_f32_avx2", .isa = Isa::Avx2, .run = avx2::lrn_gradient},
+#endif
+    {.name = "lrn_gradient_f32_ref", .run = ref::lrn_gradient},
+};
+
 }  // namespace
 
 const Op group_norm_op{.name = "group_norm",
                        .parse = parse_group_norm,
                        .infer = infer_group_norm,
                        .kernels = kGroupNormKernels,
-                       .in_place_operands = 1};
+                       .in_place_operands = 1,
+                       .gradient = group_norm_rule};
 const Op instance_norm_op{.name = "instance_norm",
                           .parse = parse_instance_norm,
                           .infer = infer_group_norm,
                           .kernels = kInstanceNormKernels,
-                          .in_place_operands = 1};
+                          .in_place_operands = 1,
+                          .gradient = group_norm_rule};
 const Op layer_norm_op{.name = "layer_norm",
                        .parse = parse_layer_norm,
                        .infer = infer_layer_norm,
                        .kernels = kLayerNormKernels,
-                       .in_place_operands = 1};
+                       .in_place_operands = 1,
+                       .gradient = layer_norm_rule};
 const Op l2_normalize_op{.name = "l2_normalize",
                          .parse = parse_l2_normalize,
                          .infer = infer_l2_normalize,
                          .kernels = kL2NormalizeKernels,
-                         .in_place_operands = 1};
-const Op lrn_op{.name = "lrn", .parse = parse_lrn, .infer = infer_lrn, .kernels = kLrnKernels};
+                         .in_place_operands = 1,
+                         .gradient = l2_normalize_rule};
+const Op lrn_op{.name = "lrn", .parse = parse_lrn, .infer = infer_lrn, .kernels = kLrnKernels, .gradient = lrn_rule};
+const Op lrn_gradient_op{
+    .name = "lrn_gradient", .parse = parse_lrn_gradient, .infer = infer_lrn, .kernels = kLrnGradientKernels};
 
 }  // namespace fastcnn

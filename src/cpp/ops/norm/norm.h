@@ -7,6 +7,9 @@
 //   l2_normalize   y = x / sqrt(max(sum of x^2 over the axes first .. last, epsilon)): TensorFlow's meaning
 //   lrn            y = x / (bias + alpha / size * s)^beta, s the sum of x^2 over the `size` (odd) channels around x's
 //                  own that exist: the meaning of torch, ONNX and Caffe (TensorFlow's alpha is alpha / size)
+//   lrn_gradient   dx = dy b^-beta - 2 alpha beta / size x t, b = bias + alpha / size * s being lrn's base, t the sum
+//   of
+//                  dy x b^(-beta - 1) over the channels around x's own; operands x, dy
 //
 // Operands of the first three: x, gamma when `scale`, beta when `center`.
 //
@@ -68,7 +71,8 @@ inline constexpr std::int64_t kLrnMaxHalf = 128;  // of the channels a vector ke
   void group_norm(const KernelArgs& args);   \
   void layer_norm(const KernelArgs& args);   \
   void l2_normalize(const KernelArgs& args); \
-  void lrn(const KernelArgs& args);
+  void lrn(const KernelArgs& args);          \
+  void lrn_gradient(const KernelArgs& args);
 
 namespace ref {
 FC_NORM_KERNELS

@@ -90,4 +90,30 @@ void lrn(const KernelArgs& args) {
   }
 }
 
+void lrn_gradient(const KernelArgs& args) {
+  const auto& p = args.problem.as<LrnParams>();
+  const Shape& s = args.in[0].shape();
+  const std::int64_t channels = s.back(), pixels = s.product(0, s.rank - 1), half = p.size / 2;
+  const double gain = p.alpha / static_cast<double>(p.size);
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    const float *x = args.in[0].as<float>() + i * channels, *dy = args.in[1].as<float>() + i * channels;
+    // The sum of f over the channels around c.
+    const auto around = [&](std::int64_t c, const auto& f) {
+      double sum = 0;
+      for (std::int64_t k = std::max<std::int64_t>(0, c - half); k <= std::min(channels - 1, c + half); ++k)
+        sum += f(k);
+      return sum;
+    };
+    const auto base = [&](std::int64_t c) {
+      return p.bias + gain * around(c, [&](std::int64_t k) { return static_cast<double>(x[k]) * x[k]; });
+    };
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const double t = around(
+          c, [&](std::int64_t k) { return static_cast<double>(dy[k]) * x[k] * std::pow(base(k), -p.beta - 1.0); });
+      args.out[0].as<float>()[i * channels + c] =
+          static_cast<float>(dy[c] * std::pow(base(c), -static_cast<double>(p.beta)) - 2 * gain * p.beta * x[c] * t);
+    }
+  }
+}
+
 }  // namespace fastcnn::ref

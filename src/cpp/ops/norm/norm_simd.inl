@@ -9,6 +9,7 @@
 // squares
 //            (the corrected two-pass algorithm), so neither a large mean nor a long sum costs digits.
 // Source     Chan, Golub, LeVeque: Algorithms for computing the sample variance (1983).
+#include "ops/norm/lrn_power.inl"
 #include "ops/norm/norm.h"
 #include "ops/reduce/fold.inl"
 #include "simd/run.inl"
@@ -156,16 +157,6 @@ FC_INLINE void l2_normalize_columns(const float* x, float* y, std::int64_t n, st
 }
 
 // ---- lrn ------------------------------------------------------------------------------------
-
-// v^-beta
-template <bool three_quarters>
-FC_INLINE F32 negative_power(F32 v, F32 beta) {
-  if (three_quarters) {
-    const F32 root = sqrt(v);
-    return set(1.0f) / (root * sqrt(root));
-  }
-  return exp(-(beta * log(v)));
-}
 
 // Channels [begin, end) of one pixel; the squares pass through a buffer with zeros where there is no channel.
 template <bool three_quarters>

@@ -10,16 +10,13 @@
 // padding altogether gives to none; sums run over windows in their order, row by row.
 #pragma once
 
+#include "ops/pixel_range.h"
 #include "ops/pool2d/pool2d.h"
 
 namespace fastcnn {
 
-// The windows [first, last] along one axis that may hold pixel p.
-struct WindowRange {
-  std::int64_t first, last;
-};
-
-FC_INLINE WindowRange windows_of(const WindowAxis& axis, std::int64_t p, std::int64_t outputs) {
+// The windows along one axis that may hold pixel p.
+FC_INLINE PixelRange windows_of(const WindowAxis& axis, std::int64_t p, std::int64_t outputs) {
   const std::int64_t at = p + axis.before;
   return {max_i64(0, ceil_div(at - (axis.size - 1) * axis.dilation, axis.stride)),
           min_i64(outputs - 1, at / axis.stride)};
@@ -29,7 +26,7 @@ FC_INLINE bool window_holds(const WindowAxis& axis, std::int64_t out, std::int64
   return (p - axis.start(out)) % axis.dilation == 0;
 }
 
-FC_INLINE WindowRange adaptive_windows_of(std::int64_t p, std::int64_t in_size, std::int64_t outputs) {
+FC_INLINE PixelRange adaptive_windows_of(std::int64_t p, std::int64_t in_size, std::int64_t outputs) {
   return {p * outputs / in_size, ceil_div((p + 1) * outputs, in_size) - 1};
 }
 

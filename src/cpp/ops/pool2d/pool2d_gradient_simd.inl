@@ -9,16 +9,13 @@
 // Needs      nothing: the channel tail is a masked load.
 // Accuracy   max: sums of as many terms as windows overlap, in the reference's order. Average: one rounding more a term
 //            (the reciprocal of the count).
+#include "ops/gather_pixels.inl"
 #include "ops/pool2d/pool2d_gradient.h"
 #include "simd/math.inl"
 #include "simd/run.inl"
 
 namespace fastcnn::FC_SIMD {
 namespace {
-
-constexpr std::int64_t kTask = 16384;  // elements
-
-// ---- max ------------------------------------------------------------------------------------
 
 // Channels `lanes` of one output: gives dy to the first pixel of the window that holds y.
 template <bool tiles, class Lanes>
@@ -83,41 +80,6 @@ FC_INLINE void max_gradient(const KernelArgs& args) {
   });
 }
 
-// ---- average --------------------------------------------------------------------------------
-
-// windows_h(p) and windows_w(q) give the windows that may hold a pixel, share(i, j, p, q) what it gets of one (0:
-// none).
-template <class WindowsH, class WindowsW, class Share>
-FC_INLINE void gather(const KernelArgs& args, const WindowsH& windows_h, const WindowsW& windows_w,
-                      const Share& share) {
-  const Shape &t = args.in[0].shape(), &s = args.out[0].shape();
-  const float* dy = args.in[0].as<float>();
-  float* dx = args.out[0].as<float>();
-  const std::int64_t channels = s[3];
-  const auto gather_pixel = [&](const float* picture, float* pixel, std::int64_t p, std::int64_t q) {
-    const WindowRange h = windows_h(p), w = windows_w(q);
-    bool is_first = true;
-    for (std::int64_t i = h.first; i <= h.last; ++i)
-      for (std::int64_t j = w.first; j <= w.last; ++j) {
-        const float part = share(i, j, p, q);
-        if (part == 0.0f) continue;
-        const float* from = picture + (i * t[2] + j) * channels;
-        each_register(channels, [&](std::int64_t c, auto lanes) {
-          const F32 v = load(from + c, lanes) * set(part);
-          store(pixel + c, is_first ? v : load(pixel + c, lanes) + v, lanes);
-        });
-        is_first = false;
-      }
-    if (is_first) each_register(channels, [&](std::int64_t c, auto lanes) { store(pixel + c, zero(), lanes); });
-  };
-  parallel_ranges(
-      s[0] * s[1], max_i64(1, kTask / max_i64(1, s[2] * channels)), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row)
-          for (std::int64_t q = 0; q < s[2]; ++q)
-            gather_pixel(dy + row / s[1] * t[1] * t[2] * channels, dx + (row * s[2] + q) * channels, row % s[1], q);
-      });
-}
-
 }  // namespace
 
 void max_pool2d_gradient(const KernelArgs& args) {
@@ -132,7 +94,7 @@ void max_pool2d_gradient(const KernelArgs& args) {
 void avg_pool2d_gradient(const KernelArgs& args) {
   const auto& p = args.problem.as<Pool2dParams>();
   const Shape &t = args.in[0].shape(), &s = args.out[0].shape();
-  gather(
+  gather_pixels(
       args, [&](std::int64_t at) { return windows_of(p.window.h, at, t[1]); },
       [&](std::int64_t at) { return windows_of(p.window.w, at, t[2]); },
       [&](std::int64_t i, std::int64_t j, std::int64_t at_h, std::int64_t at_w) {
@@ -145,7 +107,7 @@ void avg_pool2d_gradient(const KernelArgs& args) {
 
 void adaptive_avg_pool2d_gradient(const KernelArgs& args) {
   const Shape &t = args.in[0].shape(), &s = args.out[0].shape();
-  gather(
+  gather_pixels(
       args, [&](std::int64_t at) { return adaptive_windows_of(at, s[1], t[1]); },
       [&](std::int64_t at) { return adaptive_windows_of(at, s[2], t[2]); },
       [&](std::int64_t i, std::int64_t j, std::int64_t, std::int64_t) {

@@ -1,7 +1,7 @@
 #include "ops/resize/resize.h"
 
 #include "ops/item_copy.h"
-#include "ops/op.h"
+#include "ops/gradient.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -9,17 +9,41 @@ namespace {
 
 // ---- parameters and shapes ------------------------------------------------------------------
 
-Params parse_resize(AttrReader& attrs, std::span<const TensorType> inputs) {
+ResizeParams read_kind(AttrReader& attrs, std::span<const TensorType> inputs, const char* operand) {
   require_inputs(attrs.op(), inputs, 1, 1);
-  require_rank(attrs.op(), "x", inputs[0], 4);
+  require_rank(attrs.op(), operand, inputs[0], 4);
   ResizeParams p;
-  require(attrs.has("size"), ErrorKind::Config, "resize: size: expected (height, width)");
-  std::tie(p.height, p.width) = attrs.pair("size", 1, 1);
   p.bilinear = attrs.choice("interpolation", {"nearest", "bilinear"}, "bilinear");
   p.coordinate =
       static_cast<Coordinate>(attrs.choice("coordinate", {"half_pixel", "align_corners", "asymmetric"}, "half_pixel"));
+  return p;
+}
+
+Params parse_resize(AttrReader& attrs, std::span<const TensorType> inputs) {
+  ResizeParams p = read_kind(attrs, inputs, "x");
+  require(attrs.has("size"), ErrorKind::Config, "resize: size: expected (height, width)");
+  std::tie(p.height, p.width) = attrs.pair("size", 1, 1);
+  p.input_h = inputs[0].shape[1], p.input_w = inputs[0].shape[2];
   return Params(p);
 }
+
+Params parse_gradient(AttrReader& attrs, std::span<const TensorType> inputs) {
+  ResizeParams p = read_kind(attrs, inputs, "dy");
+  require(attrs.has("input_size"), ErrorKind::Config, attrs.op(), ": input_size: expected the picture's size");
+  std::tie(p.input_h, p.input_w) = attrs.pair("input_size", 1, 1);
+  p.height = inputs[0].shape[1], p.width = inputs[0].shape[2];
+  return Params(p);
+}
+
+std::vector<TensorType> infer_gradient(const Params& params, std::span<const TensorType> inputs) {
+  require_f32("resize_gradient", inputs);
+  const auto& p = params.as<ResizeParams>();
+  TensorType x = inputs[0];
+  x.shape[1] = p.input_h, x.shape[2] = p.input_w;
+  return {x};
+}
+
+void resize_rule(NodeGradient& node) { node.set(0, node.add(resize_gradient_op, node.params(), {node.upstream()})); }
 
 std::vector<TensorType> infer_resize(const Params& params, std::span<const TensorType> inputs) {
   const auto& p = params.as<ResizeParams>();
@@ -100,8 +124,33 @@ constexpr KernelInfo kKernels[] = {
     {.name = "resize_any_nearest_ref", .run = run_nearest, .declines = not_nearest, .workspace = nearest_workspace},
 };
 
+#if FC_X86
+std::int64_t gradient_workspace(const Problem& problem) {
+  const auto& p = problem.as<ResizeParams>();
+  return (p.height + p.width) * static_cast<std::int64_t>(sizeof(BilinearTap)) +
+         (p.input_h + p.input_w) * static_cast<std::int64_t>(sizeof(PixelRange));
+}
+#endif
+
+constexpr KernelInfo kGradientKernels[] = {
+#if FC_X86
+    {.name = "resize_gradient_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::resize_gradient,
+     .workspace = gradient_workspace},
+    {.name = "resize_gradient_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::resize_gradient,
+     .workspace = gradient_workspace},
+#endif
+    {.name = "resize_gradient_f32_ref", .run = ref::resize_gradient},
+};
+
 }  // namespace
 
-const Op resize_op{.name = "resize", .parse = parse_resize, .infer = infer_resize, .kernels = kKernels};
+const Op resize_op{
+    .name = "resize", .parse = parse_resize, .infer = infer_resize, .kernels = kKernels, .gradient = resize_rule};
+const Op resize_gradient_op{
+    .name = "resize_gradient", .parse = parse_gradient, .infer = infer_gradient, .kernels = kGradientKernels};
 
 }  // namespace fastcnn

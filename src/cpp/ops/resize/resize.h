@@ -14,9 +14,13 @@
 //              where left = floor(position), u = position - left, right = min(left + 1, in - 1), likewise down; an Inf
 //              or NaN in one of the four pixels counts also where its weight is 0.
 //
+// resize_gradient(dy): dx = the sum of dy times what each output takes of the pixel, over outputs in their order, row
+// by row; float32.
+//
 // With out = 1, align_corners takes pixel 0. A picture without pixels cannot be resized.
 #pragma once
 
+#include "ops/pixel_range.h"
 #include "ops/problem.h"
 
 namespace fastcnn {
@@ -27,6 +31,7 @@ struct ResizeParams {
   std::int64_t height = 0, width = 0;
   Coordinate coordinate = Coordinate::HalfPixel;
   std::int32_t bilinear = 0;
+  std::int64_t input_h = 0, input_w = 0;  // what gradients make
 };
 
 FC_INLINE float resize_scale(Coordinate coordinate, std::int64_t in, std::int64_t out) {
@@ -65,6 +70,31 @@ FC_INLINE BilinearTap bilinear_tap(Coordinate coordinate, std::int64_t i, std::i
   return {first, min_i64(in - 1, first + 1), position - static_cast<float>(first)};
 }
 
+// For gradients: the taps of every output along an axis, and for every input pixel the outputs that may take of it.
+// Positions do not decrease, so these are neighbours.
+FC_INLINE BilinearTap resize_tap(const ResizeParams& p, std::int64_t i, std::int64_t in, std::int64_t out) {
+  if (p.bilinear) return bilinear_tap(p.coordinate, i, in, out);
+  const std::int64_t source = nearest_source(p.coordinate, i, in, out);
+  return {source, source, 0.0f};
+}
+
+FC_INLINE float share_of(const BilinearTap& tap, std::int64_t pixel) {
+  return (tap.first == pixel ? 1 - tap.share : 0.0f) + (tap.second == pixel ? tap.share : 0.0f);
+}
+
+FC_INLINE void fill_taps(const ResizeParams& p, std::int64_t in, std::int64_t out, BilinearTap* taps,
+                         PixelRange* takers) {
+  for (std::int64_t i = 0; i < in; ++i) takers[i] = {0, -1};
+  for (std::int64_t i = 0; i < out; ++i) {
+    taps[i] = resize_tap(p, i, in, out);
+    for (int k = 0; k < 2; ++k) {
+      const std::int64_t pixel = k == 0 ? taps[i].first : taps[i].second;
+      if (takers[pixel].last < takers[pixel].first) takers[pixel].first = i;
+      takers[pixel].last = i;
+    }
+  }
+}
+
 // The taps of every output column, in elements; the vector kernels keep them in their workspace.
 struct ResizeColumn {
   std::int64_t left, right;
@@ -76,16 +106,21 @@ FC_INLINE std::int64_t resize_task_rows(const Shape& y) { return max_i64(1, 1638
 // Pictures of few channels are blended vertically into a row buffer first, one for every task.
 FC_INLINE bool resize_few_channels(const Shape& y) { return y[3] <= 4; }
 
+#define FC_RESIZE_KERNELS                       \
+  void resize_bilinear(const KernelArgs& args); \
+  void resize_gradient(const KernelArgs& args);
+
 namespace ref {
-void resize_bilinear(const KernelArgs& args);
+FC_RESIZE_KERNELS
 }
 #if FC_X86
 namespace avx2 {
-void resize_bilinear(const KernelArgs& args);
+FC_RESIZE_KERNELS
 }
 namespace avx512 {
-void resize_bilinear(const KernelArgs& args);
+FC_RESIZE_KERNELS
 }
 #endif
+#undef FC_RESIZE_KERNELS
 
 }  // namespace fastcnn

@@ -1,0 +1,2 @@
+#include "simd/avx2.h"
+#include "ops/resize/resize_gradient_simd.inl"
