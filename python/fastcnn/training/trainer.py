@@ -356,7 +356,8 @@ class Trainer:
         from fastcnn.training.batches import as_batches
 
         if isinstance(data, (tuple, list)) and data and all(_is_part(part) for part in data):
-            return as_batches("fit: validation_data", *data, batch_size=batch_size)
+            x, y, weight = (*data, None, None)[:3]
+            return as_batches("fit: validation_data", x, y, weight, batch_size)
         return as_batches("fit: validation_data", data)
 
     # ---- evaluate --------------------------------------------------------------------------------
