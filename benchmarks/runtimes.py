@@ -39,7 +39,7 @@ class Job:
 
     def picture(self) -> np.ndarray:
         """The input (n, h, w, c)."""
-        return picture(self.batch, self.size or (NETWORKS | TRAINING_NETWORKS)[self.network].size)
+        return picture(self.batch, self.size or (TRAINING_NETWORKS | NETWORKS)[self.network].size)
 
     def channels_first(self) -> np.ndarray:
         """The input (n, c, h, w)."""

@@ -25,7 +25,9 @@ def build() -> tuple[fc.Model, fc.Model]:
     x = layers.RandomFlip("horizontal")(x)
     x = layers.RandomRotation(0.08, fill_mode="reflect")(x)
     x = layers.Rescaling(1 / 128, offset=-127 / 128)(x)  # what the network was trained with
-    x = base(x)
+    # training=False: its batch norms use the statistics they came with, also when they are trained
+    # later. Sixteen pictures would say too little about those of the world.
+    x = base(x, training=False)
     x = layers.Dropout(0.2)(x)
     return fc.Model(image, layers.Dense(1, activation="sigmoid")(x)), base
 

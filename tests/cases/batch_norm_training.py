@@ -16,8 +16,10 @@ def _training(shape: tuple[int, ...], residual: bool = False, **attrs: Any) -> C
 
 def _gradient(shape: tuple[int, ...], **attrs: Any) -> Case:
     vectors = ((shape[-1],),) * (2 + attrs.get("scale", True))
-    picture = (shape,) * (attrs.get("activation", "linear") != "linear")
-    return Case("batch_norm_gradient", (shape, shape, *vectors, *picture), attrs)
+    last = (shape,) * (attrs.get("activation", "linear") != "linear")
+    if attrs.get("from_x"):
+        last = (shape[-1:],) * attrs.get("center", True)
+    return Case("batch_norm_gradient", (shape, shape, *vectors, *last), attrs)
 
 
 TRAINING = [
@@ -39,6 +41,10 @@ GRADIENT = [
     _gradient((2, 9, 80), activation="relu", scale=False),
     *(_gradient((2, 9, 8), training=False, activation=kind) for kind in ("linear", "relu")),
     _gradient((70_001, 2), activation="relu"),
+    *(_gradient((2, 30, 37), activation=k, from_x=True) for k in ("relu", "relu6", "leaky_relu")),
+    _gradient((2, 9, 80), activation="relu6", from_x=True, scale=False),
+    _gradient((2, 9, 8), activation="relu", from_x=True, center=False),
+    _gradient((2, 9, 8), activation="relu", from_x=True, training=False),
 ]
 
 # For timing: ResNet-50 at batch 16, MobileNetV2 at batch 32.
@@ -51,4 +57,5 @@ BENCHMARK = [
     _gradient((16, 112, 112, 64), activation="relu"),
     _gradient((32, 56, 56, 24)),
     _gradient((16, 7, 7, 2048), activation="relu"),
+    _gradient((8, 56, 56, 144), activation="relu6", from_x=True),
 ]

@@ -194,3 +194,29 @@ def test_what_is_computed_again_has_the_same_bits_and_needs_less_memory() -> Non
     np.testing.assert_array_equal(found, deep("", 3)[1])
     with pytest.raises(ConfigError, match="recompute"):
         deep("sometimes")
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_border_becomes_padding_unless_its_gradient_is_asked_for(asked: bool) -> None:
+    x, w = array(2, 7, 6, 3), array(3, 3, 3, 4, seed=1)
+
+    def gradients(border: bool) -> tuple[list[np.ndarray], list[str]]:
+        graph = _C.Graph()
+        a, b = graph.input(x.shape), graph.input(w.shape)
+        padded, attrs = a, {"strides": 2, "pads": (0, 1, 1, 0)}
+        if border:
+            padded = add(graph, "pad", a, pads=(0, 0, 0, 1, 1, 0, 0, 0))
+            attrs = {"strides": 2}
+        y = add(graph, "conv2d", padded, b, **attrs)
+        loss = add(graph, "reduce_sum", add(graph, "unary", y, kind="square"))
+        sources = [a, b, padded] if asked and border else [a, b]
+        graph.set_outputs(graph.gradient(loss, sources))
+        plan = _C.compile(graph)
+        return plan.run([x, w]), [step["op"] for step in plan.steps()]
+
+    (found, ops), (expected, _) = gradients(True), gradients(False)
+    assert ("pad" in ops) == asked
+    for a, b in zip(found, expected, strict=False):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+    if asked:
+        np.testing.assert_allclose(found[2][:, :7, 1:], found[0], rtol=1e-4, atol=1e-4)

@@ -70,6 +70,8 @@ def test_the_gradient_of_an_activation_is_fused_into_that_of_batch_norm(activati
     plan = assert_same_as_described(net, loss, *net.graph.gradient(loss, [x, gamma, beta]))
     assert "activation_gradient" not in ops_of(plan)
     assert "activation" not in ops_of(plan)
+    (step,) = (s for s in plan.steps() if s["op"] == "batch_norm_gradient")
+    assert step["inputs"][-1] == (8,)  # beta, and not the result
 
 
 def test_it_stays_where_a_residual_reads_it_too() -> None:

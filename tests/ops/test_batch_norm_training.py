@@ -80,8 +80,13 @@ def check_gradient(kernel: str, case: Case, inputs: list[np.ndarray]) -> None:
     gamma = vectors[0] if len(vectors) == 3 else np.ones_like(mean)
     dz = dy
     if kind != "linear":
-        inputs[-1] *= np.float32(4)
-        y = inputs[-1]
+        if case.attrs.get("from_x"):
+            beta = inputs[-1] if case.attrs.get("center", True) else 0
+            y = (x.astype(np.float64) - mean) * rstd * gamma + beta
+            assert (np.abs(y) > 1e-6).all()
+        else:
+            inputs[-1] *= np.float32(4)
+            y = inputs[-1]
         dz = np.where(y <= 0, np.float32(0.2 if kind == "leaky_relu" else 0), 1) * dy
         dz = np.where((y >= 6) & (kind == "relu6"), 0, dz)
     results = run_kernel(kernel, case, inputs)

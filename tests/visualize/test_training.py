@@ -97,6 +97,7 @@ def test_examples() -> None:
     assert texts(figure) == ["✓ 0", "✗ 0", "is 1"]
     assert figure.get_suptitle() == "3 of 6 right, 2 of them here"
     assert not texts(examples(IMAGES, true, true))
+    assert examples(IMAGES, true, true, title="None").get_suptitle() == "None"
 
 
 @pytest.mark.parametrize(

@@ -85,8 +85,10 @@ def train(
         int | None, typer.Option(min=8, help="Height and width; the network's own if not given.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures in a step.")] = 32,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures.")] = 10,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Of Adam.")] = 1e-3,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the pictures.")] = 20,
+    learning_rate: Annotated[
+        float, typer.Option(min=0.0, help="Of Adam, at first; it falls to 0.")
+    ] = 1e-3,
     validation_split: Annotated[
         float, typer.Option(min=0.0, max=0.9, help="The share of every class not trained on.")
     ] = 0.2,

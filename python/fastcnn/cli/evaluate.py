@@ -158,7 +158,9 @@ def _draw_wrong(
         number += len(images)
     shape = (0, 1, 1, 3)
     pictures = np.stack([kept[i] for i in surest.tolist()]) if len(surest) else np.zeros(shape)
-    fc.visualize.examples(pictures, true[surest], scores[surest], names, save=path)
+    few = "" if len(surest) == len(wrong) else f", the {len(surest)} it was surest of"
+    title = f"{len(wrong)} of {len(true)} wrong{few}"
+    fc.visualize.examples(pictures, true[surest], scores[surest], names, title=title, save=path)
 
 
 def _by_class(names: list[str], true: NDArray[Any], seen: NDArray[Any]) -> list[ClassResult]:

@@ -97,7 +97,7 @@ class _Moving(_RandomLayer):
         )
 
 
-class RandomFlip(_RandomLayer):
+class RandomFlip(_Moving):
     """Mirrors each picture, or not, with equal probability.
 
     Parameters
@@ -124,18 +124,19 @@ class RandomFlip(_RandomLayer):
         data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(seed=seed, data_format=data_format, **kwargs)
+        super().__init__("nearest", "nearest", 0.0, seed=seed, data_format=data_format, **kwargs)
         modes = ("horizontal_and_vertical", "horizontal", "vertical")
         self.mode = one_of("RandomFlip", "mode", mode, modes)
 
-    def change(self, pictures: Any) -> Any:
-        """Change pictures of shape (n, height, width, channels)."""
-        shape = (pictures.shape[0], 1, 1, 1)
-        for axis, name in ((2, "horizontal"), (1, "vertical")):
-            if name in self.mode:
-                yes = self.draw(pictures, shape, lambda random: random.integers(0, 2, shape))
-                pictures = ops.where(yes, ops.flip(pictures, axis), pictures)
-        return pictures
+    def matrices(self, random: Random, count: int, height: int, width: int) -> NDArray[Any]:
+        """Draw (count, 8) numbers."""
+        across, down = random.integers(0, 2, (2, count)) * [
+            ["horizontal" in self.mode],
+            ["vertical" in self.mode],
+        ]
+        none = np.zeros(count)
+        x, y = across * (width - 1), down * (height - 1)
+        return _rows(1 - 2 * across, none, x, none, 1 - 2 * down, y)
 
 
 class RandomRotation(_Moving):

@@ -117,9 +117,8 @@ class BatchNormalization(_Normalization):
             y, mean, variance = ops.batch_norm_training(
                 inputs, self.gamma, self.beta, epsilon=self.epsilon
             )
-            kept = self.momentum
-            self.moving_mean.assign(self.moving_mean * kept + mean * (1.0 - kept))
-            self.moving_variance.assign(self.moving_variance * kept + variance * (1.0 - kept))
+            for average, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                average.assign(ops.moving_average(average, new, self.momentum))
             return y
         return ops.batch_normalization(
             inputs,

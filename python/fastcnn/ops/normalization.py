@@ -15,6 +15,7 @@ __all__ = [
     "l2_normalize",
     "layer_normalization",
     "local_response_normalization",
+    "moving_average",
 ]
 
 
@@ -107,6 +108,28 @@ def batch_norm_training(
         center=offset is not None,
     )
     return y, mean, variance
+
+
+def moving_average(old: Any, new: Any, momentum: float = 0.99) -> Any:
+    """Move an average towards a new value: ``momentum * old + (1 - momentum) * new``.
+
+    Parameters
+    ----------
+    old, new : array, float32, of one shape
+    momentum : float, default 0.99
+        What the old value counts.
+
+    Returns
+    -------
+    array, float32, of their shape
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.ops.moving_average([0.0, 4.0], [8.0, 8.0], momentum=0.75).tolist()
+    [2.0, 5.0]
+    """
+    return apply_op("moving_average", [old, new], momentum=float(momentum))
 
 
 def group_normalization(

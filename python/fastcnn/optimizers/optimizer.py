@@ -220,7 +220,7 @@ class Optimizer:
                 variable.assign(constraint(trace.value_of(variable)))
             if self.use_ema:
                 average = self.state("average", variable)
-                average.assign(moving_average(average, variable, self.ema_momentum))
+                average.assign(ops.moving_average(average, variable, self.ema_momentum))
 
     def _update(
         self, op: str, variable: Variable, state: Iterable[str], operands: Any, **attrs: Any
@@ -367,11 +367,6 @@ def decaying(update_step: Callable[..., None]) -> Callable[..., None]:
     """Mark an ``update_step`` whose op takes care of weight decay."""
     update_step.decays = True  # type: ignore[attr-defined]
     return update_step
-
-
-def moving_average(old: Any, new: Any, momentum: float) -> Any:
-    """Move an average towards a new value: ``momentum * old + (1 - momentum) * new``."""
-    return apply_op("moving_average", [old, new], momentum=float(momentum))
 
 
 def _shrink(square: Value, limit: float) -> Value:

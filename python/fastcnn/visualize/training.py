@@ -223,6 +223,7 @@ def examples(
     wrong_only: bool = True,
     *,
     max_examples: int = 20,
+    title: str | None = None,
     save: StrPath | None = None,
 ) -> Any:
     """Draw pictures with what was seen in them and what they are.
@@ -238,6 +239,8 @@ def examples(
         Only those in which the wrong thing was seen; the surest first, where probabilities are
         given.
     max_examples : int, default 20
+    title : str, optional
+        How many are wrong, or right, unless given.
     save : str or os.PathLike, optional
         A ``.png``, ``.pdf`` or ``.svg`` file to write.
 
@@ -278,10 +281,12 @@ def examples(
     rows = max(-(-len(shown) // columns), 1)
     figure = _figure(2.0 * columns, 2.55 * rows + 0.45)
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.08)
-    few = "" if len(shown) in (found, 0) else f", {len(shown)} of them here"
-    what, count = ("wrong", found) if wrong_only else ("right", int((true == seen).sum()))
+    if title is None:
+        few = "" if len(shown) in (found, 0) else f", {len(shown)} of them here"
+        what, count = ("wrong", found) if wrong_only else ("right", int((true == seen).sum()))
+        title = f"{count} of {len(true)} {what}{few}"
     figure.suptitle(
-        f"{count} of {len(true)} {what}{few}",
+        title,
         x=0.01, ha="left", fontsize=11, fontweight="bold", color=_INK,
     )  # fmt: skip
     grid = figure.subplots(rows, columns, squeeze=False).ravel()

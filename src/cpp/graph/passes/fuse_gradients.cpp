@@ -20,6 +20,18 @@ const Node* fusible_activation(const Graph& graph, const std::vector<int>& uses,
   return taken ? inner : nullptr;
 }
 
+// The batch_norm_training that made both the activated result `y` and the statistics of `node`, with nothing added
+// between: its activation can be found again from x.
+const Node* source_of(const Graph& graph, const Node& node, ValueId y, const ActivationParams& act) {
+  const auto& p = node.params.as<BatchNormGradientParams>();
+  const ValueId mean = node.inputs[static_cast<std::size_t>(2 + p.scale)];
+  const Node* forward = graph.producer(graph.resolve(y));
+  if (forward == nullptr || forward->op != &batch_norm_training_op || forward != graph.producer(graph.resolve(mean)))
+    return nullptr;
+  const Epilogue& e = forward->params.as<BatchNormTrainingParams>().epilogue;
+  return !e.residual && e.activation == act.kind && e.alpha == act.alpha ? forward : nullptr;
+}
+
 }  // namespace
 
 void fuse_gradients(Graph& graph) {
@@ -31,7 +43,14 @@ void fuse_gradients(Graph& graph) {
       p.activation = act.kind;
       p.alpha = act.alpha;
       node.inputs[1] = inner->inputs[1];
-      node.inputs.push_back(inner->inputs[0]);
+      if (const Node* forward = source_of(graph, node, inner->inputs[0], act)) {
+        const auto& f = forward->params.as<BatchNormTrainingParams>();
+        p.from_x = 1;
+        p.center = f.center;
+        if (f.center) node.inputs.push_back(forward->inputs[static_cast<std::size_t>(1 + f.scale)]);
+      } else {
+        node.inputs.push_back(inner->inputs[0]);
+      }
     }
     graph.append(std::move(node));
   }

@@ -31,7 +31,9 @@ Params parse_gradient(AttrReader& attrs, std::span<const TensorType> inputs) {
                       p.activation == Activation::Relu6 || (p.activation == Activation::LeakyRelu && p.alpha >= 0);
   require(undone, ErrorKind::Config, attrs.op(), ": activation: expected linear, relu, relu6 or leaky_relu, got ",
           activation_name(p.activation));
-  const int operands = 4 + p.scale + (p.activation != Activation::Linear);
+  p.from_x = attrs.boolean("from_x", false);
+  p.center = attrs.boolean("center", true);
+  const int operands = 4 + p.scale + (p.activation != Activation::Linear && (!p.from_x || p.center));
   require_inputs(attrs.op(), inputs, operands, operands);
   return Params(p);
 }
@@ -70,8 +72,10 @@ std::vector<TensorType> infer_gradient(const Params& params, std::span<const Ten
   const TensorType& x = inputs[0];
   require(x.shape.rank >= 1, ErrorKind::Shape, kName, ": x must have at least one dimension");
   require_same(kName, "dy", inputs[1], x);
-  require_channels(kName, inputs.subspan(2, static_cast<std::size_t>(2 + p.scale)), x.shape.back());
-  if (p.activation != Activation::Linear) require_same(kName, "y", inputs.back(), x);
+  const bool undone = p.activation != Activation::Linear, reads_y = undone && !p.from_x;
+  const int vectors = 2 + p.scale + (undone && p.from_x && p.center);
+  require_channels(kName, inputs.subspan(2, static_cast<std::size_t>(vectors)), x.shape.back());
+  if (reads_y) require_same(kName, "y", inputs.back(), x);
   return {x, per_channel(x), per_channel(x)};
 }
 

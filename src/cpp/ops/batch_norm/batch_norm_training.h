@@ -5,15 +5,19 @@
 //                        variance = sum((x - mean)^2) / n, rstd = 1 / sqrt(variance + epsilon)
 //                        operands x, gamma when `scale`, beta when `center`, residual when its Epilogue says so
 //                        results y, mean, variance, rstd
-//   batch_norm_gradient  dz = dy act'(...), found from the result y; g = gamma rstd, h = (x - mean) rstd:
+//   batch_norm_gradient  dz = dy act'(...), found from the result y, or with `from_x` from (x - mean) gamma rstd +
+//   beta,
+//                        which spares reading y; g = gamma rstd, h = (x - mean) rstd:
 //                        dbeta = sum(dz), dgamma = sum(dz h), dx = g (dz - dbeta / n - h dgamma / n) when `training`,
 //                        dx = g dz when not: then the statistics were given, not found
-//                        operands x, dy, gamma when `scale`, mean, rstd, y unless act is linear
+//                        operands x, dy, gamma when `scale`, mean, rstd, then unless act is linear y or, with `from_x`,
+//                        beta when `center`
 //                        results dx, dgamma, dbeta; dx may lie over x
 //
 // Corner cases, the same for every kernel:
 //   - deviations are summed, never squares of the values, so a mean far larger than the deviation costs no digits;
 //     batch_norm_gradient finds what rounding left of the mean from the data;
+//   - what lies within rounding of a kink of act may count as on either side with `from_x`;
 //   - sums run in an order that depends on the shape alone;
 //   - the mean and variance of nothing are NaN, sums over nothing 0.
 #pragma once
@@ -33,6 +37,7 @@ struct BatchNormGradientParams {
   Activation activation = Activation::Linear;  // linear, relu, relu6 or leaky_relu
   float alpha = 0.0f;
   std::int32_t scale = 1, training = 1;
+  std::int32_t from_x = 0, center = 1;  // center: read with from_x only
 };
 
 struct BatchNormTrainingOperands {
@@ -53,7 +58,7 @@ struct BatchNormTrainingOperands {
 };
 
 struct BatchNormGradientOperands {
-  const float *x, *dy, *gamma = nullptr, *mean, *rstd, *y = nullptr;
+  const float *x, *dy, *gamma = nullptr, *mean, *rstd, *y = nullptr, *beta = nullptr;
   std::int64_t rows, channels;
 
   FC_INLINE explicit BatchNormGradientOperands(const KernelArgs& args) {
@@ -67,7 +72,9 @@ struct BatchNormGradientOperands {
     if (p.scale) gamma = (next++)->as<float>();
     mean = (next++)->as<float>();
     rstd = (next++)->as<float>();
-    if (p.activation != Activation::Linear) y = next->as<float>();
+    if (p.activation == Activation::Linear) return;
+    if (!p.from_x) y = next->as<float>();
+    if (p.from_x && p.center) beta = next->as<float>();
   }
 };
 

