@@ -165,16 +165,12 @@ std::vector<ValueId> differentiate(Graph& graph, ValueId target, const std::vect
     if (graph.value(id).source == Source::Variable) graph.set_changing(id);  // who asks is about to move it
   }
   split_epilogues(graph);
-<<<<<<< HEAD
-  fold_padding(graph);  // now, since gradients are about to read the padded pictures as well
-=======
   // Now rather than in compile, where the gradient of the weights would read the padded picture too.
   const auto is_padded = [&](ValueId id) {
     const Node* node = graph.producer(id);
     return node != nullptr && node->op == &pad_op;
   };
   if (std::none_of(sources.begin(), sources.end(), is_padded)) fold_padding(graph);
->>>>>>> opsgrad
   return Differentiator(graph, recompute).run(target, sources);
 }
 
