@@ -86,7 +86,7 @@ inline constexpr std::int64_t kSplitOuterChunk = 1024;
 struct SplitOuterLeast {
   std::int64_t channels, products;
 };
-inline constexpr SplitOuterLeast kSplitOuterLeast[] = {{24, 2048}, {64, 32768}, {64, 32768}};
+inline constexpr SplitOuterLeast kSplitOuterLeast[] = {{32, 24576}, {64, 32768}, {64, 131072}};
 
 // Below these a product by one, two or three parts is slower than fused multiply-adds. B may be larger than `bytes`
 // where it is used by many rows.

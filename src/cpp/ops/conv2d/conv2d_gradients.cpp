@@ -54,6 +54,16 @@ std::int64_t flops(const Problem& problem) {
 // ---- the kernel table: best first, ref last -------------------------------------------------
 
 #if FC_X86
+// Winograd's is faster at `high` with few channels.
+const char* yields_bf16x3(const Problem& problem) {
+  constexpr std::int64_t kManyChannels = 128;
+  const auto& p = problem.as<Conv2dParams>();
+  if (min_i64(p.channels, p.filters) < kManyChannels && winograd::declines(problem) == nullptr &&
+      winograd::weight_gradient_yields(problem) == nullptr)
+    return "Winograd's transforms save more than AMX with so few channels";
+  return weight_gradient_yields<gemm::amx::bf16x3>(problem);
+}
+
 // The functions of a row that is Winograd's on one instruction set.
 template <const winograd::GradientTransforms& transforms>
 struct Winograd {
@@ -76,7 +86,7 @@ constexpr KernelInfo kKernels[] = {
      .isa = Isa::Amx,
      .precision = Precision::High,
      .run = WeightGradient<gemm::amx::bf16x3>::run,
-     .yields = weight_gradient_yields<gemm::amx::bf16x3>,
+     .yields = yields_bf16x3,
      .workspace = WeightGradient<gemm::amx::bf16x3>::workspace},
     {.name = "conv2d_weight_gradient_f32_winograd4_avx512",
      .isa = Isa::Avx512,
