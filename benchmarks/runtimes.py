@@ -211,7 +211,7 @@ class Float64:
 
         from benchmarks.torch_network import TorchNetwork
 
-        network = TorchNetwork(record(job.model(), job.picture().shape), fold=False).double()
+        network = TorchNetwork(record(job.model(), job.picture().shape), fold=False).double().eval()
         with torch.inference_mode():
             self.y = network(torch.from_numpy(job.channels_first()).double()).numpy()
 
