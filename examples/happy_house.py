@@ -20,10 +20,6 @@ def build() -> fc.Sequential:
         [
             fc.Input((64, 64, 3)),
             layers.Rescaling(1 / 255),
-            # Mirrored faces are faces as happy as before: twice the data for nothing.
-            layers.RandomFlip("horizontal"),
-            layers.RandomTranslation(0.06, 0.06, fill_mode="nearest"),
-            layers.RandomContrast(0.2),
             layers.Conv2D(16, 5, strides=2, padding="same", use_bias=False),
             layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
@@ -52,7 +48,8 @@ def main(data: str | None = None, epochs: int = 40, seed: int = 0) -> float:
         fc.set_random_seed(seed + fold)
         rest = np.setdiff1d(order, held_out)
         model = build()
-        rate = fc.optimizers.schedules.CosineDecay(2e-3, epochs * -(-len(rest) // 16))
+        # The learning rate falls to zero: the last steps no longer jump from one face to the next.
+        rate = fc.optimizers.schedules.CosineDecay(1e-3, epochs * -(-len(rest) // 16))
         model.compile(fc.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
         model.fit(x[rest], y[rest], batch_size=16, epochs=epochs, verbose=0)
         _, accuracy = model.evaluate(x[held_out], y[held_out], verbose=0)
