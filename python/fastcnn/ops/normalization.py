@@ -129,7 +129,7 @@ def moving_average(old: Any, new: Any, momentum: float = 0.99) -> Any:
     >>> fc.ops.moving_average([0.0, 4.0], [8.0, 8.0], momentum=0.75).tolist()
     [2.0, 5.0]
     """
-    return apply_op("moving_average", [old, new], momentum=float(momentum))
+    return apply_op("moving_average", [old, new], momentum=momentum)
 
 
 def group_normalization(
