@@ -220,3 +220,30 @@ def test_a_border_becomes_padding_unless_its_gradient_is_asked_for(asked: bool) 
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
     if asked:
         np.testing.assert_allclose(found[2][:, :7, 1:], found[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("consumer", ["conv2d", "depthwise_conv2d", "max_pool2d"])
+def test_borders_are_folded_before_gradients_are_made(consumer: str) -> None:
+    """The gradient through a border is that of the window that takes it on."""
+    graph = _C.Graph()
+    x = graph.input((2, 8, 8, 4))
+    positive = add(graph, "activation", x, activation="relu")
+    padded = add(graph, "pad", positive, pads=(0, 0, 1, 1, 1, 1, 0, 0))
+    shapes = {"conv2d": (3, 3, 4, 4), "depthwise_conv2d": (3, 3, 4, 1)}
+    operands = [padded]
+    if consumer in shapes:
+        operands.append(graph.constant(array(*shapes[consumer], seed=1)))
+    options = {"pool_size": 3} if consumer == "max_pool2d" else {}
+    y = add(graph, consumer, *operands, strides=2, **options)
+    weight = graph.constant(array(*graph.shape(y), seed=2))
+    loss = add(graph, "reduce_sum", add(graph, "mul", y, weight))
+    outputs = [loss, *graph.gradient(loss, [x])]
+    graph.set_outputs(outputs)
+    plan = _C.compile(graph)
+    assert not {"pad", "slice"} & {step["op"] for step in plan.steps()}
+    point, direction = np.abs(array(2, 8, 8, 4)) + 0.1, array(2, 8, 8, 4, seed=3)
+    _, gradient = plan.run([point])
+    step = np.float32(1e-3)
+    ahead, behind = plan.run([point + step * direction])[0], plan.run([point - step * direction])[0]
+    expected = (float(ahead) - float(behind)) / (2 * float(step))
+    assert float((gradient * direction).sum()) == pytest.approx(expected, rel=0.02, abs=0.02)

@@ -83,9 +83,7 @@ def test_lbfgs_fits_better_than_as_many_steps_of_adam() -> None:
 
     def trained(optimizer: fc.optimizers.Optimizer) -> float:
         fc.set_random_seed(0)
-        model = fc.Sequential(
-            [fc.Input((3,)), layers.Dense(8, activation="tanh"), layers.Dense(1)]
-        )
+        model = fc.Sequential([fc.Input((3,)), layers.Dense(8, activation="tanh"), layers.Dense(1)])
         model.compile(optimizer, "mse")
         model.fit(x, y, batch_size=200, epochs=40, shuffle=False, verbose=0)
         return float(model.evaluate(x, y, batch_size=200, verbose=0))

@@ -66,14 +66,21 @@ std::vector<TensorType> infer_adaptive(const Params& params, std::span<const Ten
 
 // ---- gradients ------------------------------------------------------------------------------
 
-void max_rule(NodeGradient& node) {
-  node.set(0, node.add(max_pool2d_gradient_op, node.params(), {node.input(0), node.output(), node.upstream()}));
+// The node's parameters, with the size of the picture as it is now: a border may have been folded into the window.
+Params with_picture(const NodeGradient& node) {
+  auto p = node.params().as<Pool2dParams>();
+  p.input_h = node.input_shape(0)[1], p.input_w = node.input_shape(0)[2];
+  return Params(p);
 }
 
-void avg_rule(NodeGradient& node) { node.set(0, node.add(avg_pool2d_gradient_op, node.params(), {node.upstream()})); }
+void max_rule(NodeGradient& node) {
+  node.set(0, node.add(max_pool2d_gradient_op, with_picture(node), {node.input(0), node.output(), node.upstream()}));
+}
+
+void avg_rule(NodeGradient& node) { node.set(0, node.add(avg_pool2d_gradient_op, with_picture(node), {node.upstream()})); }
 
 void adaptive_rule(NodeGradient& node) {
-  node.set(0, node.add(adaptive_avg_pool2d_gradient_op, node.params(), {node.upstream()}));
+  node.set(0, node.add(adaptive_avg_pool2d_gradient_op, with_picture(node), {node.upstream()}));
 }
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
