@@ -39,15 +39,16 @@ def build(classes: int = 10) -> fc.Model:
     x = layers.RandomFlip("horizontal")(x)
     x = layers.RandomRotation(0.05, fill_mode="nearest")(x)
     x = layers.RandomTranslation(0.08, 0.08, fill_mode="nearest")(x)
+    x = layers.RandomZoom(0.1, fill_mode="nearest")(x)
     x = layers.ReLU()(convolution(x, 16))
-    for filters in (16, 32, 64, 128):
+    for filters in (32, 64, 96, 128):
         x = residual_block(x, filters, strides=2)
     x = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(x))
     return fc.Model(image, layers.Dense(classes)(x))
 
 
 def main(
-    data: str | None = None, epochs: int = 30, seed: int = 0, plot: str | None = None
+    data: str | None = None, epochs: int = 40, seed: int = 0, plot: str | None = None
 ) -> float:
     """Train on four fifths of the folder, and return the accuracy on the rest."""
     fc.set_random_seed(seed)
@@ -78,5 +79,5 @@ def main(
 
 
 if __name__ == "__main__":
-    options = parse(__doc__, epochs=30)
+    options = parse(__doc__, epochs=40)
     main(options.data, options.epochs, plot=options.plot)
