@@ -7,7 +7,8 @@
 //
 //   Corner cases, the same for every kernel:
 //     - pixels outside the picture are zeros; whether a non-finite dy that meets one gives NaN or nothing is open;
-//     - a non-finite pixel or gradient reaches every weight that depends on it, as NaN or infinity, and by Winograd's kernels
+//     - a non-finite pixel or gradient reaches every weight that depends on it, as NaN or infinity, and by Winograd's
+//     kernels
 //       the other taps of their channels;
 //     - without pixels dw is 0. The order of the sum is the kernel's, but fixed by the shapes alone.
 //

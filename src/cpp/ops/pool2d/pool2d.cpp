@@ -77,7 +77,9 @@ void max_rule(NodeGradient& node) {
   node.set(0, node.add(max_pool2d_gradient_op, with_picture(node), {node.input(0), node.output(), node.upstream()}));
 }
 
-void avg_rule(NodeGradient& node) { node.set(0, node.add(avg_pool2d_gradient_op, with_picture(node), {node.upstream()})); }
+void avg_rule(NodeGradient& node) {
+  node.set(0, node.add(avg_pool2d_gradient_op, with_picture(node), {node.upstream()}));
+}
 
 void adaptive_rule(NodeGradient& node) {
   node.set(0, node.add(adaptive_avg_pool2d_gradient_op, with_picture(node), {node.upstream()}));
