@@ -1,4 +1,4 @@
-"""Turns the newest results into the table between README's two markers.
+"""Turns the newest results into the tables between README's markers: inference, and training.
 
 python -m benchmarks.report            # fill README.md
 python -m benchmarks.report --print    # only show the table
@@ -16,6 +16,7 @@ from benchmarks.machine import ROOT
 from benchmarks.results import load, newest, significant
 
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
+TRAINING_BEGIN, TRAINING_END = "<!-- training:begin -->", "<!-- training:end -->"
 _NAMES = {
     "torch": "PyTorch",
     "onnxruntime": "ONNX Runtime",
@@ -62,6 +63,51 @@ def markdown(lines: Sequence[dict[str, Any]]) -> str:
     return f"{drawn}\n\n{_footer(runs[last], sorted(peers))}"
 
 
+def training_markdown(lines: Sequence[dict[str, Any]]) -> str:
+    """The table of steps of training: of what was measured twice, the later counts."""
+    found: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
+    memory: dict[tuple[str, str], float] = {}
+    runs = {line["run"]: line for line in lines if line["kind"] == "run"}
+    last = ""
+    for line in lines:
+        if line["kind"] != "training":
+            continue
+        precise = line["precision"] if line["runtime"] == "fastcnn_training" else line["runtime"]
+        memory[precise, line["network"]] = line["mib"]
+        if line["ratios"]:
+            found.setdefault((line["precision"], line["threads"]), {})[line["network"]] = line
+            last = line["run"]
+    if not found:
+        return "No results."
+    names = {**_NETWORKS, "convnet": "ConvNet"}
+    networks = [n for n in names if any(n in row for row in found.values())]
+    header = ["precision", "threads", *(names[n] for n in networks), "geometric mean"]
+    table = [header, ["---", "--:", *["--:"] * (len(networks) + 1)]]
+    order = ("highest", "high", "medium")
+    for key in sorted(found, key=lambda k: (order.index(k[0]), k[1])):
+        ratios = {}
+        for network, line in found[key].items():
+            peer = "torch_bf16_training" if key[0] == "medium" else "torch_training"
+            ratios[network] = line["ratios"][peer if peer in line["ratios"] else "torch_training"]
+        cells = [_ratio(ratios.get(n)) for n in networks]
+        mean = _ratio(statistics.geometric_mean(ratios.values())) if len(ratios) > 1 else "-"
+        table.append([key[0], str(key[1]), *cells, mean])
+    shares = [
+        f"{names[n]} {memory['highest', n]:.0f} of {memory['torch_training', n]:.0f} MiB"
+        for n in networks
+        if ("highest", n) in memory and ("torch_training", n) in memory
+    ]
+    run = runs[last]
+    drawn = "\n".join("| " + " | ".join(cells) + " |" for cells in table)
+    return (
+        f"{drawn}\n\nTime of PyTorch's step over that of fastcnn - forward, cross-entropy, backward, "
+        f"SGD with momentum - taking turns in one run; PyTorch {run['versions'].get('torch', '')} "
+        f"in float32, at medium under autocast to bf16. Most memory beyond that of a process that "
+        f"trains nothing, at highest beside PyTorch's in float32: {', '.join(shares)}. "
+        f"{run['date'][:10]}, commit {run['commit'] or 'unknown'}."
+    )
+
+
 def _peers_of(line: dict[str, Any]) -> dict[str, float]:
     """The peers that count: in bf16 at the level medium, where there are such."""
     found: dict[str, float] = line["ratios"]
@@ -90,19 +136,19 @@ def _footer(run: dict[str, Any], peers: Sequence[str]) -> str:
     )
 
 
-def fill(readme: str, table: str) -> str:
-    """README with the table between its markers.
+def fill(readme: str, table: str, begin: str = BEGIN, end: str = END) -> str:
+    """README with the table between two markers.
 
     Examples
     --------
     >>> fill(f"a {BEGIN} old {END} z", "new").split()
     ['a', '<!--', 'benchmarks:begin', '-->', 'new', '<!--', 'benchmarks:end', '-->', 'z']
     """
-    before, begin, rest = readme.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"README.md: expected the markers {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+    before, found_begin, rest = readme.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise SystemExit(f"README.md: expected the markers {begin} and {end}")
+    return f"{before}{begin}\n{table}\n{end}{after}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -117,11 +163,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     path = options.file or newest()
     if path is None:
         raise SystemExit("no results: run python -m benchmarks.models first")
-    table = markdown(load(path))
+    lines = load(path)
+    table, training = markdown(lines), training_markdown(lines)
     if options.only_print:
-        print(table)
+        print(f"{table}\n\n{training}")
     else:
-        options.readme.write_text(fill(options.readme.read_text(), table))
+        text = fill(options.readme.read_text(), table)
+        options.readme.write_text(fill(text, training, TRAINING_BEGIN, TRAINING_END))
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def test_layers_train_when_they_are_told_so() -> None:
 def test_bad_functions_are_refused() -> None:
     with pytest.raises(ShapeError, match="one number"):
         fc.value_and_grad(lambda x: x * 2.0)(X)
-    with pytest.raises(DTypeError, match="returned|return"):
+    with pytest.raises(DTypeError, match="return"):
         fc.value_and_grad(lambda x: 3.0)(X)
     with pytest.raises(ConfigError, match="argument 1"):
         fc.value_and_grad(lambda x: ops.sum(x), argnums=1)(X)
