@@ -101,8 +101,8 @@ def training_markdown(lines: Sequence[dict[str, Any]]) -> str:
     drawn = "\n".join("| " + " | ".join(cells) + " |" for cells in table)
     return (
         f"{drawn}\n\nTime of PyTorch's step over that of fastcnn - forward, cross-entropy, "
-        f"backward, SGD with momentum - taking turns in one run; PyTorch {run['versions'].get('torch', '')} "
-        f"in float32, at medium under autocast to bf16. Most memory beyond that of a process that "
+        f"backward, SGD with momentum - taking turns in one run; PyTorch "
+        f"{run['versions'].get('torch', '')} in float32, at medium under autocast to bf16. Most memory beyond that of a process that "
         f"trains nothing, at highest beside PyTorch's in float32: {', '.join(shares)}. "
         f"{run['date'][:10]}, commit {run['commit'] or 'unknown'}."
     )
