@@ -102,8 +102,9 @@ def training_markdown(lines: Sequence[dict[str, Any]]) -> str:
     return (
         f"{drawn}\n\nTime of PyTorch's step over that of fastcnn - forward, cross-entropy, "
         f"backward, SGD with momentum - taking turns in one run; PyTorch "
-        f"{run['versions'].get('torch', '')} in float32, at medium under autocast to bf16. Most memory beyond that of a process that "
-        f"trains nothing, at highest beside PyTorch's in float32: {', '.join(shares)}. "
+        f"{run['versions'].get('torch', '')} in float32, at medium under autocast to bf16. Most "
+        f"memory beyond that of a process that trains nothing, at highest beside PyTorch's in "
+        f"float32: {', '.join(shares)}. "
         f"{run['date'][:10]}, commit {run['commit'] or 'unknown'}."
     )
 
