@@ -1,6 +1,7 @@
 // Graph: ops joined by values. A description: it holds no activations and runs nothing.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -85,7 +86,7 @@ class Graph {
  private:
   ValueId new_value(Value value);
 
-  std::vector<Value> values_;
+  std::deque<Value> values_;  // what is asked of a value stays where it is when others are added
   std::vector<Node> nodes_;
   std::vector<ValueId> inputs_, outputs_;
   std::vector<Update> updates_;
