@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from fastcnn.callbacks._monitor import Monitor
@@ -118,5 +119,5 @@ class TerminateOnNaN(Callback):
         """Look at the loss."""
         loss = (logs or {}).get("loss")
         if loss is not None and not math.isfinite(loss):
-            print(f"Batch {batch}: the loss is {loss}, terminating training")
+            warnings.warn(f"batch {batch}: the loss is {loss}: training stops", stacklevel=2)
             self.model.stop_training = True

@@ -26,7 +26,7 @@ class _Random(Layer):
         return self._disturb(inputs) if training else inputs
 
     def _disturb(self, inputs: Any) -> Any:
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} defines no _disturb(self, inputs)")
 
 
 class Dropout(_Random):
