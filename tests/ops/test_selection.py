@@ -80,7 +80,7 @@ def test_cast(source: str, target: str) -> None:
     values = np.array([0, 1, -1, 2.7, -2.7, 127, 128, -128, -129, 255, 256, 2.0**31, -(2.0**62)])
     with np.errstate(invalid="ignore"):
         x = values.astype(source)
-    (kernel,) = kernel_rows("cast")
+    *_, kernel = kernel_rows("cast")  # those above only move between storages
     (y,) = run_kernel(kernel, Case("cast", (x.shape,), {"dtype": target}), [x])
     if target == "bool":
         expected = x != 0

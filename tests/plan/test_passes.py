@@ -262,3 +262,68 @@ def test_strides_too_large_to_multiply_stay() -> None:
     y = net.conv(net.input(1, 3, 3, 2), 2, 3, strides=2**30)
     plan = assert_same_bits(net, net.conv(y, 2, 1, strides=2**30))
     assert [out for _, out in strides_of(plan)] == [(1, 1), (1, 1)]
+
+
+def kernels_at_medium(net: Net, *outputs: int) -> list[str]:
+    """The kernel of each step at the level medium."""
+    medium, plain = (
+        net.compile(*outputs, precision="medium", optimize=optimize) for optimize in (True, False)
+    )
+    inputs = random_inputs(medium)
+    for a, b in zip(medium.run(inputs), plain.run(inputs), strict=True):
+        assert a.dtype == np.float32
+        np.testing.assert_allclose(a, b, rtol=0, atol=2e-2 * float(np.abs(b).max()))
+    return [s["kernel"] for s in medium.steps()]
+
+
+needs_amx = pytest.mark.skipif(_C.max_isa() != "amx", reason="needs AMX")
+
+
+@needs_amx
+def test_at_medium_pictures_between_products_are_stored_in_bfloat16() -> None:
+    net = Net()
+    x = net.conv(net.input(1, 16, 16, 3), 32, activation="relu")
+    y = net.conv(net.conv(x, 32, 1, activation="relu"), 32)
+    y = net.add("activation", net.add("add", x, y), activation="relu")
+    y = net.add("max_pool2d", y, pool_size=2)
+    y = net.add("depthwise_conv2d", y, net.variable(3, 3, 32, 1), padding="same")
+    y = net.add("concat", net.conv(y, 32, 1), net.conv(y, 32))
+    y = net.conv(y, 16)
+    conv = "conv2d_bf16_amx"
+    assert [k.removesuffix("_avx512") for k in kernels_at_medium(net, y)] == [
+        "cast_storage",  # of the input
+        *[conv] * 3,
+        "max_pool2d_f32",
+        "depthwise_conv2d_bf16_tiled",
+        *[conv] * 2,
+        "concat_any_ref",
+        conv,
+    ]
+
+
+@needs_amx
+def test_what_reads_no_bfloat16_gets_it_cast() -> None:
+    net = Net()
+    x = net.conv(net.input(1, 16, 16, 32), 32)
+    pooled = net.add("avg_pool2d", x, pool_size=2)
+    kernels = kernels_at_medium(net, pooled, net.conv(x, 32))
+    assert kernels.count("conv2d_bf16_amx") == 2
+    # The input, and what the average reads.
+    assert sum(k.startswith("cast") for k in kernels) == 2
+
+
+@needs_amx
+def test_results_of_a_plan_are_stored_in_float32() -> None:
+    net = Net()
+    x = net.conv(net.input(1, 16, 16, 32), 32)
+    y = net.conv(x, 32)
+    assert [k.split("_")[0] for k in kernels_at_medium(net, x, y)] == [
+        "cast", "conv2d", "cast", "conv2d",
+    ]  # fmt: skip
+
+
+def test_at_other_levels_nothing_is_stored_in_bfloat16() -> None:
+    net = Net()
+    y = net.conv(net.conv(net.input(1, 16, 16, 32), 32), 32)
+    for precision in ("highest", "high"):
+        assert "cast" not in ops_of(net.compile(y, precision=precision))

@@ -13,6 +13,7 @@ const char* dtype_name(DType dtype) {
     case DType::U8: return "uint8";
     case DType::S8: return "int8";
     case DType::Bool: return "bool";
+    case DType::BF16: return "bfloat16";
   }
   return "?";
 }

@@ -5,7 +5,8 @@
 
 namespace fastcnn {
 
-enum class DType : std::uint8_t { F32, F64, I64, I32, U8, S8, Bool };
+// BF16, the upper half of a float, is for storage between the nodes of a plan; arrays of users have none.
+enum class DType : std::uint8_t { F32, F64, I64, I32, U8, S8, Bool, BF16 };
 
 FC_INLINE constexpr std::int64_t item_size(DType dtype) {
   switch (dtype) {
@@ -13,6 +14,7 @@ FC_INLINE constexpr std::int64_t item_size(DType dtype) {
     case DType::I32: return 4;
     case DType::F64:
     case DType::I64: return 8;
+    case DType::BF16: return 2;
     case DType::U8:
     case DType::S8:
     case DType::Bool: return 1;

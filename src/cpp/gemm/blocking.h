@@ -74,7 +74,8 @@ inline constexpr std::int64_t kSplitPanels = 8;
 inline constexpr std::int64_t kSplitMaxPanels = 16;
 inline constexpr std::int64_t kSplitTasks = 16;
 inline constexpr std::int64_t kSplitLeastTasks = 2;
-inline constexpr std::int64_t kSplitPackSteps = 4;  // of 32 rows of B, packed at a time
+inline constexpr std::int64_t kSplitStreamAhead = 16 * 1024;  // bytes of B called in, where each is used once
+inline constexpr std::int64_t kSplitPackSteps = 4;            // of 32 rows of B, packed at a time
 
 // Sums of outer products by parts (split_outer.cpp): pixels that are split at a time, by the number of parts; rows and
 // columns of a task, tasks that are wanted, and the fewest pixels of a chunk.

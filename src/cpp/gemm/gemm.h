@@ -96,6 +96,7 @@ struct Product {
   float* c = nullptr;
   const float* bias = nullptr;
   const float* residual = nullptr;
+  bool bf16_c = false, bf16_residual = false;  // these are bfloat16; for split_gemm.h only
   Activation activation = Activation::Linear;
   float alpha = 0.0f;
   bool lower_triangle = false;  // only C(r, n) with r >= n is asked for; others may or may not be written
@@ -108,6 +109,7 @@ struct Product {
   void set_epilogue(const Epilogue& epilogue, const Operands& operands) {
     bias = operands.bias;
     residual = operands.residual;
+    bf16_c = epilogue.result == DType::BF16, bf16_residual = operands.bf16_residual;
     activation = epilogue.activation;
     alpha = epilogue.alpha;
   }

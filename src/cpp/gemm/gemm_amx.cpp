@@ -3,6 +3,7 @@
 //            bf16x3: a1 b1 + a1 b2 + a2 b1; bf16: a1 b1. Sums in float32.
 // Layout     A's strip: step by step, part by part, two tiles of rows; B's panel likewise, two tiles of columns. A pair
 //            of a tile is (k, k + 16): two registers become one by a shift and a blend, with nothing to be shuffled.
+//            Of bf16 alone it is (2 k, 2 k + 1), which lie together in a picture of bfloat16.
 // Tile       2 x 2 tiles of C, 2 of A, 2 of B: all 8. Products that follow each other share A or B, so that of the 24
 //            factors' pairs of bf16x6 14 tiles are loaded for 24 products, 8 for 12 of bf16x3, 4 for 4 of bf16.
 //            The largest product comes last, lest it overflow before its corrections.
@@ -10,10 +11,11 @@
 // Needs      AMX-BF16, AVX-512; tiles configured by the caller's task.
 // Accuracy   |a - a1| <= 2^-8 |a|, |a - a1 - a2| <= 2^-17 |a|, three parts are exact. Dropped of a product, relative to
 //            it: bf16x6 2^-24, bf16x3 2^-15, bf16 2^-7, beside the roundings of the sum. Factors, parts and sums below
-//            2^-126 count as zero. Near the largest float the first part is cut, not rounded, and so is finite. An
-//            infinite factor gives NaN but in bf16.
+//            2^-126 count as zero. Near the largest float the first part of several is cut, not rounded, and so is
+//            finite. An infinite factor gives NaN but in bf16.
 // Source     G. Henry, P. Tang, A. Heinecke, Leveraging the bfloat16 Artificial Intelligence Datatype For
 //            Higher-Precision Computations, 2019.
+#include "core/bf16.h"
 #include "gemm/split.h"
 #include "simd/amx.h"
 #include "simd/avx512.h"
@@ -28,7 +30,7 @@ static_assert(kSplitTileBytes == kTileBytes && kSplitRows == kTileRows);
 
 // ---- splitting -----------------------------------------------------------------------------------
 
-// 16 + 16 floats -> a tile's row in each part.
+// 16 + 16 floats -> pairs, in each part: a tile's row.
 template <int parts>
 FC_INLINE void split(__m512 x, __m512 y, unsigned char* out, std::int64_t part_stride) {
   const __m512i half = _mm512_set1_epi32(0x8000), upper = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
@@ -59,6 +61,15 @@ FC_INLINE void split(__m512 x, __m512 y, unsigned char* out, std::int64_t part_s
 // Steps taken through all rows of a tile before the next: few, so that what is written stays together.
 constexpr std::int64_t kSplitAhead = 2 * kSplitDepth;
 
+// 32 neighbouring terms of a row of A -> a tile's row in each part.
+template <int parts>
+FC_INLINE void split_row(__m512 x, __m512 y, unsigned char* out, std::int64_t part_stride) {
+  if constexpr (parts == 1)
+    _mm512_store_si512(out, (__m512i)_mm512_cvtne2ps_pbh(y, x));
+  else
+    split<parts>(x, y, out, part_stride);
+}
+
 template <int parts>
 void split_rows(const SplitRows& s) {
   const std::int64_t step_stride = parts * s.part_stride;
@@ -71,7 +82,7 @@ void split_rows(const SplitRows& s) {
       for (std::int64_t k = begin; k < end; k += kSplitDepth, out += step_stride) {
         _mm_prefetch(reinterpret_cast<const char*>(row + s.next + k), _MM_HINT_T0);
         _mm_prefetch(reinterpret_cast<const char*>(row + s.next + k + 16), _MM_HINT_T0);
-        split<parts>(_mm512_loadu_ps(row + k), _mm512_loadu_ps(row + k + 16), out, s.part_stride);
+        split_row<parts>(_mm512_loadu_ps(row + k), _mm512_loadu_ps(row + k + 16), out, s.part_stride);
       }
     }
   }
@@ -80,7 +91,7 @@ void split_rows(const SplitRows& s) {
   for (int r = 0; r < s.count; ++r, out += kTileRowBytes) {
     const F32 x = fastcnn::avx512::load(s.rows[r] + whole, s.depth - whole);
     const F32 y = fastcnn::avx512::load(s.rows[r] + whole + 16, s.depth - whole - 16);
-    split<parts>(x.v, y.v, out, s.part_stride);
+    split_row<parts>(x.v, y.v, out, s.part_stride);
   }
 }
 
@@ -92,7 +103,8 @@ void split_columns(const SplitColumns& s) {
       const auto row = [&](std::int64_t at) {
         return at < s.depth ? fastcnn::avx512::load(s.b + at * s.row_stride, s.columns) : fastcnn::avx512::zero();
       };
-      split<parts>(row(k + p).v, row(k + p + 16).v, out + p * kTileRowBytes, s.part_stride);
+      const std::int64_t first = k + p * (parts == 1 ? 2 : 1), second = first + (parts == 1 ? 1 : 16);
+      split<parts>(row(first).v, row(second).v, out + p * kTileRowBytes, s.part_stride);
     }
 }
 
@@ -124,11 +136,6 @@ void split_pixels(const SplitPixels& s) {
 
 constexpr int kA = 4, kB = 6;  // the first tiles of A and B; C's are 0 .. 3, row by row of two
 
-template <int row_tiles>
-FC_INLINE void load_a(const unsigned char* a, int part) {
-  load_tile<kA>(a + part * row_tiles * kTileBytes);
-  if constexpr (row_tiles == 2) load_tile<kA + 1>(a + part * row_tiles * kTileBytes + kTileBytes);
-}
 template <int column_tiles>
 FC_INLINE void load_b(const unsigned char* b, int part) {
   load_tile<kB>(b + part * column_tiles * kTileBytes);
@@ -155,33 +162,40 @@ FC_INLINE void each_c(float* c, const Body& body) {
 template <int parts, int row_tiles, int column_tiles>
 void multiply_tiles(const SplitProduct& p) {
   const auto product = [] { multiply_add_tiles<row_tiles, column_tiles>(); };
-  const unsigned char *a = p.a, *b = p.b, *next = p.next;
+  const unsigned char *b = p.b, *next = p.next;
   if (p.accumulate)
     each_c<row_tiles, column_tiles>(p.c, []<int t>(float* c) { load_tile<t>(c); });
   else
     each_c<row_tiles, column_tiles>(p.c, []<int t>(float*) { zero_tile<t>(); });
-  for (std::int64_t step = 0; step < p.steps; ++step) {
-    const auto a_part = [&](int part) { load_a<row_tiles>(a, part - 1); };
-    const auto b_part = [&](int part) { load_b<column_tiles>(b, part - 1); };
-    if constexpr (parts == 3) {
-      a_part(3), b_part(1), product();
-      a_part(2), product();
-      b_part(2), product();
-      a_part(1), product();
-      b_part(3), product();
-      b_part(1), product();
-    } else if constexpr (parts == 2) {
-      a_part(2), b_part(1), product();
-      a_part(1), product();
-      b_part(2), product();
-    } else {
-      a_part(1), b_part(1), product();
+  for (const SplitRun* run = p.runs; run < p.runs + p.num_runs; ++run) {
+    const unsigned char *first = run->a[0], *second = run->a[row_tiles - 1];
+    for (std::int64_t step = 0; step < run->steps; ++step) {
+      const auto a_part = [&](int part) {
+        load_tile<kA>(first + (part - 1) * p.part_stride, p.row_stride);
+        if constexpr (row_tiles == 2) load_tile<kA + 1>(second + (part - 1) * p.part_stride, p.row_stride);
+      };
+      const auto b_part = [&](int part) { load_b<column_tiles>(b, part - 1); };
+      if constexpr (parts == 3) {
+        a_part(3), b_part(1), product();
+        a_part(2), product();
+        b_part(2), product();
+        a_part(1), product();
+        b_part(3), product();
+        b_part(1), product();
+      } else if constexpr (parts == 2) {
+        a_part(2), b_part(1), product();
+        a_part(1), product();
+        b_part(2), product();
+      } else {
+        a_part(1), b_part(1), product();
+      }
+      for (const unsigned char* end = next + p.next_bytes; next < end; next += kTileRowBytes)
+        _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
+      next += p.next_skip;
+      first += p.step_stride;
+      second += p.step_stride;
+      b += parts * column_tiles * kTileBytes;
     }
-    for (const unsigned char* end = next + p.next_bytes; next < end; next += kTileRowBytes)
-      _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
-    next += p.next_skip;
-    a += parts * row_tiles * kTileBytes;
-    b += parts * column_tiles * kTileBytes;
   }
   each_c<row_tiles, column_tiles>(p.c, []<int t>(float* c) { store_tile<t>(c); });
 }
@@ -207,28 +221,56 @@ void release() { fastcnn::amx::release(); }
 // ---- finishing -----------------------------------------------------------------------------------
 
 void prefetch(const SplitFinish& f) {
-  constexpr std::int64_t kLine = 64 / sizeof(float);
-  for (int r = 0; r < f.rows; ++r)
-    for (std::int64_t n = 0; n < f.columns; n += kLine) {
-      __builtin_prefetch(f.c + f.at[r] + n, 1);
-      if (f.residual != nullptr) __builtin_prefetch(f.residual + f.at[r] + n);
-    }
+  constexpr std::int64_t kLine = 64;
+  const auto call_in = [&](const void* from, bool bf16, auto touch) {
+    const std::int64_t item = bf16 ? sizeof(Bf16) : sizeof(float);
+    for (int r = 0; r < f.rows; ++r)
+      if (f.at[r] >= 0)
+        for (std::int64_t n = 0; n < f.columns * item; n += kLine)
+          touch(static_cast<const char*>(from) + f.at[r] * item + n);
+  };
+  call_in(f.c, f.bf16_c, [](const char* line) { __builtin_prefetch(line, 1); });
+  if (f.residual != nullptr) call_in(f.residual, f.bf16_residual, [](const char* line) { __builtin_prefetch(line); });
+}
+
+using fastcnn::avx512::load, fastcnn::avx512::store;
+
+// Elements [at, at + lanes) of c or of the residual.
+FC_INLINE F32 load_any(const void* from, bool bf16, std::int64_t at, std::int64_t lanes) {
+  return bf16 ? load(static_cast<const Bf16*>(from) + at, lanes) : load(static_cast<const float*>(from) + at, lanes);
+}
+FC_INLINE void store_any(void* to, bool bf16, std::int64_t at, F32 y, std::int64_t lanes) {
+  if (bf16)
+    _mm256_mask_storeu_epi16(static_cast<Bf16*>(to) + at, fastcnn::avx512::detail::first_lanes(lanes),
+                             (__m256i)_mm512_cvtneps_pbh(y.v));
+  else
+    store(static_cast<float*>(to) + at, y, lanes);
 }
 
 template <Activation kind>
 void finish(const SplitFinish& f) {
   using namespace fastcnn::avx512;
   constexpr int kFloats = kTileBytes / sizeof(float);
+  const F32 bias[kSplitTiles] = {f.bias != nullptr ? load(f.bias, f.columns) : zero(),
+                                 f.bias != nullptr ? load(f.bias + kSplitColumns, f.columns - kSplitColumns) : zero()};
   const float* sums = f.sums;
-  for (int first = 0; first < f.rows; first += f.tile_rows)
-    for (int t = 0; t < f.column_tiles; ++t, sums += kFloats) {
-      const std::int64_t n = t * kSplitColumns, lanes = f.columns - n;
-      const F32 bias = f.bias != nullptr ? load(f.bias + n, lanes) : zero();
-      for (int r = 0; r < f.tile_rows && first + r < f.rows; ++r) {
-        const std::int64_t at = f.at[first + r] + n;
-        F32 y = load(sums + r * F32::width) + bias;
-        if (f.residual != nullptr) y = y + load(f.residual + at, lanes);
-        store(f.c + at, activate<kind>(y, f.alpha), lanes);
+  for (int first = 0; first < f.rows; first += f.tile_rows, sums += f.column_tiles * kFloats)
+    for (int r = 0; r < f.tile_rows && first + r < f.rows; ++r) {
+      if (f.at[first + r] < 0) continue;
+      const auto result = [&](int t) {
+        F32 y = load(sums + t * kFloats + r * F32::width) + bias[t];
+        const std::int64_t n = t * kSplitColumns;
+        if (f.residual != nullptr) y = y + load_any(f.residual, f.bf16_residual, f.at[first + r] + n, f.columns - n);
+        return activate<kind>(y, f.alpha);
+      };
+      if (f.bf16_c && f.columns == kSplitTiles * kSplitColumns) {  // a whole line
+        _mm512_storeu_si512(static_cast<Bf16*>(f.c) + f.at[first + r],
+                            (__m512i)_mm512_cvtne2ps_pbh(result(1).v, result(0).v));
+        continue;
+      }
+      for (int t = 0; t < f.column_tiles; ++t) {
+        const std::int64_t n = t * kSplitColumns;
+        store_any(f.c, f.bf16_c, f.at[first + r] + n, result(t), f.columns - n);
       }
     }
 }

@@ -9,6 +9,7 @@ namespace fastcnn::gemm {
 // A tile of A is `rows` x 32 parts, one of B 32 x 16; each takes 1024 bytes. A tile's 32 terms of the sum are 16 pairs
 // (k, k + 16).
 inline constexpr int kSplitRows = 16, kSplitColumns = 16, kSplitDepth = 32, kSplitTileBytes = 1024;
+inline constexpr int kSplitRowBytes = kSplitTileBytes / kSplitRows;
 // Tiles of A, and of B, that a micro-kernel multiplies at a time: a strip of rows, a panel of columns.
 inline constexpr int kSplitTiles = 2;
 
@@ -51,28 +52,40 @@ struct SplitTurn {
   std::int64_t to_stride;
 };
 
-// c = sum over `steps` of A's strip times B's panel, `row_tiles` x `column_tiles` tiles of 16 x 16 floats, row by row
-// of tiles; added to what c holds if `accumulate`.
+// Tiles of A that follow each other in the sum: those of the first step, each next `SplitProduct::step_stride` bytes
+// on.
+struct SplitRun {
+  const unsigned char* a[kSplitTiles];
+  std::int64_t steps;
+};
+
+// c = sum over the steps of all runs of A's strip times B's panel, `row_tiles` x `column_tiles` tiles of 16 x 16
+// floats, row by row of tiles; added to what c holds if `accumulate`. The rows of a tile of A are `row_stride` bytes
+// apart, its parts `part_stride`.
 struct SplitProduct {
-  const unsigned char *a, *b;
+  const SplitRun* runs;
+  int num_runs;
+  std::int64_t row_stride, part_stride, step_stride;
+  const unsigned char* b;
   const unsigned char* next;  // with each step so many bytes from here on are called into L2: what comes next
   std::int64_t next_bytes, next_skip = 0;  // and so many left out
-  std::int64_t steps;
   int row_tiles, column_tiles;
   bool accumulate;
   float* c;
 };
 
-// Such sums, finished and stored: row r of the strip goes to c + at[r].
+// Such sums, finished and stored: row r of the strip goes to element at[r] of c, or nowhere if that is negative. c and
+// the residual are floats, or bfloat16 where it is said.
 struct SplitFinish {
   const float* sums;
   int rows, tile_rows;  // of the strip, and of each of its tiles but the last
   int column_tiles;
   std::int64_t columns;
   const std::int64_t* at;  // in c and in residual alike
-  float* c;
-  const float* residual;  // or nullptr
-  const float* bias;      // or nullptr
+  void* c;
+  const void* residual;  // or nullptr
+  const float* bias;     // or nullptr
+  bool bf16_c, bf16_residual;
   Activation activation;
   float alpha;
 };

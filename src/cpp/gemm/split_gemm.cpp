@@ -10,7 +10,6 @@ namespace fastcnn::gemm {
 namespace {
 
 constexpr int kSourceRows = 4;  // rows that are asked for at a time; at most kMaxTileRows
-constexpr int kSplitRowBytes = kSplitTileBytes / kSplitRows;
 constexpr int kStripRows = kSplitTiles * kSplitRows;
 constexpr std::int64_t kTileFloats = kSplitTileBytes / sizeof(float);
 
@@ -125,8 +124,12 @@ class SplitWorker {
         for (std::int64_t s = 0; s < strips; ++s) {
           // While a panel is used, the next is called in, a share with each strip.
           const bool ahead = !grid_.resident && panel + 1 < panels;
-          const std::int64_t share = ahead ? round_up(panel_bytes(first_panel + panel + 1, 1) / strips, 64) : 0;
+          std::int64_t share = ahead ? round_up(panel_bytes(first_panel + panel + 1, 1) / strips, 64) : 0;
           const unsigned char* next = ahead ? panel_of_b(first_panel + panel + 1) + s * steps_ * share : nullptr;
+          if (!grid_.resident && strips == 1) {  // B is one stream from memory, too long to be called in by panels
+            next = panel_of_b(first_panel + panel) + kSplitStreamAhead;
+            share = panel_bytes(first_panel + panel, 1);
+          }
           multiply(part, first_strip + s, s, first_panel + panel, panel * strips + s, next, share);
         }
     }
@@ -219,17 +222,24 @@ class SplitWorker {
                              .column_tiles = column_tiles,
                              .columns = min_i64(kSplitTiles * kSplitColumns, p_.columns - column),
                              .at = at_ + slot * kStripRows,
-                             .c = p_.c + start,
-                             .residual = p_.residual != nullptr ? p_.residual + start : nullptr,
+                             .c = element(p_.c, p_.bf16_c, start),
+                             .residual = element(p_.residual, p_.bf16_residual, start),
                              .bias = p_.bias != nullptr ? p_.bias + batch_ * p_.bias_stride + column : nullptr,
+                             .bf16_c = p_.bf16_c,
+                             .bf16_residual = p_.bf16_residual,
                              .activation = p_.activation,
                              .alpha = p_.alpha};
     if (last) engine_.prefetch(finish);
-    engine_.multiply({.a = parts_of(slot),
+    const unsigned char* a = parts_of(slot);
+    const SplitRun run{{a, a + kSplitTileBytes}, steps_};
+    engine_.multiply({.runs = &run,
+                      .num_runs = 1,
+                      .row_stride = kSplitRowBytes,
+                      .part_stride = grid_.row_tiles * std::int64_t{kSplitTileBytes},
+                      .step_stride = grid_.strip_bytes(engine_),
                       .b = panel_of_b(panel),
                       .next = next,
                       .next_bytes = next_bytes,
-                      .steps = steps_,
                       .row_tiles = grid_.row_tiles,
                       .column_tiles = column_tiles,
                       .accumulate = part > 0,
@@ -256,9 +266,11 @@ std::int64_t packed_size(const SplitEngine& engine, std::int64_t depth, std::int
   return steps_of(depth) * engine.parts * SplitPanels(columns).tiles * kTileFloats;
 }
 
-void pack(const SplitEngine& engine, const PackSource& s, float* packed) {
+void pack_rows(const SplitEngine& engine, const PackSource& s, std::int64_t first_row, std::int64_t total_depth,
+               float* packed) {
   const SplitPanels panels(s.columns);
-  const std::int64_t steps = steps_of(s.depth), blocks = ceil_div(steps, kSplitPackSteps);
+  const std::int64_t steps = steps_of(total_depth), blocks = ceil_div(steps_of(s.depth), kSplitPackSteps);
+  const std::int64_t first_step = first_row / kSplitDepth;
   parallel_for(panels.count * blocks, [&](std::int64_t i) {
     const std::int64_t panel = i / blocks, step = i % blocks * kSplitPackSteps;
     const std::int64_t begin = step * kSplitDepth, depth = min_i64(s.depth - begin, kSplitPackSteps * kSplitDepth);
@@ -276,12 +288,17 @@ void pack(const SplitEngine& engine, const PackSource& s, float* packed) {
         b = turned;
         row_stride = kSplitColumns;
       }
-      engine.split_columns({b, row_stride, depth, columns, tiles * std::int64_t{kSplitTileBytes},
-                            reinterpret_cast<unsigned char*>(packed) +
-                                (panel * kSplitTiles * steps + step * tiles) * engine.parts * kSplitTileBytes +
-                                t * kSplitTileBytes});
+      engine.split_columns(
+          {b, row_stride, depth, columns, tiles * std::int64_t{kSplitTileBytes},
+           reinterpret_cast<unsigned char*>(packed) +
+               (panel * kSplitTiles * steps + (first_step + step) * tiles) * engine.parts * kSplitTileBytes +
+               t * kSplitTileBytes});
     }
   });
+}
+
+void pack(const SplitEngine& engine, const PackSource& source, float* packed) {
+  pack_rows(engine, source, 0, source.depth, packed);
 }
 
 const char* yields(const SplitEngine& engine, std::int64_t rows, std::int64_t depth, std::int64_t columns) {

@@ -201,13 +201,19 @@ class SplitOuterWorker {
       split((panel - panels.begin) * kStrip, channels, false, panel_);
       for (std::int64_t strip = strips.begin; strip < strips.end; ++strip) {
         const Ahead ahead = take_ahead();
-        engine_.multiply({.a = strips_ + (strip - strips.begin) * strip_bytes(),
+        const int row_tiles = static_cast<int>(tiles_of(grid_.filters - strip * kStrip));
+        const unsigned char* a = strips_ + (strip - strips.begin) * strip_bytes();
+        const SplitRun run{{a, a + (row_tiles - 1) * kSplitTileBytes}, steps_};
+        engine_.multiply({.runs = &run,
+                          .num_runs = 1,
+                          .row_stride = kSplitRowBytes,
+                          .part_stride = row_tiles * std::int64_t{kSplitTileBytes},
+                          .step_stride = engine_.parts * row_tiles * std::int64_t{kSplitTileBytes},
                           .b = panel_,
                           .next = ahead.next,
                           .next_bytes = ahead.piece,
                           .next_skip = ahead.skip,
-                          .steps = steps_,
-                          .row_tiles = static_cast<int>(tiles_of(grid_.filters - strip * kStrip)),
+                          .row_tiles = row_tiles,
                           .column_tiles = static_cast<int>(tiles_of(channels)),
                           .accumulate = accumulate,
                           .c = sums_ + ((tap * grid_.panels + panel) * grid_.strips + strip) * kProductFloats});

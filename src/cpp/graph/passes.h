@@ -44,4 +44,8 @@ void quantize_products(Graph& graph, const QuantizationSpec& spec);
 std::vector<std::string> observe_values(Graph& graph);
 std::vector<std::string> observe_products(Graph& graph, const QuantizationSpec& spec);
 
+// For precision medium: pictures between products are stored in bfloat16, where rows up to `isa` read and write it;
+// others get it cast.
+void store_bf16(Graph& graph, Isa isa);
+
 }  // namespace fastcnn

@@ -45,6 +45,25 @@ Epilogue parse_epilogue(AttrReader& attrs, int num_inputs, int num_operands) {
   return e;
 }
 
+DType parse_storage(AttrReader& attrs) {
+  return attrs.choice("storage", {"float32", "bfloat16"}, "float32") == 0 ? DType::F32 : DType::BF16;
+}
+
+void require_storage(const char* op, const TensorType& operand) {
+  require(operand.dtype == DType::F32 || operand.dtype == DType::BF16, ErrorKind::DType, op,
+          ": expected float32 operands, got ", operand);
+}
+
+void require_product_storage(const char* op, const Epilogue& e, std::span<const TensorType> inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const bool residual = e.residual && i + 1 == inputs.size();
+    if (i == 0 || residual)
+      require_storage(op, inputs[i]);
+    else
+      require(inputs[i].dtype == DType::F32, ErrorKind::DType, op, ": expected float32 operands, got ", inputs[i]);
+  }
+}
+
 void require_epilogue_operands(const char* op, const Epilogue& e, std::span<const TensorType> inputs, int num_operands,
                                const Shape& y) {
   const int expected = num_operands + e.bias + e.residual, given = static_cast<int>(inputs.size());

@@ -9,10 +9,15 @@ namespace fastcnn {
 struct EpilogueOperands {
   const float* bias = nullptr;
   const float* residual = nullptr;
+  bool bf16_residual = false;  // it points at bfloat16: for rows that say they take it
 
   EpilogueOperands(const Epilogue& e, const KernelArgs& args, int num_operands) {
     if (e.bias) bias = args.in[num_operands].as<float>();
-    if (e.residual) residual = args.in[num_operands + e.bias].as<float>();
+    if (e.residual) {
+      const Tensor& operand = args.in[num_operands + e.bias];
+      residual = operand.as<float>();
+      bf16_residual = operand.type.dtype == DType::BF16;
+    }
   }
 };
 

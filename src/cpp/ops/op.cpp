@@ -40,4 +40,15 @@ void require_rank(const char* op, const char* operand, const TensorType& type, i
           type.shape);
 }
 
+const char* refuse_storage(const KernelInfo& row, const Problem& problem) {
+  const auto is_bf16 = [](const TensorType& type) { return type.dtype == DType::BF16; };
+  if (!row.bf16_picture && problem.num_inputs > 0 && is_bf16(problem.inputs[0])) return "does not read bfloat16";
+  if (row.bf16_result) return nullptr;
+  for (int i = 1; i < problem.num_inputs; ++i)
+    if (is_bf16(problem.inputs[i])) return "does not read bfloat16";
+  for (int i = 0; i < problem.num_outputs; ++i)
+    if (is_bf16(problem.outputs[i])) return "does not write bfloat16";
+  return nullptr;
+}
+
 }  // namespace fastcnn

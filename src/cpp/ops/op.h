@@ -41,7 +41,12 @@ struct KernelInfo {
   // Whether it takes a Tensor::pitch: that of its picture (operand 0), and, where it has no residual, that of its
   // result. So a part of a concatenation of channels is computed in its place.
   bool pitched_picture = false, pitched_result = false;
+  // Whether its picture (operand 0) may be stored in bfloat16; its result and its residual.
+  bool bf16_picture = false, bf16_result = false;
 };
+
+// Why a row cannot take operands or results stored as they are; nullptr: it can.
+const char* refuse_storage(const KernelInfo& row, const Problem& problem);
 
 struct Op {
   const char* name;

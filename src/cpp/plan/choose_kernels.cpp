@@ -30,6 +30,7 @@ const char* refusal(const KernelInfo& row, const Problem& problem, const Compile
   if (row.device != Device::Cpu) return "for another device";
   if (row.isa > options.isa) return "needs a higher instruction set";
   if (row.precision > options.precision) return "less accurate than the precision asked for";
+  if (const char* reason = refuse_storage(row, problem); reason != nullptr) return reason;
   return row.declines != nullptr ? row.declines(problem) : nullptr;
 }
 

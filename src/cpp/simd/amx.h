@@ -24,10 +24,10 @@ static_assert(sizeof(TileConfig) == 64);
 FC_INLINE void configure(const TileConfig& config) { asm volatile("ldtilecfg %0" ::"m"(config)); }
 FC_INLINE void release() { asm volatile("tilerelease"); }
 
-// Rows that follow each other.
+// Rows that are `row_stride` bytes apart: by default they follow each other.
 template <int t>
-FC_INLINE void load_tile(const void* from) {
-  asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(std::int64_t{kTileRowBytes}), "i"(t) : "memory");
+FC_INLINE void load_tile(const void* from, std::int64_t row_stride = kTileRowBytes) {
+  asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(row_stride), "i"(t) : "memory");
 }
 template <int t>
 FC_INLINE void store_tile(void* to) {

@@ -4,7 +4,7 @@
 
 #include <immintrin.h>
 
-#include "core/base.h"
+#include "core/bf16.h"
 
 #define FC_SIMD avx2  // the namespace of this instruction set
 
@@ -33,6 +33,32 @@ FC_INLINE F32 load(const float* p) { return {_mm256_loadu_ps(p)}; }
 FC_INLINE F32 load(const float* p, std::int64_t n) { return {_mm256_maskload_ps(p, detail::first_lanes(n))}; }
 FC_INLINE void store(float* p, F32 a) { _mm256_storeu_ps(p, a.v); }
 FC_INLINE void store(float* p, F32 a, std::int64_t n) { _mm256_maskstore_ps(p, detail::first_lanes(n), a.v); }
+
+// From and to bfloat16, as to_bf16() rounds.
+namespace detail {
+FC_INLINE F32 widen(__m128i x) { return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16))}; }
+FC_INLINE __m128i narrow(F32 a) {
+  const __m256i bits = _mm256_castps_si256(a.v),
+                last = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(last, _mm256_set1_epi32(0x7fff)));
+  const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q));
+  const __m256i upper = _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
+  return _mm256_castsi256_si128(_mm256_permute4x64_epi64(_mm256_packus_epi32(upper, upper), 0x08));
+}
+}  // namespace detail
+FC_INLINE F32 load(const Bf16* p) { return detail::widen(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+FC_INLINE F32 load(const Bf16* p, std::int64_t n) {
+  alignas(16) Bf16 lanes[F32::width] = {};
+  for (std::int64_t i = 0; i < n && i < F32::width; ++i) lanes[i] = p[i];
+  return load(lanes);
+}
+FC_INLINE void store(Bf16* p, F32 a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), detail::narrow(a)); }
+FC_INLINE void store(Bf16* p, F32 a, std::int64_t n) {
+  alignas(16) Bf16 lanes[F32::width];
+  store(lanes, a);
+  for (std::int64_t i = 0; i < n && i < F32::width; ++i) p[i] = lanes[i];
+}
 
 FC_INLINE F32 operator+(F32 a, F32 b) { return {_mm256_add_ps(a.v, b.v)}; }
 FC_INLINE F32 operator-(F32 a, F32 b) { return {_mm256_sub_ps(a.v, b.v)}; }

@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#include "core/base.h"
+#include "core/bf16.h"
 
 #define FC_SIMD avx512  // the namespace of this instruction set
 
@@ -33,6 +33,27 @@ FC_INLINE F32 load(const float* p) { return {_mm512_loadu_ps(p)}; }
 FC_INLINE F32 load(const float* p, std::int64_t n) { return {_mm512_maskz_loadu_ps(detail::first_lanes(n), p)}; }
 FC_INLINE void store(float* p, F32 a) { _mm512_storeu_ps(p, a.v); }
 FC_INLINE void store(float* p, F32 a, std::int64_t n) { _mm512_mask_storeu_ps(p, detail::first_lanes(n), a.v); }
+
+// From and to bfloat16, as to_bf16() rounds.
+namespace detail {
+FC_INLINE F32 widen(__m256i x) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16))}; }
+FC_INLINE __m256i narrow(F32 a) {
+  const __m512i bits = _mm512_castps_si512(a.v),
+                last = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(last, _mm512_set1_epi32(0x7fff)));
+  const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+  const __mmask16 nan = _mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q);
+  return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_blend_epi32(nan, rounded, quiet), 16));
+}
+}  // namespace detail
+FC_INLINE F32 load(const Bf16* p) { return detail::widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
+FC_INLINE F32 load(const Bf16* p, std::int64_t n) {
+  return detail::widen(_mm256_maskz_loadu_epi16(detail::first_lanes(n), p));
+}
+FC_INLINE void store(Bf16* p, F32 a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), detail::narrow(a)); }
+FC_INLINE void store(Bf16* p, F32 a, std::int64_t n) {
+  _mm256_mask_storeu_epi16(p, detail::first_lanes(n), detail::narrow(a));
+}
 
 FC_INLINE F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
 FC_INLINE F32 operator-(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }

@@ -10,10 +10,22 @@ struct Whole {};
 struct Part {
   std::int64_t lanes;
 };
-FC_INLINE F32 load(const float* p, Whole) { return load(p); }
-FC_INLINE F32 load(const float* p, Part part) { return load(p, part.lanes); }
-FC_INLINE void store(float* p, F32 a, Whole) { store(p, a); }
-FC_INLINE void store(float* p, F32 a, Part part) { store(p, a, part.lanes); }
+template <class Item>  // float or Bf16
+FC_INLINE F32 load(const Item* p, Whole) {
+  return load(p);
+}
+template <class Item>
+FC_INLINE F32 load(const Item* p, Part part) {
+  return load(p, part.lanes);
+}
+template <class Item>
+FC_INLINE void store(Item* p, F32 a, Whole) {
+  store(p, a);
+}
+template <class Item>
+FC_INLINE void store(Item* p, F32 a, Part part) {
+  store(p, a, part.lanes);
+}
 
 // body(i, Whole{}) for every whole register of [0, n), then body(i, Part{n - i}) for the rest.
 template <class Body>

@@ -68,7 +68,8 @@ void concat_gradient(NodeGradient& node) {
   }
 }
 
-constexpr KernelInfo kKernels[] = {{.name = "concat_any_ref", .run = run_concat}};
+constexpr KernelInfo kKernels[] = {
+    {.name = "concat_any_ref", .run = run_concat, .bf16_picture = true, .bf16_result = true}};
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include "gemm/split_gemm.h"
 #include "ops/conv2d/conv2d_gradients.h"
 #include "ops/conv2d/conv2d_winograd.h"
+#include "ops/bf16_windows.h"
 #include "ops/epilogue_attrs.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
@@ -31,18 +32,19 @@ Params parse(AttrReader& attrs, std::span<const TensorType> inputs) {
           " and groups = ", p.groups, ", got shape ", w);
   p.window = parse_window(attrs, x, w[0], w[1], 1, 1);
   p.epilogue = parse_epilogue(attrs, static_cast<int>(inputs.size()), 2);
+  p.epilogue.result = parse_storage(attrs);
   return Params(p);
 }
 
 std::vector<TensorType> infer(const Params& params, std::span<const TensorType> inputs) {
   const auto& p = params.as<Conv2dParams>();
-  require_f32("conv2d", inputs);
+  require_product_storage("conv2d", p.epilogue, inputs);
   Shape y = inputs[0].shape;
   y[1] = window_output("conv2d", "height", p.window.h, y[1]);
   y[2] = window_output("conv2d", "width", p.window.w, y[2]);
   y[3] = p.filters;
   require_epilogue_operands("conv2d", p.epilogue, inputs, 2, y);
-  return {f32(y)};
+  return {{p.epilogue.result, y}};
 }
 
 std::int64_t flops(const Problem& problem) {
@@ -73,6 +75,13 @@ std::vector<TensorType> infer_pack(const Params& params, std::span<const TensorT
 constexpr KernelInfo kPackBf16x6[] = {{.name = "conv2d_pack_bf16x6", .run = amx::conv2d_bf16x6_pack}};
 constexpr KernelInfo kPackBf16x3[] = {{.name = "conv2d_pack_bf16x3", .run = amx::conv2d_bf16x3_pack}};
 constexpr KernelInfo kPackBf16[] = {{.name = "conv2d_pack_bf16", .run = amx::conv2d_bf16_pack}};
+std::vector<TensorType> infer_pack_bf16_picture(const Params& params, std::span<const TensorType>) {
+  const auto& p = params.as<Conv2dParams>();
+  Shape s;
+  s.push_back(bf16_packed_size(p.window, p.channels, p.filters));
+  return {f32(s)};
+}
+constexpr KernelInfo kPackBf16Picture[] = {{.name = "conv2d_pack_bf16_picture", .run = amx::conv2d_bf16_picture_pack}};
 constexpr KernelInfo kPackAvx512[] = {{.name = "conv2d_pack_n64_f32", .run = avx512::conv2d_pack}};
 constexpr KernelInfo kPackAvx2[] = {{.name = "conv2d_pack_n16_f32", .run = avx2::conv2d_pack}};
 
@@ -113,6 +122,10 @@ const Op conv2d_pack_bf16x3_op{
     .name = "conv2d_pack_bf16x3", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16x3>, .kernels = kPackBf16x3};
 const Op conv2d_pack_bf16_op{
     .name = "conv2d_pack_bf16", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16>, .kernels = kPackBf16};
+const Op conv2d_pack_bf16_picture_op{.name = "conv2d_pack_bf16_picture",
+                                     .parse = nullptr,
+                                     .infer = infer_pack_bf16_picture,
+                                     .kernels = kPackBf16Picture};
 const Op conv2d_pack_n64_op{
     .name = "conv2d_pack_n64", .parse = nullptr, .infer = infer_pack<gemm::avx512::engine>, .kernels = kPackAvx512};
 const Op conv2d_pack_n16_op{
@@ -150,6 +163,17 @@ const char* yields_split(const Problem& problem) {
 
 constexpr KernelInfo kKernels[] = {
 #if FC_X86
+    {.name = "conv2d_bf16_amx",
+     .isa = Isa::Amx,
+     .precision = Precision::Medium,
+     .run = amx::conv2d_bf16_picture,
+     .declines = conv2d_bf16_declines,
+     .pack = &conv2d_pack_bf16_picture_op,
+     .pack_params = pack_params,
+     .pitched_picture = true,
+     .pitched_result = true,
+     .bf16_picture = true,
+     .bf16_result = true},
     {.name = "conv2d_f32_bf16_amx",
      .isa = Isa::Amx,
      .precision = Precision::Medium,
@@ -158,7 +182,8 @@ constexpr KernelInfo kKernels[] = {
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_bf16_op,
      .pack_params = pack_params,
-     .pitched_result = true},
+     .pitched_result = true,
+     .bf16_result = true},
     {.name = "conv2d_f32_winograd4_avx512",
      .isa = Isa::Avx512,
      .run = Winograd4Avx512::run,

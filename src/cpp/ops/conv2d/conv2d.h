@@ -8,6 +8,7 @@
 //   - pixels outside the picture are zeros; whether a non-finite weight that meets one gives NaN or nothing is open;
 //   - a non-finite pixel or weight reaches every output that depends on it, as NaN or infinity; a kernel that computes
 //     tiles of outputs together (Winograd) may let it reach the others of the tile;
+//   - x, the residual and the result may be stored in bfloat16 (`Epilogue::result`), where a row says that it takes it;
 //   - sums run over a, b, c in that order, in float32, the bias before or after them; residual and activation follow.
 #pragma once
 
@@ -52,7 +53,11 @@ void conv2d_bf16x3(const KernelArgs& args);
 void conv2d_bf16x3_pack(const KernelArgs& args);
 void conv2d_bf16(const KernelArgs& args);
 void conv2d_bf16_pack(const KernelArgs& args);
+// conv2d_bf16.cpp: the picture is stored in bfloat16.
+void conv2d_bf16_picture(const KernelArgs& args);
+void conv2d_bf16_picture_pack(const KernelArgs& args);
 }  // namespace amx
+const char* conv2d_bf16_declines(const Problem& problem);
 std::int64_t conv2d_workspace(const Problem& problem);
 
 // conv2d_winograd.cpp: transforms around the same engine, for 3 x 3 kernels.

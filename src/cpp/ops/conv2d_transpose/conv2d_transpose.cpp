@@ -52,19 +52,20 @@ Params parse(AttrReader& attrs, std::span<const TensorType> inputs) {
   p.out_h = resolve(p.window.h, x[1], padding, given ? extra_h : kNotGiven);
   p.out_w = resolve(p.window.w, x[2], padding, given ? extra_w : kNotGiven);
   p.epilogue = parse_epilogue(attrs, static_cast<int>(inputs.size()), 2);
+  p.epilogue.result = parse_storage(attrs);
   return Params(p);
 }
 
 std::vector<TensorType> infer(const Params& params, std::span<const TensorType> inputs) {
   const auto& p = params.as<Conv2dTransposeParams>();
-  require_f32("conv2d_transpose", inputs);
+  require_product_storage("conv2d_transpose", p.epilogue, inputs);
   require(p.out_h >= 1 && p.out_w >= 1, ErrorKind::Shape,
           "conv2d_transpose: the padding leaves nothing of the result: ", p.out_h, " x ", p.out_w,
           " pixels for x of shape ", inputs[0].shape);
   Shape y = inputs[0].shape;
   y[1] = p.out_h, y[2] = p.out_w, y[3] = p.filters;
   require_epilogue_operands("conv2d_transpose", p.epilogue, inputs, 2, y);
-  return {f32(y)};
+  return {{p.epilogue.result, y}};
 }
 
 std::int64_t flops(const Problem& problem) {
@@ -84,6 +85,12 @@ std::vector<TensorType> infer_pack(const Params& params, std::span<const TensorT
   return {f32(s)};
 }
 
+std::vector<TensorType> infer_pack_windows(const Params& params, std::span<const TensorType>) {
+  Shape s;
+  s.push_back(conv2d_transpose_bf16_packed_size(params.as<Conv2dTransposeParams>()));
+  return {f32(s)};
+}
+
 constexpr KernelInfo kPackBf16[] = {
     {.name = "conv2d_transpose_pack_bf16", .run = TransposeProduct<gemm::amx::bf16>::pack}};
 constexpr KernelInfo kPackBf16x3[] = {
@@ -94,6 +101,8 @@ constexpr KernelInfo kPackN64[] = {
     {.name = "conv2d_transpose_pack_n64_f32", .run = TransposeProduct<gemm::avx512::engine>::pack}};
 constexpr KernelInfo kPackN16[] = {
     {.name = "conv2d_transpose_pack_n16_f32", .run = TransposeProduct<gemm::avx2::engine>::pack}};
+constexpr KernelInfo kPackWindows[] = {
+    {.name = "conv2d_transpose_pack_bf16_windows", .run = amx::conv2d_transpose_bf16_pack}};
 #endif
 
 }  // namespace
@@ -117,6 +126,10 @@ const Op conv2d_transpose_pack_n16_op{.name = "conv2d_transpose_pack_n16",
                                       .parse = nullptr,
                                       .infer = infer_pack<gemm::avx2::engine>,
                                       .kernels = kPackN16};
+const Op conv2d_transpose_pack_bf16_windows_op{.name = "conv2d_transpose_pack_bf16_windows",
+                                               .parse = nullptr,
+                                               .infer = infer_pack_windows,
+                                               .kernels = kPackWindows};
 #endif
 
 // ---- the kernel table: best first, ref last -------------------------------------------------
@@ -134,6 +147,16 @@ const char* yields_split(const Problem& problem) {
 
 constexpr KernelInfo kKernels[] = {
 #if FC_X86
+    {.name = "conv2d_transpose_bf16_amx",
+     .isa = Isa::Amx,
+     .precision = Precision::Medium,
+     .run = amx::conv2d_transpose_bf16,
+     .declines = conv2d_transpose_bf16_declines,
+     .pack = &conv2d_transpose_pack_bf16_windows_op,
+     .pitched_picture = true,
+     .pitched_result = true,
+     .bf16_picture = true,
+     .bf16_result = true},
     {.name = "conv2d_transpose_f32_bf16_amx",
      .isa = Isa::Amx,
      .precision = Precision::Medium,

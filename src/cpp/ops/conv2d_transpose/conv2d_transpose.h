@@ -12,6 +12,7 @@
 //             before = floor(max(0, (n - 1) s + e - size) / 2)                                     (Keras 3,
 //             TensorFlow)
 //   numbers   (n - 1) s - before - after + e + output_padding                                      (torch)
+// x, the residual and the result may be stored in bfloat16 (`Epilogue::result`), where a row says that it takes it.
 // Operands: x, w, then bias (filters) and residual (the shape of y) when the Epilogue says so.
 // Corner cases, the same for every kernel: pixels that no input reaches get act(bias + residual); whether a non-finite
 // weight that meets no pixel gives NaN or nothing is open. Sums run over a, b, c, each upwards or downwards.
@@ -47,6 +48,14 @@ struct TransposeProduct {
   static void pack(const KernelArgs& args);
   static std::int64_t packed_size(const Params& params);  // in floats
 };
+
+// conv2d_transpose_gemm.cpp, too: the same on pictures stored in bfloat16 (ops/bf16_windows.h).
+namespace amx {
+void conv2d_transpose_bf16(const KernelArgs& args);
+void conv2d_transpose_bf16_pack(const KernelArgs& args);
+}  // namespace amx
+const char* conv2d_transpose_bf16_declines(const Problem& problem);
+std::int64_t conv2d_transpose_bf16_packed_size(const Conv2dTransposeParams& params);  // floats
 std::int64_t conv2d_transpose_workspace(const Problem& problem);
 #endif
 

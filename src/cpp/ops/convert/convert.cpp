@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "core/bf16.h"
 #include "ops/gradient.h"
 #include "ops/rooms.h"
 
@@ -16,8 +17,8 @@ Params parse_cast(AttrReader& attrs, std::span<const TensorType> inputs) {
   require_inputs(attrs.op(), inputs, 1, 1);
   CastParams p;
   // In the order of the enumeration.
-  p.dtype =
-      static_cast<DType>(attrs.choice("dtype", {"float32", "float64", "int64", "int32", "uint8", "int8", "bool"}, ""));
+  p.dtype = static_cast<DType>(
+      attrs.choice("dtype", {"float32", "float64", "int64", "int32", "uint8", "int8", "bool", "bfloat16"}, ""));
   return Params(p);
 }
 
@@ -66,12 +67,17 @@ void with_dtype(DType dtype, const Body& body) {
     case DType::U8: return body(std::uint8_t{});
     case DType::S8: return body(std::int8_t{});
     case DType::Bool: return body(bool{});
+    case DType::BF16: return body(Bf16{});
   }
 }
 
 template <class To, class From>
 To convert(From x) {
-  if constexpr (std::is_same_v<To, bool>) {
+  if constexpr (std::is_same_v<From, Bf16>) {
+    return convert<To>(to_float(x));
+  } else if constexpr (std::is_same_v<To, Bf16>) {
+    return to_bf16(static_cast<float>(x));
+  } else if constexpr (std::is_same_v<To, bool>) {
     return x != From(0);
   } else if constexpr (std::is_floating_point_v<To>) {
     return static_cast<To>(x);
@@ -111,15 +117,36 @@ void run_one_hot(const KernelArgs& args) {
     parallel_ranges(labels.shape().size(), max_i64(1, kTask / depth), [&](std::int64_t begin, std::int64_t end) {
       std::memset(y + begin * depth, 0, static_cast<std::size_t>((end - begin) * depth) * sizeof(float));
       for (std::int64_t i = begin; i < end; ++i) {
-        const auto k = static_cast<std::int64_t>(label[i]);
+        const auto k = convert<std::int64_t>(label[i]);
         if (k >= 0 && k < depth) y[i * depth + k] = 1.0f;
       }
     });
   });
 }
 
+const char* not_of_storage(const Problem& problem) {
+  const auto stored = [](const TensorType& type) { return type.dtype == DType::F32 || type.dtype == DType::BF16; };
+  return stored(problem.inputs[0]) && stored(problem.outputs[0]) ? nullptr : "not from float32 or bfloat16 to these";
+}
+
 // Plain loops: the compiler makes vectors of the common conversions, and memory bounds them.
-constexpr KernelInfo kCastKernels[] = {{.name = "cast_any_ref", .run = run_cast}};
+constexpr KernelInfo kCastKernels[] = {
+#if FC_X86
+    {.name = "cast_storage_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::cast_storage,
+     .declines = not_of_storage,
+     .bf16_picture = true,
+     .bf16_result = true},
+    {.name = "cast_storage_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::cast_storage,
+     .declines = not_of_storage,
+     .bf16_picture = true,
+     .bf16_result = true},
+#endif
+    {.name = "cast_any_ref", .run = run_cast, .bf16_picture = true, .bf16_result = true},
+};
 constexpr KernelInfo kOneHotKernels[] = {{.name = "one_hot_f32_ref", .run = run_one_hot}};
 
 }  // namespace

@@ -19,12 +19,13 @@ Params parse_depthwise(AttrReader& attrs, std::span<const TensorType> inputs) {
   DepthwiseParams p;
   p.window = parse_window(attrs, inputs[0].shape, w[0], w[1], 1, 1);
   p.epilogue = parse_epilogue(attrs, static_cast<int>(inputs.size()), 2);
+  p.epilogue.result = parse_storage(attrs);
   return Params(p);
 }
 
 std::vector<TensorType> infer_depthwise(const Params& params, std::span<const TensorType> inputs) {
-  require_f32("depthwise_conv2d", inputs);
   const auto& p = params.as<DepthwiseParams>();
+  require_product_storage("depthwise_conv2d", p.epilogue, inputs);
   const Shape &x = inputs[0].shape, &w = inputs[1].shape;
   require(w[2] == x[3], ErrorKind::Shape, "depthwise_conv2d: w of shape ", w, " (kh, kw, channels, multiplier) is for ",
           w[2], " channels, but x of shape ", x, " has ", x[3]);
@@ -33,7 +34,7 @@ std::vector<TensorType> infer_depthwise(const Params& params, std::span<const Te
   y[2] = window_output("depthwise_conv2d", "width", p.window.w, x[2]);
   y[3] = x[3] * w[3];
   require_epilogue_operands("depthwise_conv2d", p.epilogue, inputs, 2, y);
-  return {f32(y)};
+  return {{p.epilogue.result, y}};
 }
 
 std::int64_t depthwise_flops(const Problem& problem) {
@@ -59,10 +60,28 @@ const char* not_tiled(const Problem& problem) {
   if (h.dilation != 1 || w.dilation != 1) return "has no tiles for dilation";
   return nullptr;
 }
+
+const char* not_tiled_bf16(const Problem& problem) {
+  const Epilogue& e = problem.as<DepthwiseParams>().epilogue;
+  if (problem.inputs[0].dtype != DType::BF16 || e.result != DType::BF16)
+    return "picture and result are not stored in bfloat16";
+  if (e.residual) return "has no residual";
+  if (problem.inputs[1].shape[3] != 1) return "has one filter a channel";
+  if (e.activation != Activation::Linear && e.activation != Activation::Relu && e.activation != Activation::Relu6)
+    return "the result would be rounded before its activation";
+  return not_tiled(problem);
+}
 #endif
 
 constexpr KernelInfo kKernels[] = {
 #if FC_X86
+    {.name = "depthwise_conv2d_bf16_tiled_avx512",
+     .isa = Isa::Avx512,
+     .precision = Precision::Medium,
+     .run = avx512::depthwise_conv2d_bf16_tiled,
+     .declines = not_tiled_bf16,
+     .bf16_picture = true,
+     .bf16_result = true},
     {.name = "depthwise_conv2d_f32_tiled_avx512",
      .isa = Isa::Avx512,
      .run = avx512::depthwise_conv2d_tiled,
@@ -72,6 +91,13 @@ constexpr KernelInfo kKernels[] = {
      .isa = Isa::Avx512,
      .run = avx512::depthwise_conv2d_taps,
      .workspace = repeated_input},
+    {.name = "depthwise_conv2d_bf16_tiled_avx2",
+     .isa = Isa::Avx2,
+     .precision = Precision::Medium,
+     .run = avx2::depthwise_conv2d_bf16_tiled,
+     .declines = not_tiled_bf16,
+     .bf16_picture = true,
+     .bf16_result = true},
     {.name = "depthwise_conv2d_f32_tiled_avx2",
      .isa = Isa::Avx2,
      .run = avx2::depthwise_conv2d_tiled,

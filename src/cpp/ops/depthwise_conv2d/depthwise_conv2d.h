@@ -7,6 +7,7 @@
 //   - the sum runs over rows of taps, then columns, over the pixels inside the picture: padding adds nothing;
 //   - a kernel may instead multiply padding as a zero, so where a weight is Inf or NaN, an output whose window touches
 //     padding may be NaN or not;
+//   - x and the result may both be stored in bfloat16 (`Epilogue::result`), where a row says that it takes it;
 //   - Inf and NaN of x reach exactly the outputs whose window holds them.
 #pragma once
 
@@ -38,8 +39,9 @@ namespace ref {
 void depthwise_conv2d(const KernelArgs& args);
 }
 #if FC_X86
-#define FC_DEPTHWISE_KERNELS                           \
-  void depthwise_conv2d_tiled(const KernelArgs& args); \
+#define FC_DEPTHWISE_KERNELS                                \
+  void depthwise_conv2d_tiled(const KernelArgs& args);      \
+  void depthwise_conv2d_bf16_tiled(const KernelArgs& args); \
   void depthwise_conv2d_taps(const KernelArgs& args);
 namespace avx2 {
 FC_DEPTHWISE_KERNELS

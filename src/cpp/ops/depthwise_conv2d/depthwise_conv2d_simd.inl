@@ -16,15 +16,21 @@
 namespace fastcnn::FC_SIMD {
 namespace {
 
-// What all tiles of one call share. Pitches are in elements.
+// What all tiles of one call share; pictures are stored as Item: float or Bf16. Pitches are in elements.
+template <class Item>
 struct Layer {
-  const float *x, *w, *bias, *residual;
-  float* y;
+  const Item* x;
+  const float *w, *bias;
+  const Item* residual;
+  Item* y;
   std::int64_t channels, in_h, in_w, out_h, out_w;
   Window2d window;
   float low, high;  // relu and relu6 are these bounds; others are applied to finished rows
   bool bounded;
 };
+
+template <class Item>
+inline constexpr bool kIsFloat = sizeof(Item) == sizeof(float);
 
 // What one task computes: rows and channels of one picture.
 struct Part {
@@ -33,8 +39,8 @@ struct Part {
 
 // Adds the residual, keeps the bounds and stores. Everything it reads of the layer comes in by value: a vector store
 // may alias anything, and what lies behind a reference would be read again after each.
-template <bool masked, int count>
-FC_INLINE void finish(F32 (&acc)[count], const float* residual, bool bounded, float low, float high, float* y,
+template <bool masked, int count, class Item>
+FC_INLINE void finish(F32 (&acc)[count], const Item* residual, bool bounded, float low, float high, Item* y,
                       std::int64_t pitch, std::int64_t n) {
   if (residual != nullptr) {
 #pragma GCC unroll 16
@@ -62,8 +68,8 @@ FC_INLINE std::int64_t opaque(std::int64_t v) {
 enum class Edge { None, Sides, Tail };  // nothing is missing; pixels may be off the picture; also lanes beyond the end
 
 // Outputs (i .. i+rows-1, j .. j+cols-1) of picture `image`, channels [c, end) by vectors.
-template <int size, int stride, int rows, int cols, Edge edge>
-[[gnu::noinline]] void tile(const Layer& l, std::int64_t image, std::int64_t i, std::int64_t j, std::int64_t c,
+template <int size, int stride, int rows, int cols, Edge edge, class Item>
+[[gnu::noinline]] void tile(const Layer<Item>& l, std::int64_t image, std::int64_t i, std::int64_t j, std::int64_t c,
                             std::int64_t end) {
   constexpr bool tail = edge == Edge::Tail;
   constexpr int down = (rows - 1) * stride + size, across = (cols - 1) * stride + size;
@@ -71,8 +77,9 @@ template <int size, int stride, int rows, int cols, Edge edge>
   const std::int64_t width = l.in_w * channels, out_width = l.out_w * channels;
   const std::int64_t from = ((image * l.in_h + first_row) * l.in_w + first_col) * channels;
   const std::int64_t to = ((image * l.out_h + i) * l.out_w + j) * channels;
-  const float *const x = l.x, *const w = l.w, *const bias = l.bias, *const residual = l.residual;
-  float* const y = l.y;
+  const Item *const x = l.x, *const residual = l.residual;
+  const float *const w = l.w, *const bias = l.bias;
+  Item* const y = l.y;
   const float low = l.low, high = l.high;
   const bool bounded = l.bounded;
   std::uint32_t missing_rows = 0, missing_cols = 0;
@@ -83,7 +90,7 @@ template <int size, int stride, int rows, int cols, Edge edge>
 
   for (; c < end; c += F32::width) {
     const std::int64_t n = tail ? end - c : 0, pitch = opaque(channels), line = opaque(width);
-    const auto get = [n](const float* p) { return tail ? load(p, n) : load(p); };
+    const auto get = [n](const auto* p) { return tail ? load(p, n) : load(p); };
     F32 acc[rows][cols];
     const F32 start = bias == nullptr ? zero() : get(bias + c);
 #pragma GCC unroll 16
@@ -123,8 +130,8 @@ template <int size, int stride, int rows, int cols, Edge edge>
   }
 }
 
-template <int size, int stride, int rows, int cols>
-FC_INLINE void tile_at(const Layer& l, const Part& part, std::int64_t i, std::int64_t j) {
+template <int size, int stride, int rows, int cols, class Item>
+FC_INLINE void tile_at(const Layer<Item>& l, const Part& part, std::int64_t i, std::int64_t j) {
   const std::int64_t top = l.window.h.start(i), left = l.window.w.start(j);
   const bool inside = top >= 0 && top + (rows - 1) * stride + size <= l.in_h && left >= 0 &&
                       left + (cols - 1) * stride + size <= l.in_w;
@@ -138,8 +145,8 @@ FC_INLINE void tile_at(const Layer& l, const Part& part, std::int64_t i, std::in
 
 // Strips of `cols` columns, down each of them two rows at a time: the rows that two tiles share are then still in L1.
 // The last strip overlaps the one before it where the width is no multiple.
-template <int size, int stride, int cols>
-FC_INLINE void tile_strips(const Layer& l, const Part& part) {
+template <int size, int stride, int cols, class Item>
+FC_INLINE void tile_strips(const Layer<Item>& l, const Part& part) {
   for (std::int64_t strip = 0; strip < l.out_w; strip += cols) {
     const std::int64_t j = min_i64(strip, l.out_w - cols);
     std::int64_t i = part.i;
@@ -148,8 +155,8 @@ FC_INLINE void tile_strips(const Layer& l, const Part& part) {
   }
 }
 
-template <int size, int stride>
-FC_INLINE void tiles(const Layer& l, const Part& part) {
+template <int size, int stride, class Item>
+FC_INLINE void tiles(const Layer<Item>& l, const Part& part) {
   constexpr int kWide = 7, kNarrow = 4;
   constexpr bool wide_fits = 2 * kWide + (kWide - 1) * stride + size + 1 < F32::registers;
   const bool wide = wide_fits && l.out_w >= kWide && round_up(l.out_w, kWide) <= round_up(l.out_w, kNarrow);
@@ -165,11 +172,11 @@ FC_INLINE void tiles(const Layer& l, const Part& part) {
 
 // `cols` outputs of one row over the taps [top, bottom) x [left, right), vectors of `channels` channels from c.
 template <int cols, int vectors, bool tail>
-FC_INLINE void taps(const Layer& l, std::int64_t image, std::int64_t i, std::int64_t j, std::int64_t c, std::int64_t n,
-                    std::int64_t top, std::int64_t bottom, std::int64_t left, std::int64_t right) {
+FC_INLINE void taps(const Layer<float>& l, std::int64_t image, std::int64_t i, std::int64_t j, std::int64_t c,
+                    std::int64_t n, std::int64_t top, std::int64_t bottom, std::int64_t left, std::int64_t right) {
   const WindowAxis &h = l.window.h, &w = l.window.w;
   const std::int64_t pitch = l.channels, step = w.stride * pitch;
-  const auto get = [n](const float* p) { return tail ? load(p, n) : load(p); };
+  const auto get = [n](const auto* p) { return tail ? load(p, n) : load(p); };
   F32 acc[vectors][cols];
   for (int v = 0; v < vectors; ++v)
     for (int b = 0; b < cols; ++b) acc[v][b] = l.bias == nullptr ? zero() : get(l.bias + c + v * F32::width);
@@ -193,7 +200,7 @@ FC_INLINE void taps(const Layer& l, std::int64_t image, std::int64_t i, std::int
 }
 
 template <int cols, int vectors>
-[[gnu::noinline]] void taps_channels(const Layer& l, const Part& part, std::int64_t i, std::int64_t j,
+[[gnu::noinline]] void taps_channels(const Layer<float>& l, const Part& part, std::int64_t i, std::int64_t j,
                                      std::int64_t left, std::int64_t right) {
   const std::int64_t top = l.window.h.first_tap(i), bottom = l.window.h.last_tap(i, l.in_h);
   std::int64_t c = part.c;
@@ -203,7 +210,7 @@ template <int cols, int vectors>
     taps<cols, 1, true>(l, part.image, i, j, c, min_i64(F32::width, part.c_end - c), top, bottom, left, right);
 }
 
-FC_INLINE void taps_row(const Layer& l, const Part& part, std::int64_t i) {
+FC_INLINE void taps_row(const Layer<float>& l, const Part& part, std::int64_t i) {
   constexpr int cols = F32::registers > 16 ? 8 : 4;
   const WindowAxis& w = l.window.w;
   for (std::int64_t j = 0; j < l.out_w;) {
@@ -242,31 +249,48 @@ void activate_stored(const Epilogue& e, float* y, std::int64_t size) {
   }
 }
 
-FC_INLINE Layer layer_of(const KernelArgs& args) {
+template <class Item>
+FC_INLINE Layer<Item> layer_of(const KernelArgs& args) {
   const auto& p = args.problem.as<DepthwiseParams>();
   const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
   const DepthwiseOperands t = depthwise_operands(args);
-  Layer l{t.x, t.w, t.bias, t.residual, t.y, y[3], x[1], x[2], y[1], y[2], p.window, 0.0f, __builtin_inff(), false};
+  Layer<Item> l{args.in[0].as<Item>(),
+                t.w,
+                t.bias,
+                nullptr,
+                args.out[0].as<Item>(),
+                y[3],
+                x[1],
+                x[2],
+                y[1],
+                y[2],
+                p.window,
+                0.0f,
+                __builtin_inff(),
+                false};
   l.bounded = p.epilogue.activation == Activation::Relu || p.epilogue.activation == Activation::Relu6;
   if (p.epilogue.activation == Activation::Relu6) l.high = 6.0f;
-  const std::int64_t multiplier = args.in[1].shape()[3];
-  if (multiplier > 1) {
-    auto* repeated = static_cast<float*>(args.workspace);
-    parallel_ranges(x.size(), 16384, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t k = begin; k < end; ++k)
-        for (std::int64_t m = 0; m < multiplier; ++m) repeated[k * multiplier + m] = t.x[k];
-    });
-    l.x = repeated;
+  if constexpr (kIsFloat<Item>) {
+    l.residual = t.residual;
+    const std::int64_t multiplier = args.in[1].shape()[3];
+    if (multiplier > 1) {
+      auto* repeated = static_cast<float*>(args.workspace);
+      parallel_ranges(x.size(), 16384, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t k = begin; k < end; ++k)
+          for (std::int64_t m = 0; m < multiplier; ++m) repeated[k * multiplier + m] = t.x[k];
+      });
+      l.x = repeated;
+    }
   }
   return l;
 }
 
 // compute(l, part) for every task. Channels are cut first, so that the rows that tiles share fit L1, then rows.
-template <class Compute>
+template <class Item, class Compute>
 FC_INLINE void depthwise(const KernelArgs& args, const Compute& compute) {
   const Shape& y = args.out[0].shape();
   if (y.size() == 0) return;
-  const Layer l = layer_of(args);
+  const Layer<Item> l = layer_of<Item>(args);
   const Epilogue& e = args.problem.as<DepthwiseParams>().epilogue;
   constexpr std::int64_t kChannels = 128, kTaskProducts = 256 * 1024;
   const std::int64_t channels = min_i64(l.channels, kChannels), cuts = ceil_div(l.channels, channels);
@@ -277,8 +301,9 @@ FC_INLINE void depthwise(const KernelArgs& args, const Compute& compute) {
     const std::int64_t c = task % cuts * channels, i = task / cuts % groups * rows;
     const Part part{task / cuts / groups, i, min_i64(l.out_h, i + rows), c, min_i64(l.channels, c + channels)};
     compute(l, part);
+    if constexpr (!kIsFloat<Item>) return;
     for (std::int64_t r = part.i; r < part.i_end; ++r) {
-      float* row = l.y + (part.image * l.out_h + r) * l.out_w * l.channels;
+      auto* row = reinterpret_cast<float*>(l.y) + (part.image * l.out_h + r) * l.out_w * l.channels;
       if (cuts == 1)
         activate_stored(e, row, l.out_w * l.channels);
       else
@@ -287,23 +312,27 @@ FC_INLINE void depthwise(const KernelArgs& args, const Compute& compute) {
   });
 }
 
-template <int size, int stride>
+template <class Item, int size, int stride>
 FC_INLINE void depthwise_tiled(const KernelArgs& args) {
-  depthwise(args, [](const Layer& l, const Part& part) { tiles<size, stride>(l, part); });
+  depthwise<Item>(args, [](const Layer<Item>& l, const Part& part) { tiles<size, stride>(l, part); });
+}
+
+template <class Item>
+FC_INLINE void depthwise_tiled(const KernelArgs& args) {
+  const WindowAxis& h = args.problem.as<DepthwiseParams>().window.h;
+  if (h.size == 3 && h.stride == 1) return depthwise_tiled<Item, 3, 1>(args);
+  if (h.size == 3) return depthwise_tiled<Item, 3, 2>(args);
+  if (h.stride == 1) return depthwise_tiled<Item, 5, 1>(args);
+  depthwise_tiled<Item, 5, 2>(args);
 }
 
 }  // namespace
 
-void depthwise_conv2d_tiled(const KernelArgs& args) {
-  const WindowAxis& h = args.problem.as<DepthwiseParams>().window.h;
-  if (h.size == 3 && h.stride == 1) return depthwise_tiled<3, 1>(args);
-  if (h.size == 3) return depthwise_tiled<3, 2>(args);
-  if (h.stride == 1) return depthwise_tiled<5, 1>(args);
-  depthwise_tiled<5, 2>(args);
-}
+void depthwise_conv2d_tiled(const KernelArgs& args) { depthwise_tiled<float>(args); }
+void depthwise_conv2d_bf16_tiled(const KernelArgs& args) { depthwise_tiled<Bf16>(args); }
 
 void depthwise_conv2d_taps(const KernelArgs& args) {
-  depthwise(args, [](const Layer& l, const Part& part) {
+  depthwise<float>(args, [](const Layer<float>& l, const Part& part) {
     for (std::int64_t i = part.i; i < part.i_end; ++i) taps_row(l, part, i);
   });
 }

@@ -35,6 +35,7 @@ bool put_value(DType dtype, double value, unsigned char* bytes) {
     case DType::U8: return put_value<std::uint8_t>(value, bytes);
     case DType::S8: return put_value<std::int8_t>(value, bytes);
     case DType::Bool: return put_value<bool>(value, bytes);
+    case DType::BF16: break;  // users have no such arrays
   }
   return false;
 }

@@ -1,5 +1,6 @@
 #include "ops/pool2d/pool2d.h"
 
+#include "ops/epilogue_attrs.h"
 #include "ops/gradient.h"
 #include "ops/rooms.h"
 
@@ -30,19 +31,20 @@ std::int64_t pool_output(const char* op, const char* name, const WindowAxis& axi
 }
 
 std::vector<TensorType> infer_pool(const char* op, const Params& params, std::span<const TensorType> inputs) {
-  require_f32(op, inputs);
   const auto& p = params.as<Pool2dParams>();
   Shape y = inputs[0].shape;
   y[1] = pool_output(op, "height", p.window.h, y[1], p.ceil_mode);
   y[2] = pool_output(op, "width", p.window.w, y[2], p.ceil_mode);
-  return {f32(y)};
+  return {{inputs[0].dtype, y}};
 }
 
 std::vector<TensorType> infer_max(const Params& params, std::span<const TensorType> inputs) {
+  require_storage("max_pool2d", inputs[0]);
   return infer_pool("max_pool2d", params, inputs);
 }
 
 std::vector<TensorType> infer_avg(const Params& params, std::span<const TensorType> inputs) {
+  require_f32("avg_pool2d", inputs);
   return infer_pool("avg_pool2d", params, inputs);
 }
 
@@ -93,12 +95,16 @@ constexpr KernelInfo kMaxKernels[] = {
      .isa = Isa::Avx512,
      .run = avx512::max_pool2d,
      .pitched_picture = true,
-     .pitched_result = true},
+     .pitched_result = true,
+     .bf16_picture = true,
+     .bf16_result = true},
     {.name = "max_pool2d_f32_avx2",
      .isa = Isa::Avx2,
      .run = avx2::max_pool2d,
      .pitched_picture = true,
-     .pitched_result = true},
+     .pitched_result = true,
+     .bf16_picture = true,
+     .bf16_result = true},
 #endif
     {.name = "max_pool2d_f32_ref", .run = ref::max_pool2d},
 };

@@ -4,6 +4,7 @@
 //   avg_pool2d           y[n,i,j,c] = sum of the same / number of pixels counted
 //   adaptive_avg_pool2d  the window of output i is the pixels floor(i H / OH) .. ceil((i+1) H / OH) - 1
 //
+// The maximum of a picture stored in bfloat16 is stored so too, where a row takes it.
 // Corner cases, the same for every kernel:
 //   - a NaN in the window makes the maximum NaN;
 //   - padding never wins a maximum and adds nothing to a sum; it is counted in the average's denominator only with

@@ -27,13 +27,13 @@ struct Average {
 constexpr int kUnroll = 4;
 
 // One output pixel, channels [0, min(channels, registers * width)). `x` is the picture's first pixel.
-template <class Reduce, int registers, bool tail>
-FC_INLINE void pool_block(const float* x, std::int64_t row_pitch, std::int64_t pitch, PoolSpan h, PoolSpan w,
-                          float counted, std::int64_t channels, float* y) {
+template <class Reduce, int registers, bool tail, class Item>
+FC_INLINE void pool_block(const Item* x, std::int64_t row_pitch, std::int64_t pitch, PoolSpan h, PoolSpan w,
+                          float counted, std::int64_t channels, Item* y) {
   F32 acc[registers];
   for (int r = 0; r < registers; ++r) acc[r] = Reduce::start();
   for (std::int64_t a = 0; a < h.count; ++a) {
-    const float* pixel = x + (h.first + a * h.step) * row_pitch + w.first * pitch;
+    const Item* pixel = x + (h.first + a * h.step) * row_pitch + w.first * pitch;
     for (std::int64_t b = 0; b < w.count; ++b, pixel += w.step * pitch)
       for (int r = 0; r < registers; ++r)
         acc[r] = Reduce::step(acc[r], tail ? load(pixel, channels) : load(pixel + r * F32::width));
@@ -44,11 +44,11 @@ FC_INLINE void pool_block(const float* x, std::int64_t row_pitch, std::int64_t p
   }
 }
 
-template <class Reduce, class SpanH, class SpanW>
+template <class Reduce, class Item = float, class SpanH, class SpanW>
 FC_INLINE void pool(const KernelArgs& args, const SpanH& span_h, const SpanW& span_w) {
   const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
-  const float* in = args.in[0].as<float>();
-  float* out = args.out[0].as<float>();
+  const Item* in = args.in[0].as<Item>();
+  Item* out = args.out[0].as<Item>();
   const std::int64_t channels = x[3], pitch = args.in[0].pixel_pitch(), out_pitch = args.out[0].pixel_pitch();
   const std::int64_t row_pitch = x[2] * pitch, picture = x[1] * row_pitch;
 
@@ -58,12 +58,12 @@ FC_INLINE void pool(const KernelArgs& args, const SpanH& span_h, const SpanW& sp
   parallel_ranges(y[0] * y[1], grain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const PoolSpan h = span_h(row % y[1]);
-      const float* image = in + row / y[1] * picture;
+      const Item* image = in + row / y[1] * picture;
       for (std::int64_t j = 0; j < y[2]; ++j) {
         const PoolSpan w = span_w(j);
         // An empty window sums to 0, and 0 / 1 is the 0 that the contract asks for.
         const float counted = static_cast<float>(max_i64(1, h.counted * w.counted));
-        float* pixel = out + (row * y[2] + j) * out_pitch;
+        Item* pixel = out + (row * y[2] + j) * out_pitch;
         std::int64_t c = 0;
         for (; c + kUnroll * F32::width <= channels; c += kUnroll * F32::width)
           pool_block<Reduce, kUnroll, false>(image + c, row_pitch, pitch, h, w, counted, 0, pixel + c);
@@ -81,9 +81,12 @@ FC_INLINE void pool(const KernelArgs& args, const SpanH& span_h, const SpanW& sp
 void max_pool2d(const KernelArgs& args) {
   const auto& p = args.problem.as<Pool2dParams>();
   const Shape& x = args.in[0].shape();
-  pool<Max>(
-      args, [&](std::int64_t i) { return window_span(p.window.h, false, i, x[1]); },
-      [&](std::int64_t j) { return window_span(p.window.w, false, j, x[2]); });
+  const auto span_h = [&](std::int64_t i) { return window_span(p.window.h, false, i, x[1]); };
+  const auto span_w = [&](std::int64_t j) { return window_span(p.window.w, false, j, x[2]); };
+  if (args.in[0].type.dtype == DType::BF16)
+    pool<Max, Bf16>(args, span_h, span_w);
+  else
+    pool<Max>(args, span_h, span_w);
 }
 
 void avg_pool2d(const KernelArgs& args) {

@@ -95,7 +95,8 @@ void run_gradient(const KernelArgs& args) {
   if (y.size() > 0) strided_copy(box);
 }
 
-constexpr KernelInfo kKernels[] = {{.name = "slice_any_ref", .run = run_slice}};
+constexpr KernelInfo kKernels[] = {
+    {.name = "slice_any_ref", .run = run_slice, .bf16_picture = true, .bf16_result = true}};
 constexpr KernelInfo kGradientKernels[] = {{.name = "slice_gradient_any_ref", .run = run_gradient}};
 
 Params parse_gradient(AttrReader& attrs, std::span<const TensorType> inputs) {

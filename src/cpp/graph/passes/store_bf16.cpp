@@ -1,0 +1,130 @@
+#include "graph/passes.h"
+#include "ops/convert/convert.h"
+#include "ops/rooms.h"
+
+namespace fastcnn {
+namespace {
+
+// Whether a row that reads, or writes, bfloat16 takes the node with operands and results stored as `problem` says.
+bool has_row(const Node& node, const Problem& problem, Isa isa) {
+  for (const KernelInfo& row : node.op->kernels)
+    if (row.isa <= isa && refuse_storage(row, problem) == nullptr &&
+        (row.declines == nullptr || row.declines(problem) == nullptr) &&
+        (row.yields == nullptr || row.yields(problem) == nullptr))
+      return true;
+  return false;
+}
+
+class Storage {
+ public:
+  Storage(Graph& graph, Isa isa)
+      : graph_(graph),
+        isa_(isa),
+        can_(static_cast<std::size_t>(graph.num_values())),
+        wanted_(can_.size()),
+        cast_(can_.size(), -1) {
+    std::vector<bool> is_output(can_.size());
+    for (const ValueId id : graph_.outputs()) is_output[static_cast<std::size_t>(id)] = true;
+    for (const Node& node : graph_.nodes())
+      can(node.outputs[0]) = !is_output[static_cast<std::size_t>(node.outputs[0])] && can_write(node);
+    for (std::size_t i = graph_.nodes().size(); i-- > 0;) {
+      const Node& node = graph_.nodes()[i];
+      for (std::size_t k = 0; k < node.inputs.size(); ++k)
+        if (wants(node, k)) wanted_[static_cast<std::size_t>(node.inputs[k])] = true;
+    }
+  }
+
+  void rewrite() {
+    for (Node& node : graph_.take_nodes()) {
+      const bool stored = is_stored(node.outputs[0]);
+      const Node original = node;
+      for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+        const ValueId operand = original.inputs[k];
+        const bool reads = wants(original, k);
+        node.inputs[k] = graph_.resolve(operand);
+        const bool is_bf16 = graph_.value(node.inputs[k]).type.dtype == DType::BF16;
+        // A window of several pixels would round what it reads once for each of them.
+        if (is_bf16 ? !reads : reads && is_product(node) && k == 0)
+          node.inputs[k] = cast(operand, is_bf16 ? DType::F32 : DType::BF16, node.name);
+      }
+      const bool changes = stored || is_any_bf16(node);
+      if (!changes) {
+        graph_.append(std::move(node));
+        continue;
+      }
+      if (stored && node.op->epilogue != nullptr) node.op->epilogue(node.params).result = DType::BF16;
+      graph_.replace(node.outputs[0], graph_.add(*node.op, node.params, node.inputs, node.name)[0]);
+    }
+    graph_.finish_rewrite();
+  }
+
+ private:
+  std::vector<bool>::reference can(ValueId id) { return can_[static_cast<std::size_t>(id)]; }
+  bool is_stored(ValueId id) const {
+    return can_[static_cast<std::size_t>(id)] && wanted_[static_cast<std::size_t>(id)];
+  }
+  static bool is_product(const Node& node) { return node.op->epilogue != nullptr; }
+  // Ops that only move or compare numbers: what they write is stored as what they read.
+  static bool is_moving(const Node& node) {
+    return node.op == &max_pool2d_op || node.op == &concat_op || node.op == &slice_op;
+  }
+
+  bool is_any_bf16(const Node& node) const {
+    for (const ValueId id : node.inputs)
+      if (graph_.value(id).type.dtype == DType::BF16) return true;
+    return false;
+  }
+
+  // Whether the node has a row for operand 0, or for its residual and result, in bfloat16.
+  bool takes(const Node& node, bool picture, bool result) const {
+    if (node.outputs.size() != 1 || node.op->kernels.empty()) return false;
+    std::vector<TensorType> in = types_of(graph_, node.inputs), out = types_of(graph_, node.outputs);
+    if (in.empty() || in[0].dtype != DType::F32 || out[0].shape.size() == 0) return false;
+    Node changed = node;
+    if (picture) in[0].dtype = DType::BF16;
+    if (result) {
+      if (is_product(node)) changed.op->epilogue(changed.params).result = DType::BF16;
+      out[0].dtype = DType::BF16;
+    }
+    const Problem problem{changed.params, in.data(), out.data(), static_cast<int>(in.size()), 1};
+    return has_row(node, problem, isa_);
+  }
+
+  bool can_write(const Node& node) {
+    if (node.op->kernels.empty()) return false;
+    if (!is_moving(node)) return is_product(node) && (takes(node, false, true) || takes(node, true, true));
+    for (const ValueId id : node.inputs)
+      if (!can(id)) return false;
+    return takes(node, true, true);
+  }
+
+  // Whether the node is the better for operand `k` in bfloat16.
+  bool wants(const Node& node, std::size_t k) {
+    const ValueId out = node.outputs[0];
+    if (node.op == &max_pool2d_op) return can(out);
+    if (is_moving(node)) return is_stored(out);
+    if (!is_product(node)) return false;
+    if (k == 0) return takes(node, true, is_stored(out));
+    Params params = node.params;
+    return node.op->epilogue(params).residual && k + 1 == node.inputs.size() &&
+           (takes(node, true, true) || takes(node, false, true));
+  }
+
+  // The value in the other format: converted once for all who read it.
+  ValueId cast(ValueId original, DType dtype, const std::string& name) {
+    ValueId& made = cast_[static_cast<std::size_t>(original)];
+    if (made < 0) made = graph_.add(cast_op, Params(CastParams{dtype}), {graph_.resolve(original)}, name)[0];
+    return made;
+  }
+
+  Graph& graph_;
+  Isa isa_;
+  std::vector<bool> can_, wanted_;  // by value
+  std::vector<ValueId> cast_;       // by value: what it was cast to; -1: was not
+};
+
+}  // namespace
+
+void store_bf16(Graph& graph, Isa isa) { Storage(graph, isa).rewrite(); }
+
+}  // namespace fastcnn

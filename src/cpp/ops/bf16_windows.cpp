@@ -1,0 +1,292 @@
+// Tiles of rows are neighbouring output pixels of one row of the result, so that their windows lie at one distance in
+// the picture: they are loaded from the picture itself, or, where windows cross its edges, from a copy with zeros
+// around it. So a pixel is copied once at most, and not once for each tap. A row of a window is one run of terms; the
+// weights of what follows it in its last tile are zeros.
+#include "ops/bf16_windows.h"
+
+#include <cstring>
+
+#include "core/bf16.h"
+#include "core/thread_pool.h"
+#include "gemm/split_gemm.h"
+
+#if FC_X86
+namespace fastcnn {
+namespace {
+
+using gemm::kSplitColumns, gemm::kSplitDepth, gemm::kSplitRows, gemm::kSplitTileBytes, gemm::kSplitTiles;
+
+constexpr std::int64_t kItem = sizeof(Bf16);
+constexpr std::int64_t kPanelColumns = kSplitTiles * kSplitColumns;
+constexpr std::int64_t kStepBytes = kSplitTiles * kSplitTileBytes;  // of a panel of B
+
+// What of the picture a task reads, while it stays in L2 beside B, or beside a panel of B.
+constexpr std::int64_t kPictureBytes = 256 * 1024, kLargePictureBytes = 1024 * 1024;
+constexpr std::int64_t kSlack = kSplitDepth * kItem;       // after a copy: what the last tile may read
+constexpr std::int64_t kLeastTasks = 4, kLeastPanels = 4;  // tasks of a problem, panels of a task
+
+// How the problem is cut, all by its shape.
+struct Grid {
+  const Bf16Windows& p;
+  std::int64_t channels;
+  std::int64_t x_height, x_width, pitch;  // of the picture, and its bytes a pixel
+  std::int64_t pictures, height, width;   // of the result
+  bool linear;                            // windows are pixels: all rows of the result are one
+  bool inside;                            // no window crosses an edge of the picture
+  std::int64_t terms, steps_in_row;       // of a row of a window; the last tile may have more terms
+  std::int64_t tiles, tile_rows;          // of a row of the result
+  std::int64_t panels, steps;
+  std::int64_t row_chunks, chunk, column_chunks;  // a task is so many rows (linear: tiles), and some panels
+  bool resident;                                  // B stays in L2
+
+  explicit Grid(const Bf16Windows& product) : p(product) {
+    const Shape& x = p.x.shape();
+    pictures = x[0], x_height = x[1], x_width = x[2], channels = x[3], pitch = p.x.pixel_pitch() * kItem;
+    height = p.height, width = p.width;
+    const auto &h = p.window.h, &w = p.window.w;
+    inside = h.before <= 0 && w.before <= 0 && h.start(height - 1) + h.extent() <= x_height &&
+             w.start(width - 1) + w.extent() <= x_width;
+    linear = h.size == 1 && w.size == 1 && h.stride == 1 && w.stride == 1 && height == x_height && width == x_width &&
+             inside && p.row == width * p.pixel && p.picture == height * p.row;
+    if (linear) {
+      x_width = width = pictures * height * width;
+      pictures = height = x_height = 1;
+    }
+    terms = w.size * channels;
+    steps_in_row = ceil_div(terms, kSplitDepth);
+    tiles = ceil_div(width, kSplitRows);
+    tile_rows = ceil_div(width, tiles);
+    panels = ceil_div(p.filters, kPanelColumns);
+    steps = h.size * steps_in_row;
+
+    resident = panels * steps * kStepBytes <= gemm::kSplitResidentBytes;
+    const std::int64_t units = linear ? tiles : height;
+    const std::int64_t unit_bytes = (linear ? tile_rows : h.stride * x_width) * channels * kItem;
+    const std::int64_t most = max_i64(kSplitTiles, (resident ? kPictureBytes : kLargePictureBytes) / unit_bytes);
+    row_chunks = ceil_div(units, most);
+    chunk = ceil_div(units, row_chunks);
+    if (linear) chunk = round_up(chunk, kSplitTiles);
+    row_chunks = ceil_div(units, chunk);
+    column_chunks = max_i64(1, min_i64(panels / kLeastPanels, ceil_div(kLeastTasks, row_chunks * pictures)));
+  }
+  std::int64_t tasks() const { return pictures * row_chunks * column_chunks; }
+  std::int64_t runs() const { return p.window.h.size * (p.window.w.dilation == 1 ? 1 : p.window.w.size); }
+
+  // The part of the picture that a task copies: rows, pixels of each, bytes.
+  std::int64_t copied_rows() const { return linear ? 1 : (chunk - 1) * p.window.h.stride + p.window.h.extent(); }
+  std::int64_t copied_pixels() const {
+    return linear ? min_i64(width, (chunk + 1) * tile_rows) : (width - 1) * p.window.w.stride + p.window.w.extent();
+  }
+  std::int64_t copied_bytes() const { return copied_rows() * copied_pixels() * channels * kItem + kSlack; }
+  // Whether a task that ends before the last row (linear: tile) of the picture, or ends there, needs no copy. The last
+  // tile of a window's row may hold terms beyond it: in the next pixels, which the plan has computed and which are
+  // multiplied by zeros.
+  bool direct(bool last) const { return inside && (terms % kSplitDepth == 0 || (!last && pitch == channels * kItem)); }
+};
+
+// Output pixels that a tile computes. The last of a row starts early enough to have all its rows; what the one before
+// has computed too is not stored.
+struct Place {
+  std::int64_t row, first, skip;
+};
+
+class Task {
+ public:
+  Task(const Grid& grid, void* memory)
+      : grid_(grid), p_(grid.p), engine_(gemm::amx::bf16), memory_(static_cast<unsigned char*>(memory)) {
+    runs_ = reinterpret_cast<gemm::SplitRun*>(memory_);
+    sums_ = reinterpret_cast<float*>(memory_ + runs_bytes(grid));
+    copy_ = memory_ + runs_bytes(grid) + kSumsBytes;
+  }
+  static std::int64_t runs_bytes(const Grid& grid) {
+    return round_up(grid.runs() * static_cast<std::int64_t>(sizeof(gemm::SplitRun)), 64);
+  }
+  static std::int64_t bytes(const Grid& grid) { return runs_bytes(grid) + kSumsBytes + grid.copied_bytes(); }
+
+  void compute(std::int64_t picture, std::int64_t row_chunk, std::int64_t column_chunk) {
+    const std::int64_t units = grid_.linear ? grid_.tiles : grid_.height;
+    const std::int64_t begin = row_chunk * grid_.chunk, end = min_i64(units, begin + grid_.chunk);
+    first_row_ = grid_.linear ? 0 : begin;
+    picture_ = picture;
+    const std::int64_t first_tile = grid_.linear ? begin : begin * grid_.tiles;
+    const std::int64_t last_tile = grid_.linear ? end : end * grid_.tiles;
+    locate(begin, end, end == units && picture + 1 == grid_.pictures);
+    const std::int64_t first = column_chunk * grid_.panels / grid_.column_chunks;
+    const std::int64_t last = (column_chunk + 1) * grid_.panels / grid_.column_chunks;
+    const std::int64_t strips = ceil_div(last_tile - first_tile, kSplitTiles);
+    engine_.configure(static_cast<int>(grid_.tile_rows));
+    const auto strip = [&](std::int64_t s, std::int64_t panel, const unsigned char* next, std::int64_t next_bytes) {
+      const std::int64_t tile = first_tile + s * kSplitTiles;
+      multiply(tile, static_cast<int>(min_i64(kSplitTiles, last_tile - tile)), panel, next, next_bytes);
+    };
+    if (grid_.resident) {  // whole pixels of the result are written together
+      for (std::int64_t s = 0; s < strips; ++s)
+        for (std::int64_t panel = first; panel < last; ++panel) strip(s, panel, nullptr, 0);
+    } else {
+      for (std::int64_t panel = first; panel < last; ++panel)
+        for (std::int64_t s = 0; s < strips; ++s) {
+          // While a panel is used, the next is called in, a share with each strip.
+          const bool ahead = panel + 1 < last;
+          const std::int64_t share = ahead ? round_up(ceil_div(panel_step(panel + 1), strips), 64) : 0;
+          strip(s, panel, ahead ? panel_of_b(panel + 1) + s * grid_.steps * share : nullptr, share);
+        }
+    }
+    engine_.release();
+  }
+
+ private:
+  static constexpr std::int64_t kSumsBytes = kSplitTiles * kSplitTiles * kSplitTileBytes;
+
+  // Where the tiles of output rows (linear: tiles) [begin, end) are read: in the picture, or in a copy of that part.
+  void locate(std::int64_t begin, std::int64_t end, bool last) {
+    const auto &h = p_.window.h, &w = p_.window.w;
+    const auto* picture = p_.x.as<unsigned char>() + picture_ * grid_.x_height * grid_.x_width * grid_.pitch;
+    if (grid_.direct(last)) {
+      pixel_ = grid_.pitch, row_ = grid_.x_width * grid_.pitch;
+      from_ = picture + h.start(first_row_) * row_ + w.start(0) * pixel_;
+      return;
+    }
+    pixel_ = grid_.channels * kItem, row_ = grid_.copied_pixels() * pixel_;
+    const std::int64_t top = grid_.linear ? 0 : h.start(begin), left = grid_.linear ? place(begin).first : w.start(0);
+    const std::int64_t rows = grid_.linear ? 1 : (end - 1 - begin) * h.stride + h.extent();
+    const std::int64_t pixels = grid_.linear ? place(end - 1).first + grid_.tile_rows - left : grid_.copied_pixels();
+    for (std::int64_t r = 0; r < rows; ++r)
+      copy_row(top + r >= 0 && top + r < grid_.x_height ? picture + (top + r) * grid_.x_width * grid_.pitch : nullptr,
+               left, pixels, copy_ + r * row_);
+    std::memset(copy_ + (rows - 1) * row_ + pixels * pixel_, 0, kSlack);
+    from_ = copy_ - (grid_.linear ? left * pixel_ : 0);
+  }
+
+  // Pixels [left, left + pixels) of a row of the picture, zeros where there are none.
+  void copy_row(const unsigned char* row, std::int64_t left, std::int64_t pixels, unsigned char* to) const {
+    const std::int64_t begin = row == nullptr ? pixels : min_i64(pixels, max_i64(0, -left));
+    const std::int64_t end = max_i64(begin, min_i64(pixels, grid_.x_width - left));
+    std::memset(to, 0, static_cast<std::size_t>(begin * pixel_));
+    if (begin < end) {
+      const unsigned char* from = row + (left + begin) * grid_.pitch;
+      unsigned char* at = to + begin * pixel_;
+      if (pixel_ == grid_.pitch)
+        std::memcpy(at, from, static_cast<std::size_t>((end - begin) * pixel_));
+      else
+        for (std::int64_t i = begin; i < end; ++i, at += pixel_, from += grid_.pitch)
+          std::memcpy(at, from, static_cast<std::size_t>(pixel_));
+    }
+    std::memset(to + end * pixel_, 0, static_cast<std::size_t>((pixels - end) * pixel_));
+  }
+
+  Place place(std::int64_t tile) const {
+    const std::int64_t row = tile / grid_.tiles, first = tile % grid_.tiles * grid_.tile_rows;
+    const std::int64_t start = min_i64(first, grid_.width - grid_.tile_rows);
+    return {row, start, first - start};
+  }
+
+  const unsigned char* panel_of_b(std::int64_t panel) const {
+    return reinterpret_cast<const unsigned char*>(p_.packed) + panel * grid_.steps * kStepBytes;
+  }
+  int column_tiles(std::int64_t panel) const {
+    const std::int64_t columns = p_.filters - panel * kPanelColumns;
+    return static_cast<int>(min_i64(kSplitTiles, ceil_div(columns, kSplitColumns)));
+  }
+  std::int64_t panel_step(std::int64_t panel) const { return column_tiles(panel) * std::int64_t{kSplitTileBytes}; }
+
+  void multiply(std::int64_t tile, int row_tiles, std::int64_t panel, const unsigned char* next,
+                std::int64_t next_bytes) {
+    const auto &h = p_.window.h, &w = p_.window.w;
+    const std::int64_t column = panel * kPanelColumns;
+    const unsigned char* a[kSplitTiles] = {};
+    std::int64_t at[kSplitTiles * kSplitRows];
+    for (int t = 0; t < row_tiles; ++t) {
+      const Place to = place(tile + t);
+      a[t] = from_ + (to.row - first_row_) * h.stride * row_ + to.first * w.stride * pixel_;
+      const std::int64_t start = picture_ * p_.picture + to.row * p_.row + to.first * p_.pixel + column;
+      for (std::int64_t r = 0; r < grid_.tile_rows; ++r)
+        at[t * grid_.tile_rows + r] = r < to.skip ? -1 : start + r * p_.pixel;
+    }
+    const std::int64_t taps = w.dilation == 1 ? 1 : w.size;
+    const std::int64_t steps = grid_.steps_in_row / taps;
+    gemm::SplitRun* run = runs_;
+    for (std::int64_t kh = 0; kh < h.size; ++kh)
+      for (std::int64_t kw = 0; kw < taps; ++kw, ++run) {
+        const std::int64_t offset = kh * h.dilation * row_ + kw * w.dilation * pixel_;
+        *run = {{a[0] + offset, a[row_tiles - 1] + offset}, steps};
+      }
+
+    const gemm::SplitFinish finish{.sums = sums_,
+                                   .rows = static_cast<int>(row_tiles * grid_.tile_rows),
+                                   .tile_rows = static_cast<int>(grid_.tile_rows),
+                                   .column_tiles = column_tiles(panel),
+                                   .columns = min_i64(kPanelColumns, p_.filters - column),
+                                   .at = at,
+                                   .c = p_.c,
+                                   .residual = p_.residual,
+                                   .bias = p_.bias != nullptr ? p_.bias + column : nullptr,
+                                   .bf16_c = p_.bf16_c,
+                                   .bf16_residual = p_.bf16_residual,
+                                   .activation = p_.activation,
+                                   .alpha = p_.alpha};
+    engine_.prefetch(finish);
+    engine_.multiply({.runs = runs_,
+                      .num_runs = static_cast<int>(grid_.runs()),
+                      .row_stride = w.stride * pixel_,
+                      .part_stride = 0,
+                      .step_stride = kSplitDepth * kItem,
+                      .b = panel_of_b(panel),
+                      .next = next,
+                      .next_bytes = next_bytes,
+                      .row_tiles = row_tiles,
+                      .column_tiles = column_tiles(panel),
+                      .accumulate = false,
+                      .c = sums_});
+    engine_.finish(finish);
+  }
+
+  const Grid& grid_;
+  const Bf16Windows& p_;
+  const gemm::SplitEngine& engine_;
+  unsigned char* memory_;
+  gemm::SplitRun* runs_;
+  float* sums_;
+  unsigned char* copy_;  // of a part of the picture
+  const unsigned char* from_ = nullptr;
+  std::int64_t pixel_ = 0, row_ = 0;  // bytes to the next, where the tiles are read
+  std::int64_t picture_ = 0, first_row_ = 0;
+};
+
+}  // namespace
+
+const char* bf16_windows_decline(const Window2d& window, std::int64_t channels, std::int64_t filters) {
+  if (channels == 0 || filters == 0) return "there is nothing to sum or to compute";
+  if (window.w.size > 1 && window.w.dilation > 1 && channels % kSplitDepth != 0)
+    return "a dilated window needs channels that are a multiple of 32";
+  return nullptr;
+}
+
+namespace {
+std::int64_t padded_terms(const Window2d& window, std::int64_t channels) {
+  return round_up(window.w.size * channels, kSplitDepth);
+}
+}  // namespace
+
+std::int64_t bf16_packed_size(const Window2d& window, std::int64_t channels, std::int64_t filters) {
+  return gemm::packed_size(gemm::amx::bf16, window.h.size * padded_terms(window, channels), filters);
+}
+
+void pack_bf16_taps(const Window2d& window, std::int64_t channels, std::int64_t filters, const Bf16Taps& taps,
+                    float* packed) {
+  const std::int64_t padded = padded_terms(window, channels);
+  gemm::pack_rows(gemm::amx::bf16, {taps.from, taps.row_stride, taps.column_stride, taps.taps * channels, filters},
+                  taps.a * padded + taps.b * channels, window.h.size * padded, packed);
+}
+
+void multiply(const Bf16Windows& windows) {
+  if (windows.x.shape()[0] * windows.height * windows.width == 0) return;
+  const Grid grid(windows);
+  parallel_for(grid.tasks(), Task::bytes(grid), [&](std::int64_t index, void* memory) {
+    const std::int64_t rest = index / grid.column_chunks;
+    Task(grid, memory).compute(rest / grid.row_chunks, rest % grid.row_chunks, index % grid.column_chunks);
+  });
+}
+
+}  // namespace fastcnn
+
+#endif  // FC_X86

@@ -1,0 +1,60 @@
+// Computes   conv2d of a picture that is stored in bfloat16.
+// Layout     NHWC; weights row of the window by row, packed as for products in one bf16 part (gemm/README.md).
+// Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp).
+// Why        tiles are loaded from the picture itself (ops/bf16_windows.cpp): nothing is rounded or copied for a tap.
+// Needs      AMX; one group.
+// Accuracy   gemm/gemm_amx.cpp: of the stored numbers, products are exact and sums are in float32. Of a row of windows,
+//            a non-finite pixel may reach the outputs beside those that depend on it.
+#include "ops/bf16_windows.h"
+#include "ops/conv2d/conv2d.h"
+#include "ops/epilogue_operands.h"
+
+#if FC_X86
+namespace fastcnn {
+
+const char* conv2d_bf16_declines(const Problem& problem) {
+  const auto& p = problem.as<Conv2dParams>();
+  if (problem.inputs[0].dtype != DType::BF16) return "the picture is not stored in bfloat16";
+  if (p.groups != 1) return "groups";
+  return bf16_windows_decline(p.window, p.channels, p.filters);
+}
+
+void amx::conv2d_bf16_picture(const KernelArgs& args) {
+  const auto& p = args.problem.as<Conv2dParams>();
+  const Shape& y = args.out[0].shape();
+  const EpilogueOperands operands(p.epilogue, args, 2);
+  const std::int64_t pixel = args.out[0].pixel_pitch();
+  multiply({.window = p.window,
+            .filters = p.filters,
+            .x = args.in[0],
+            .height = y[1],
+            .width = y[2],
+            .picture = y[1] * y[2] * pixel,
+            .row = y[2] * pixel,
+            .pixel = pixel,
+            .packed = args.in[1].as<float>(),
+            .c = args.out[0].data,
+            .residual = operands.residual,
+            .bias = operands.bias,
+            .bf16_c = p.epilogue.result == DType::BF16,
+            .bf16_residual = operands.bf16_residual,
+            .activation = p.epilogue.activation,
+            .alpha = p.epilogue.alpha});
+}
+
+void amx::conv2d_bf16_picture_pack(const KernelArgs& args) {
+  const auto& p = args.problem.as<Conv2dParams>();
+  for (std::int64_t a = 0; a < p.window.h.size; ++a)
+    pack_bf16_taps(p.window, p.channels, p.filters,
+                   {.a = a,
+                    .b = 0,
+                    .taps = p.window.w.size,
+                    .from = args.in[0].as<float>() + a * p.window.w.size * p.channels * p.filters,
+                    .row_stride = p.filters,
+                    .column_stride = 1},
+                   args.out[0].as<float>());
+}
+
+}  // namespace fastcnn
+
+#endif  // FC_X86

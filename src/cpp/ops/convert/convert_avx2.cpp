@@ -1,0 +1,2 @@
+#include "simd/avx2.h"
+#include "ops/convert/convert_simd.inl"

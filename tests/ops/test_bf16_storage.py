@@ -1,0 +1,232 @@
+"""Pictures stored in bfloat16 between the nodes of a plan: each row that reads or writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastcnn as fc
+from fastcnn import _C
+from tests.harness import (
+    assert_within,
+    dot_bound,
+    guarded,
+    kernel_rows,
+)
+from tests.reference import convolution, depthwise, pooling
+
+HALF_ULP = 2.0**-8  # relative: rounding to bfloat16
+
+
+def rounded(x: np.ndarray) -> np.ndarray:
+    """To the nearest bfloat16, ties to even, as float32."""
+    bits = np.ascontiguousarray(x, np.float32).view(np.uint32).astype(np.uint64)
+    kept = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16
+    y = kept.astype(np.uint32).view(np.float32)
+    return np.where(np.isnan(x), np.float32(np.nan), y)
+
+
+def plan_between_casts(
+    op: str, arrays: list[np.ndarray], stored: set[int], attrs: dict[str, Any], kernel: str
+) -> _C.Plan:
+    """A plan whose operands in `stored`, and result if it is in bfloat16, are cast around it."""
+    graph = _C.Graph()
+    inputs = [graph.input(a.shape, "float32") for a in arrays]
+    operands = [
+        graph.add("cast", [v], {"dtype": "bfloat16"})[0] if i in stored else v
+        for i, v in enumerate(inputs)
+    ]
+    (y,) = graph.add(op, operands, attrs)
+    graph.set_outputs(graph.add("cast", [y], {"dtype": "float32"}))
+    return _C.compile(graph, kernel=kernel, optimize=False, precision="medium")
+
+
+def run_guarded(plan: _C.Plan, arrays: list[np.ndarray]) -> np.ndarray:
+    """Between guard pages, on both sides."""
+    results = []
+    for side in ("after", "before"):
+        ((shape, dtype),) = plan.output_types
+        y = guarded(np.full(shape, 77, dtype=dtype), side)
+        plan.run([guarded(a, side) for a in arrays], [y])
+        results.append(np.array(y))
+    np.testing.assert_array_equal(*results)
+    return results[0]
+
+
+@pytest.mark.parametrize("kernel", kernel_rows("cast"))
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 16, 33, 20000])
+def test_cast_rounds_to_the_nearest_even(kernel: str, size: int) -> None:
+    rng = np.random.default_rng(size)
+    x = rng.standard_normal(size).astype(np.float32)
+    corners = np.array(
+        [0x3F808000, 0x3F818000, 0x3F80FFFF, 0x7F7FFFFF, 0x7F800000, 0x7F800001, 0xFFFFFFFF, 1],
+        np.uint32,
+    ).view(np.float32)
+    x[: len(corners)] = corners[:size]
+    plan = plan_between_casts("cast", [x], set(), {"dtype": "bfloat16"}, kernel)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(run_guarded(plan, [x]), rounded(x))
+
+
+CONVOLUTIONS = [
+    # x, kernel, attributes
+    ((1, 5, 6, 32), (1, 1, 32, 16), {}),
+    ((2, 9, 7, 64), (1, 1, 64, 40), {}),
+    ((1, 33, 9, 20), (1, 1, 20, 33), {}),
+    ((2, 6, 5, 3), (1, 1, 3, 1), {}),
+    ((1, 9, 18, 24), (1, 1, 24, 70), {"strides": 2}),
+    ((1, 9, 18, 32), (1, 1, 32, 70), {"strides": [1, 2]}),
+    ((2, 8, 17, 32), (3, 3, 32, 48), {"padding": "same"}),
+    ((1, 7, 7, 64), (3, 3, 64, 32), {"padding": "valid"}),
+    ((1, 15, 34, 32), (3, 3, 32, 32), {"padding": "same", "strides": 2}),
+    ((1, 12, 20, 32), (3, 3, 32, 16), {"padding": "same", "dilation": 2}),
+    ((1, 4, 3, 32), (5, 7, 32, 16), {"padding": "same"}),
+    ((3, 1, 1, 96), (1, 1, 96, 64), {}),
+    ((1, 40, 40, 32), (3, 3, 32, 300), {"padding": "same"}),
+    ((1, 3, 40, 512), (3, 3, 512, 130), {"padding": "same"}),
+    ((1, 23, 24, 3), (7, 7, 3, 32), {"padding": "same", "strides": 2}),
+    ((2, 12, 34, 3), (3, 3, 3, 16), {"padding": "same"}),
+    ((1, 9, 8, 80), (3, 3, 80, 32), {"padding": "same"}),
+    ((1, 9, 8, 20), (2, 3, 20, 8), {"padding": "valid"}),
+    ((0, 5, 6, 32), (1, 1, 32, 16), {}),
+]
+CONV_KERNELS = [k for k in kernel_rows("conv2d") if k in ("conv2d_bf16_amx", "conv2d_f32_bf16_amx")]
+
+
+@pytest.mark.parametrize("kernel", CONV_KERNELS)
+@pytest.mark.parametrize("storage", ["float32", "bfloat16"])
+@pytest.mark.parametrize("residual", ["none", "float32", "bfloat16"])
+@pytest.mark.parametrize(("x_shape", "w_shape", "attrs"), CONVOLUTIONS)
+def test_convolution(
+    kernel: str,
+    storage: str,
+    residual: str,
+    x_shape: tuple[int, ...],
+    w_shape: tuple[int, ...],
+    attrs: dict[str, Any],
+) -> None:
+    rng = np.random.default_rng(1)
+    x, w = (rng.standard_normal(s).astype(np.float32) for s in (x_shape, w_shape))
+    bias = rng.standard_normal(w_shape[-1]).astype(np.float32)
+    exact = convolution.conv2d(rounded(x), rounded(w), **attrs) + bias
+    magnitudes = convolution.conv2d(abs(rounded(x)), abs(rounded(w)), **attrs) + abs(bias)
+    arrays = [x, w, bias]
+    if residual != "none":
+        arrays.append(rng.standard_normal(exact.shape).astype(np.float32))
+        exact = exact + (rounded(arrays[3]) if residual == "bfloat16" else arrays[3])
+        magnitudes = magnitudes + abs(arrays[3])
+    exact = np.maximum(exact, 0)
+    stored = {0} if kernel == "conv2d_bf16_amx" else set()
+    if residual == "bfloat16":
+        stored.add(3)
+    options = {**attrs, "storage": storage, "activation": "relu"}
+    plan = plan_between_casts("conv2d", arrays, stored, options, kernel)
+    bound = dot_bound(magnitudes, int(np.prod(w_shape[:3])) + 2)
+    if storage == "bfloat16":
+        bound = bound + HALF_ULP * (abs(exact) + bound)
+    assert_within(run_guarded(plan, arrays), exact, bound)
+    runs, before = [], _C.num_threads()
+    for n in (1, 2, 3):
+        _C.set_num_threads(n)
+        runs.append(plan.run(arrays)[0])
+    _C.set_num_threads(before)
+    for y in runs[1:]:
+        np.testing.assert_array_equal(y, runs[0])
+
+
+TRANSPOSED = [
+    ((1, 5, 6, 32), (3, 3, 16, 32), {"strides": 2, "padding": "same"}),
+    ((2, 4, 3, 64), (2, 2, 40, 64), {"strides": 2}),
+    ((1, 17, 4, 32), (3, 4, 33, 32), {"strides": [1, 3]}),
+    ((1, 5, 6, 32), (3, 3, 16, 32), {"strides": 2, "padding": "same", "output_padding": 1}),
+]
+
+
+@pytest.mark.parametrize(
+    "kernel", [k for k in kernel_rows("conv2d_transpose") if k == "conv2d_transpose_bf16_amx"]
+)
+@pytest.mark.parametrize("storage", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("x_shape", "w_shape", "attrs"), TRANSPOSED)
+def test_transposed_convolution(
+    kernel: str,
+    storage: str,
+    x_shape: tuple[int, ...],
+    w_shape: tuple[int, ...],
+    attrs: dict[str, Any],
+) -> None:
+    rng = np.random.default_rng(2)
+    x, w = (rng.standard_normal(s).astype(np.float32) for s in (x_shape, w_shape))
+    bias = rng.standard_normal(w_shape[2]).astype(np.float32)
+    exact = convolution.conv2d_transpose(rounded(x), rounded(w), **attrs) + bias
+    magnitudes = convolution.conv2d_transpose(abs(rounded(x)), abs(rounded(w)), **attrs)
+    residual = rng.standard_normal(exact.shape).astype(np.float32)
+    exact, magnitudes = exact + rounded(residual), magnitudes + abs(bias) + abs(residual)
+    arrays = [x, w, bias, residual]
+    plan = plan_between_casts(
+        "conv2d_transpose", arrays, {0, 3}, {**attrs, "storage": storage}, kernel
+    )
+    bound = dot_bound(magnitudes, int(np.prod(w_shape)) // w_shape[2] + 2)
+    if storage == "bfloat16":
+        bound = bound + HALF_ULP * (abs(exact) + bound)
+    assert_within(run_guarded(plan, arrays), exact, bound)
+
+
+@pytest.mark.parametrize("kernel", [k for k in kernel_rows("depthwise_conv2d") if "bf16" in k])
+@pytest.mark.parametrize("shape", [(1, 9, 15, 35), (2, 7, 7, 16), (1, 3, 2, 5), (1, 14, 30, 160)])
+@pytest.mark.parametrize("size", [3, 5])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_depthwise_convolution(
+    kernel: str, shape: tuple[int, ...], size: int, strides: int
+) -> None:
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal(shape).astype(np.float32)
+    w = rng.standard_normal((size, size, shape[3], 1)).astype(np.float32)
+    bias = rng.standard_normal(shape[3]).astype(np.float32)
+    options = {"strides": strides, "padding": "same"}
+    exact = np.clip(depthwise.depthwise_sum(rounded(x), w, **options) + bias, 0, 6)
+    magnitudes = depthwise.depthwise_sum(abs(rounded(x)), abs(w), **options) + abs(bias)
+    attrs = {**options, "activation": "relu6", "storage": "bfloat16"}
+    plan = plan_between_casts("depthwise_conv2d", [x, w, bias], {0}, attrs, kernel)
+    bound = dot_bound(magnitudes, size * size + 1)
+    assert_within(run_guarded(plan, [x, w, bias]), exact, bound + HALF_ULP * (abs(exact) + bound))
+
+
+@pytest.mark.parametrize("kernel", [k for k in kernel_rows("max_pool2d") if not k.endswith("ref")])
+@pytest.mark.parametrize("shape", [(1, 9, 15, 35), (2, 7, 7, 16), (1, 6, 4, 130)])
+def test_max_pooling(kernel: str, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(4).standard_normal(shape).astype(np.float32)
+    x[0, 1, 1, 0] = np.nan
+    attrs = {"pool_size": 3, "strides": 2, "padding": "same"}
+    plan = plan_between_casts("max_pool2d", [x], {0}, attrs, kernel)
+    expected = pooling.max_pool2d(rounded(x), **attrs)
+    np.testing.assert_array_equal(run_guarded(plan, [x]), expected)
+
+
+def test_a_row_that_reads_no_bfloat16_says_so() -> None:
+    x, w = np.zeros((1, 4, 4, 8), np.float32), np.zeros((1, 1, 8, 8), np.float32)
+    for kernel in kernel_rows("conv2d"):
+        if kernel == "conv2d_bf16_amx":
+            continue
+        with pytest.raises(Exception, match="does not read bfloat16"):
+            plan_between_casts("conv2d", [x, w], {0}, {}, kernel)
+
+
+@pytest.mark.skipif("conv2d_bf16_amx" not in CONV_KERNELS, reason="needs AMX")
+@pytest.mark.parametrize("channels", [24, 40, 144])
+def test_what_an_earlier_picture_left_in_memory_is_not_read(channels: int) -> None:
+    # Pixels that end within a tile of 32 terms, and a last task that has fewer of them: what lies
+    # after them in the thread's memory is multiplied by zeros, and must be a number.
+    def plan_of(x: np.ndarray, w: np.ndarray) -> _C.Plan:
+        return plan_between_casts("conv2d", [x, w], {0}, {"padding": "same"}, "conv2d_bf16_amx")
+
+    earlier = [np.full((1, 60, 60, 96), np.nan, np.float32), np.ones((3, 3, 96, 16), np.float32)]
+    arrays = [np.ones((1, 64, 67, channels), np.float32), np.ones((1, 1, channels, 16), np.float32)]
+    threads = fc.get_num_threads()
+    fc.set_num_threads(1)
+    try:
+        assert np.isnan(plan_of(*earlier).run(earlier)[0]).all()
+        np.testing.assert_array_equal(plan_of(*arrays).run(arrays)[0], channels)
+    finally:
+        fc.set_num_threads(threads)
