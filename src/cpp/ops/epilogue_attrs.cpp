@@ -54,6 +54,16 @@ void require_storage(const char* op, const TensorType& operand) {
           ": expected float32 operands, got ", operand);
 }
 
+void require_storage(const char* op, std::span<const TensorType> inputs, std::uint32_t alike) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const bool may = (alike >> i & 1u) != 0;
+    if (may) require_storage(op, inputs[i]);
+    const DType expected = may ? inputs[0].dtype : DType::F32;
+    require(inputs[i].dtype == expected, ErrorKind::DType, op, ": expected ", dtype_name(expected), " operands, got ",
+            inputs[i]);
+  }
+}
+
 void require_product_storage(const char* op, const Epilogue& e, std::span<const TensorType> inputs) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const bool residual = e.residual && i + 1 == inputs.size();

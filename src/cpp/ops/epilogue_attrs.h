@@ -25,6 +25,9 @@ DType parse_storage(AttrReader& attrs);
 // For infer functions: that an operand is float32 or bfloat16.
 void require_storage(const char* op, const TensorType& operand);
 
+// For infer functions of ops that take the operands in `alike` (bits) in bfloat16, all of them or none: that they are.
+void require_storage(const char* op, std::span<const TensorType> inputs, std::uint32_t alike);
+
 // For infer functions: that a product's picture (operand 0) and residual are one of these, and all else float32.
 void require_product_storage(const char* op, const Epilogue& epilogue, std::span<const TensorType> inputs);
 

@@ -40,8 +40,27 @@ void require_rank(const char* op, const char* operand, const TensorType& type, i
           type.shape);
 }
 
+std::uint32_t operands_of_one_rank(const Problem& problem) {
+  std::uint32_t operands = 0;
+  for (int i = 0; i < problem.num_inputs; ++i)
+    if (problem.inputs[i].shape.rank == problem.inputs[0].shape.rank) operands |= 1u << i;
+  return operands;
+}
+
 const char* refuse_storage(const KernelInfo& row, const Problem& problem) {
   const auto is_bf16 = [](const TensorType& type) { return type.dtype == DType::BF16; };
+  if (row.bf16_alike != nullptr) {
+    const std::uint32_t alike = row.bf16_alike(problem);
+    std::uint32_t stored = 0;
+    for (int i = 0; i < problem.num_inputs; ++i)
+      if (is_bf16(problem.inputs[i])) stored |= 1u << i;
+    if ((stored & ~alike) != 0) return "does not read bfloat16";
+    if (stored == alike && stored != 0) return nullptr;
+    if (stored != 0) return "reads all its pictures in bfloat16, or none";
+    for (int i = 0; i < problem.num_outputs; ++i)
+      if (is_bf16(problem.outputs[i])) return "writes bfloat16 only where it reads it";
+    return nullptr;
+  }
   if (!row.bf16_picture && problem.num_inputs > 0 && is_bf16(problem.inputs[0])) return "does not read bfloat16";
   if (row.bf16_result) return nullptr;
   for (int i = 1; i < problem.num_inputs; ++i)

@@ -43,7 +43,16 @@ struct KernelInfo {
   bool pitched_picture = false, pitched_result = false;
   // Whether its picture (operand 0) may be stored in bfloat16; its result and its residual.
   bool bf16_picture = false, bf16_result = false;
+  // Or the operands (as bits) that it takes in bfloat16, all of them or none; a result of their type is stored alike.
+  std::uint32_t (*bf16_alike)(const Problem&) = nullptr;
 };
+
+// For `bf16_alike`: these operands; those with as many dimensions as operand 0.
+template <int count>
+std::uint32_t first_operands(const Problem&) {
+  return (1u << count) - 1;
+}
+std::uint32_t operands_of_one_rank(const Problem& problem);
 
 // Why a row cannot take operands or results stored as they are; nullptr: it can.
 const char* refuse_storage(const KernelInfo& row, const Problem& problem);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "graph/passes.h"
 #include "ops/convert/convert.h"
 #include "ops/rooms.h"
@@ -23,28 +25,35 @@ class Storage {
         can_(static_cast<std::size_t>(graph.num_values())),
         wanted_(can_.size()),
         cast_(can_.size(), -1) {
-    std::vector<bool> is_output(can_.size());
-    for (const ValueId id : graph_.outputs()) is_output[static_cast<std::size_t>(id)] = true;
-    for (const Node& node : graph_.nodes())
-      can(node.outputs[0]) = !is_output[static_cast<std::size_t>(node.outputs[0])] && can_write(node);
+    std::vector<bool> is_result(can_.size());
+    for (const ValueId id : graph_.results()) is_result[static_cast<std::size_t>(id)] = true;
+    alike_.reserve(graph_.nodes().size());
+    for (const Node& node : graph_.nodes()) {
+      const bool is_kept = is_result[static_cast<std::size_t>(node.outputs[0])];
+      alike_.push_back(find_alike(node, is_kept));
+      can(node.outputs[0]) = alike_.back().operands != 0 ? alike_.back().result : !is_kept && can_write(node);
+    }
     for (std::size_t i = graph_.nodes().size(); i-- > 0;) {
       const Node& node = graph_.nodes()[i];
+      if (alike_[i].result) wanted_[static_cast<std::size_t>(node.outputs[0])] = true;  // it writes nothing else
       for (std::size_t k = 0; k < node.inputs.size(); ++k)
-        if (wants(node, k)) wanted_[static_cast<std::size_t>(node.inputs[k])] = true;
+        if (wants(i, node, k)) wanted_[static_cast<std::size_t>(node.inputs[k])] = true;
     }
   }
 
   void rewrite() {
+    std::size_t index = 0;
     for (Node& node : graph_.take_nodes()) {
+      const std::size_t i = index++;
       const bool stored = is_stored(node.outputs[0]);
       const Node original = node;
       for (std::size_t k = 0; k < node.inputs.size(); ++k) {
         const ValueId operand = original.inputs[k];
-        const bool reads = wants(original, k);
+        const bool reads = wants(i, original, k);
         node.inputs[k] = graph_.resolve(operand);
         const bool is_bf16 = graph_.value(node.inputs[k]).type.dtype == DType::BF16;
         // A window of several pixels would round what it reads once for each of them.
-        if (is_bf16 ? !reads : reads && is_product(node) && k == 0)
+        if (is_bf16 ? !reads : reads && (alike_[i].operands != 0 || (is_product(node) && k == 0)))
           node.inputs[k] = cast(operand, is_bf16 ? DType::F32 : DType::BF16, node.name);
       }
       const bool changes = stored || is_any_bf16(node);
@@ -52,8 +61,9 @@ class Storage {
         graph_.append(std::move(node));
         continue;
       }
-      if (stored && node.op->epilogue != nullptr) node.op->epilogue(node.params).result = DType::BF16;
-      graph_.replace(node.outputs[0], graph_.add(*node.op, node.params, node.inputs, node.name)[0]);
+      if (stored && is_product(node)) node.op->epilogue(node.params).result = DType::BF16;
+      const std::vector<ValueId> made = graph_.add(*node.op, node.params, node.inputs, node.name);
+      for (std::size_t k = 0; k < made.size(); ++k) graph_.replace(node.outputs[k], made[k]);
     }
     graph_.finish_rewrite();
   }
@@ -63,7 +73,11 @@ class Storage {
   bool is_stored(ValueId id) const {
     return can_[static_cast<std::size_t>(id)] && wanted_[static_cast<std::size_t>(id)];
   }
-  static bool is_product(const Node& node) { return node.op->epilogue != nullptr; }
+  static bool is_product(const Node& node) {
+    return node.op->epilogue != nullptr &&
+           std::none_of(node.op->kernels.begin(), node.op->kernels.end(),
+                        [](const KernelInfo& row) { return row.bf16_alike != nullptr; });
+  }
   // Ops that only move or compare numbers: what they write is stored as what they read.
   static bool is_moving(const Node& node) {
     return node.op == &max_pool2d_op || node.op == &concat_op || node.op == &slice_op;
@@ -73,6 +87,34 @@ class Storage {
     for (const ValueId id : node.inputs)
       if (graph_.value(id).type.dtype == DType::BF16) return true;
     return false;
+  }
+
+  // A node that reads pictures in bfloat16, all or none (KernelInfo::bf16_alike), and now does: which operands, and
+  // whether its result is stored alike.
+  struct Alike {
+    std::uint32_t operands = 0;
+    bool result = false;
+  };
+
+  Alike find_alike(const Node& node, bool is_kept) {
+    std::vector<TensorType> in = types_of(graph_, node.inputs), out = types_of(graph_, node.outputs);
+    const auto problem = [&] {
+      return Problem{node.params, in.data(), out.data(), static_cast<int>(in.size()), static_cast<int>(out.size())};
+    };
+    std::uint32_t operands = 0;
+    for (const KernelInfo& row : node.op->kernels)
+      if (row.isa <= isa_ && row.bf16_alike != nullptr) operands |= row.bf16_alike(problem());
+    bool is_worth = false;
+    for (std::size_t k = 0; k < in.size(); ++k) {
+      if ((operands >> k & 1u) == 0) continue;
+      if (in[k].dtype != DType::F32) return {};
+      is_worth = is_worth || can(node.inputs[k]);
+      in[k].dtype = DType::BF16;
+    }
+    if (!is_worth) return {};
+    out = node.op->infer(node.params, in);
+    const bool result = out[0].dtype == DType::BF16;
+    return (result && is_kept) || !has_row(node, problem(), isa_) ? Alike{} : Alike{operands, result};
   }
 
   // Whether the node has a row for operand 0, or for its residual and result, in bfloat16.
@@ -99,7 +141,8 @@ class Storage {
   }
 
   // Whether the node is the better for operand `k` in bfloat16.
-  bool wants(const Node& node, std::size_t k) {
+  bool wants(std::size_t i, const Node& node, std::size_t k) {
+    if (alike_[i].operands != 0) return (alike_[i].operands >> k & 1u) != 0;
     const ValueId out = node.outputs[0];
     if (node.op == &max_pool2d_op) return can(out);
     if (is_moving(node)) return is_stored(out);
@@ -120,6 +163,7 @@ class Storage {
   Graph& graph_;
   Isa isa_;
   std::vector<bool> can_, wanted_;  // by value
+  std::vector<Alike> alike_;        // by node
   std::vector<ValueId> cast_;       // by value: what it was cast to; -1: was not
 };
 

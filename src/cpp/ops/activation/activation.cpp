@@ -56,31 +56,29 @@ Params parse_unary_gradient(AttrReader& attrs, std::span<const TensorType> input
   return read_unary(attrs);
 }
 
-std::vector<TensorType> infer_same(const char* op, std::span<const TensorType> inputs) {
-  require_f32(op, inputs);
+std::vector<TensorType> infer_activation(const Params&, std::span<const TensorType> inputs) {
+  require_storage("activation", inputs[0]);
   return {inputs[0]};
 }
 
-std::vector<TensorType> infer_activation(const Params&, std::span<const TensorType> inputs) {
-  return infer_same("activation", inputs);
-}
-
 std::vector<TensorType> infer_unary(const Params&, std::span<const TensorType> inputs) {
-  return infer_same("unary", inputs);
+  require_f32("unary", inputs);
+  return {inputs[0]};
 }
 
 std::vector<TensorType> infer_gradient(const char* op, std::span<const TensorType> inputs) {
-  require_f32(op, inputs);
   require(inputs[0] == inputs[1], ErrorKind::Shape, op, ": expected two operands of one shape, got ", inputs[0].shape,
           " and ", inputs[1].shape);
   return {inputs[0]};
 }
 
 std::vector<TensorType> infer_activation_gradient(const Params&, std::span<const TensorType> inputs) {
+  require_storage("activation_gradient", inputs, 3u);
   return infer_gradient("activation_gradient", inputs);
 }
 
 std::vector<TensorType> infer_unary_gradient(const Params&, std::span<const TensorType> inputs) {
+  require_f32("unary_gradient", inputs);
   return infer_gradient("unary_gradient", inputs);
 }
 
@@ -100,8 +98,8 @@ void unary_rule(NodeGradient& node) {
 
 constexpr KernelInfo kActivationKernels[] = {
 #if FC_X86
-    {.name = "activation_f32_avx512", .isa = Isa::Avx512, .run = avx512::activation},
-    {.name = "activation_f32_avx2", .isa = Isa::Avx2, .run = avx2::activation},
+    {.name = "activation_f32_avx512", .isa = Isa::Avx512, .run = avx512::activation, .bf16_alike = first_operands<1>},
+    {.name = "activation_f32_avx2", .isa = Isa::Avx2, .run = avx2::activation, .bf16_alike = first_operands<1>},
 #endif
     {.name = "activation_f32_ref", .run = ref::activation},
 };
@@ -116,8 +114,14 @@ constexpr KernelInfo kUnaryKernels[] = {
 
 constexpr KernelInfo kActivationGradientKernels[] = {
 #if FC_X86
-    {.name = "activation_gradient_f32_avx512", .isa = Isa::Avx512, .run = avx512::activation_gradient},
-    {.name = "activation_gradient_f32_avx2", .isa = Isa::Avx2, .run = avx2::activation_gradient},
+    {.name = "activation_gradient_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::activation_gradient,
+     .bf16_alike = first_operands<2>},
+    {.name = "activation_gradient_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::activation_gradient,
+     .bf16_alike = first_operands<2>},
 #endif
     {.name = "activation_gradient_f32_ref", .run = ref::activation_gradient},
 };

@@ -12,10 +12,10 @@
 namespace fastcnn::FC_SIMD {
 namespace {
 
-template <class F>
+template <class Item = float, class F>
 FC_INLINE void map(const KernelArgs& args, const F& f) {
-  const float *v = args.in[0].as<float>(), *dy = args.in[1].as<float>();
-  float* dx = args.out[0].as<float>();
+  const Item *v = args.in[0].as<Item>(), *dy = args.in[1].as<Item>();
+  Item* dx = args.out[0].as<Item>();
   parallel_registers(args.out[0].shape().size(), [&](std::int64_t i, auto lanes) {
     store(dx + i, f(load(v + i, lanes), load(dy + i, lanes)), lanes);
   });
@@ -45,8 +45,10 @@ FC_INLINE F32 mish_slope(F32 x) {
 
 void activation_gradient(const KernelArgs& args) {
   const auto& p = args.problem.as<ActivationParams>();
-  with_activation(p.kind, [&](auto k) {
-    map(args, [&](F32 v, F32 dy) { return slope_times<decltype(k)::kind>(v, dy, p.alpha); });
+  with_storage(args.in[0].type.dtype, [&](auto item) {
+    with_activation(p.kind, [&](auto k) {
+      map<decltype(item)>(args, [&](F32 v, F32 dy) { return slope_times<decltype(k)::kind>(v, dy, p.alpha); });
+    });
   });
 }
 

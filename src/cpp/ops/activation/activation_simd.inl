@@ -12,10 +12,10 @@
 namespace fastcnn::FC_SIMD {
 namespace {
 
-template <class F>
+template <class Item = float, class F>
 FC_INLINE void map(const KernelArgs& args, const F& f) {
-  const float* x = args.in[0].as<float>();
-  float* y = args.out[0].as<float>();
+  const Item* x = args.in[0].as<Item>();
+  Item* y = args.out[0].as<Item>();
   constexpr std::int64_t kTask = 16384;  // elements; a multiple of every step
   parallel_ranges(args.out[0].shape().size(), kTask, [&](std::int64_t begin, std::int64_t end) {
     std::int64_t i = begin;
@@ -32,7 +32,11 @@ FC_INLINE void map(const KernelArgs& args, const F& f) {
 
 void activation(const KernelArgs& args) {
   const auto& p = args.problem.as<ActivationParams>();
-  with_activation(p.kind, [&](auto k) { map(args, [&](F32 x) { return activate<decltype(k)::kind>(x, p.alpha); }); });
+  with_storage(args.in[0].type.dtype, [&](auto item) {
+    with_activation(p.kind, [&](auto k) {
+      map<decltype(item)>(args, [&](F32 x) { return activate<decltype(k)::kind>(x, p.alpha); });
+    });
+  });
 }
 
 void unary(const KernelArgs& args) {

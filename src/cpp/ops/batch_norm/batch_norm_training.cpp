@@ -56,8 +56,8 @@ TensorType per_channel(const TensorType& x) {
 
 std::vector<TensorType> infer_training(const Params& params, std::span<const TensorType> inputs) {
   constexpr const char* kName = "batch_norm_training";
-  require_f32(kName, inputs);
   const auto& p = params.as<BatchNormTrainingParams>();
+  require_storage(kName, inputs, p.epilogue.residual ? 1u | 1u << (inputs.size() - 1) : 1u);
   const TensorType& x = inputs[0];
   require(x.shape.rank >= 1, ErrorKind::Shape, kName, ": x must have at least one dimension");
   require_channels(kName, inputs.subspan(1, static_cast<std::size_t>(p.scale + p.center)), x.shape.back());
@@ -67,12 +67,12 @@ std::vector<TensorType> infer_training(const Params& params, std::span<const Ten
 
 std::vector<TensorType> infer_gradient(const Params& params, std::span<const TensorType> inputs) {
   constexpr const char* kName = "batch_norm_gradient";
-  require_f32(kName, inputs);
   const auto& p = params.as<BatchNormGradientParams>();
+  const bool undone = p.activation != Activation::Linear, reads_y = undone && !p.from_x;
+  require_storage(kName, inputs, reads_y ? 3u | 1u << (inputs.size() - 1) : 3u);
   const TensorType& x = inputs[0];
   require(x.shape.rank >= 1, ErrorKind::Shape, kName, ": x must have at least one dimension");
   require_same(kName, "dy", inputs[1], x);
-  const bool undone = p.activation != Activation::Linear, reads_y = undone && !p.from_x;
   const int vectors = 2 + p.scale + (undone && p.from_x && p.center);
   require_channels(kName, inputs.subspan(2, static_cast<std::size_t>(vectors)), x.shape.back());
   if (reads_y) require_same(kName, "y", inputs.back(), x);
@@ -105,16 +105,25 @@ std::int64_t workspace_bytes(const Problem& problem) {
   return batch_norm_floats(problem.inputs[0].shape) * static_cast<std::int64_t>(sizeof(float));
 }
 
+#if FC_X86
+// x, and dy, y or the residual; vectors have one dimension, and so may not be told from pictures of one.
+std::uint32_t pictures(const Problem& problem) {
+  return problem.inputs[0].shape.rank > 1 ? operands_of_one_rank(problem) : 0;
+}
+#endif
+
 constexpr KernelInfo kTrainingKernels[] = {
 #if FC_X86
     {.name = "batch_norm_training_f32_avx512",
      .isa = Isa::Avx512,
      .run = avx512::batch_norm_training,
-     .workspace = workspace_bytes},
+     .workspace = workspace_bytes,
+     .bf16_alike = pictures},
     {.name = "batch_norm_training_f32_avx2",
      .isa = Isa::Avx2,
      .run = avx2::batch_norm_training,
-     .workspace = workspace_bytes},
+     .workspace = workspace_bytes,
+     .bf16_alike = pictures},
 #endif
     {.name = "batch_norm_training_f32_ref", .run = ref::batch_norm_training},
 };
@@ -123,11 +132,13 @@ constexpr KernelInfo kGradientKernels[] = {
     {.name = "batch_norm_gradient_f32_avx512",
      .isa = Isa::Avx512,
      .run = avx512::batch_norm_gradient,
-     .workspace = workspace_bytes},
+     .workspace = workspace_bytes,
+     .bf16_alike = pictures},
     {.name = "batch_norm_gradient_f32_avx2",
      .isa = Isa::Avx2,
      .run = avx2::batch_norm_gradient,
-     .workspace = workspace_bytes},
+     .workspace = workspace_bytes,
+     .bf16_alike = pictures},
 #endif
     {.name = "batch_norm_gradient_f32_ref", .run = ref::batch_norm_gradient},
 };

@@ -40,8 +40,11 @@ struct BatchNormGradientParams {
   std::int32_t from_x = 0, center = 1;  // center: read with from_x only
 };
 
+// Pictures are stored as Items.
+template <class Item>
 struct BatchNormTrainingOperands {
-  const float *x, *gamma = nullptr, *beta = nullptr, *residual = nullptr;
+  const Item *x, *residual = nullptr;
+  const float *gamma = nullptr, *beta = nullptr;
   std::int64_t rows, channels;
 
   FC_INLINE explicit BatchNormTrainingOperands(const KernelArgs& args) {
@@ -50,15 +53,17 @@ struct BatchNormTrainingOperands {
     const Shape& shape = next->shape();
     channels = shape.back();
     rows = shape.product(0, shape.rank - 1);
-    x = (next++)->as<float>();
+    x = (next++)->as<Item>();
     if (p.scale) gamma = (next++)->as<float>();
     if (p.center) beta = (next++)->as<float>();
-    if (p.epilogue.residual) residual = next->as<float>();
+    if (p.epilogue.residual) residual = next->as<Item>();
   }
 };
 
+template <class Item>
 struct BatchNormGradientOperands {
-  const float *x, *dy, *gamma = nullptr, *mean, *rstd, *y = nullptr, *beta = nullptr;
+  const Item *x, *dy, *y = nullptr;
+  const float *gamma = nullptr, *mean, *rstd, *beta = nullptr;
   std::int64_t rows, channels;
 
   FC_INLINE explicit BatchNormGradientOperands(const KernelArgs& args) {
@@ -67,13 +72,13 @@ struct BatchNormGradientOperands {
     const Shape& shape = next->shape();
     channels = shape.back();
     rows = shape.product(0, shape.rank - 1);
-    x = (next++)->as<float>();
-    dy = (next++)->as<float>();
+    x = (next++)->as<Item>();
+    dy = (next++)->as<Item>();
     if (p.scale) gamma = (next++)->as<float>();
     mean = (next++)->as<float>();
     rstd = (next++)->as<float>();
     if (p.activation == Activation::Linear) return;
-    if (!p.from_x) y = next->as<float>();
+    if (!p.from_x) y = next->as<Item>();
     if (p.from_x && p.center) beta = next->as<float>();
   }
 };

@@ -8,7 +8,7 @@ namespace fastcnn::ref {
 
 void batch_norm_training(const KernelArgs& args) {
   const auto& p = args.problem.as<BatchNormTrainingParams>();
-  const BatchNormTrainingOperands o(args);
+  const BatchNormTrainingOperands<float> o(args);
   const double n = static_cast<double>(o.rows);
   for (std::int64_t c = 0; c < o.channels; ++c) {
     double sum = 0, squares = 0;
@@ -29,7 +29,7 @@ void batch_norm_training(const KernelArgs& args) {
 
 void batch_norm_gradient(const KernelArgs& args) {
   const auto& p = args.problem.as<BatchNormGradientParams>();
-  const BatchNormGradientOperands o(args);
+  const BatchNormGradientOperands<float> o(args);
   const double n = static_cast<double>(o.rows);
   const auto slope = [&](std::int64_t i) {
     float y = o.y ? o.y[i] : 1.0f;

@@ -27,7 +27,8 @@ constexpr std::int64_t kChannels = 64;  // of a task that joins the chunks
 FC_INLINE double max_0(double v) { return v < 0.0 ? 0.0 : v; }  // NaN stays
 
 // What a chunk leaves for each channel: its mean, then the sums of the deviations from it and of their squares.
-FC_INLINE void sum_chunk(const float* x, std::int64_t rows, std::int64_t channels, float* out) {
+template <class Item>
+FC_INLINE void sum_chunk(const Item* x, std::int64_t rows, std::int64_t channels, float* out) {
   fold_columns<SumFold, 1>([&](std::int64_t i) { return x + i * channels; }, rows, 0, channels,
                            [](std::int64_t, F32 v, F32* values) { values[0] = v; }, out, 0);
   const F32 count = set(static_cast<float>(rows));
@@ -75,11 +76,23 @@ FC_INLINE void with_undone(const BatchNormGradientParams& p, const Body& body) {
   p.from_x ? with_kind(Choice<true>{}) : with_kind(Choice<false>{});
 }
 
-}  // namespace
+// Results with an activation that takes a pass of its own, over a piece that is still at hand and not yet rounded.
+template <class Item, class Value>
+FC_INLINE void write_activated(const Epilogue& e, Item* y, std::int64_t n, const Value& value) {
+  constexpr std::int64_t kPiece = 256;
+  float buffer[kPiece];
+  for (std::int64_t begin = 0; begin < n; begin += kPiece) {
+    const std::int64_t count = min_i64(kPiece, n - begin);
+    each_register(count, [&](std::int64_t i, auto lanes) { store(buffer + i, value(begin + i, lanes), lanes); });
+    activate_run(e, buffer, count);
+    each_register(count, [&](std::int64_t i, auto lanes) { store(y + begin + i, load(buffer + i, lanes), lanes); });
+  }
+}
 
-void batch_norm_training(const KernelArgs& args) {
+template <class Item>
+FC_INLINE void training(const KernelArgs& args) {
   const auto& p = args.problem.as<BatchNormTrainingParams>();
-  const BatchNormTrainingOperands o(args);
+  const BatchNormTrainingOperands<Item> o(args);
   const std::int64_t channels = o.channels;
   const BatchNormChunks cut = batch_norm_chunks(o.rows, channels);
   float* sums = static_cast<float*>(args.workspace);
@@ -103,8 +116,9 @@ void batch_norm_training(const KernelArgs& args) {
     }
   });
   const Epilogue& e = p.epilogue;
-  const bool relu = e.activation == Activation::Relu, later = !relu && e.activation != Activation::Linear;
-  float* y = args.out[0].as<float>();
+  const bool relu = e.activation == Activation::Relu, relu6 = e.activation == Activation::Relu6;
+  const bool later = !relu && !relu6 && e.activation != Activation::Linear;
+  Item* y = args.out[0].as<Item>();
   each_run<3>(
       o.rows * channels, channels, {mean, gain, shift}, [&](std::int64_t first, std::int64_t n, const float* const* v) {
         const auto normal = [&](std::int64_t i, auto lanes) {
@@ -115,6 +129,12 @@ void batch_norm_training(const KernelArgs& args) {
           if (relu)
             each_register(
                 n, [&](std::int64_t i, auto lanes) { store(y + first + i, max(zero(), value(i, lanes)), lanes); });
+          else if (relu6)
+            each_register(n, [&](std::int64_t i, auto lanes) {
+              store(y + first + i, min(set(6.0f), max(zero(), value(i, lanes))), lanes);
+            });
+          else if (later)
+            write_activated(e, y + first, n, value);
           else
             each_register(n, [&](std::int64_t i, auto lanes) { store(y + first + i, value(i, lanes), lanes); });
         };
@@ -122,18 +142,19 @@ void batch_norm_training(const KernelArgs& args) {
           write([&](std::int64_t i, auto lanes) { return normal(i, lanes) + load(o.residual + first + i, lanes); });
         else
           write(normal);
-        if (later) activate_run(e, y + first, n);
       });
 }
 
-void batch_norm_gradient(const KernelArgs& args) {
+template <class Item>
+FC_INLINE void gradient(const KernelArgs& args) {
   const auto& p = args.problem.as<BatchNormGradientParams>();
-  const BatchNormGradientOperands o(args);
+  const BatchNormGradientOperands<Item> o(args);
   const std::int64_t channels = o.channels;
   const BatchNormChunks cut = batch_norm_chunks(o.rows, channels);
   float* sums = static_cast<float*>(args.workspace);
   float *of_dz = sums + 3 * cut.chunks * channels, *of_x = of_dz + channels, *constant = of_x + channels;
-  float *shift = constant + channels, *dx = args.out[0].as<float>();
+  float* shift = constant + channels;
+  Item* dx = args.out[0].as<Item>();
   float *dgamma = args.out[1].as<float>(), *dbeta = args.out[2].as<float>();
   for (std::int64_t c = 0; c < channels; ++c) {
     const double r = static_cast<double>(o.rstd[c]);
@@ -195,6 +216,16 @@ void batch_norm_gradient(const KernelArgs& args) {
                   });
                 });
   });
+}
+
+}  // namespace
+
+void batch_norm_training(const KernelArgs& args) {
+  with_storage(args.in[0].type.dtype, [&](auto item) { training<decltype(item)>(args); });
+}
+
+void batch_norm_gradient(const KernelArgs& args) {
+  with_storage(args.in[0].type.dtype, [&](auto item) { gradient<decltype(item)>(args); });
 }
 
 }  // namespace fastcnn::FC_SIMD

@@ -25,7 +25,7 @@ Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
 
 Params parse_binary(AttrReader& attrs, std::span<const TensorType> inputs) {
   require_inputs(attrs.op(), inputs, 2, 2);
-  require_f32(attrs.op(), inputs);
+  require_storage(attrs.op(), inputs, 3u);
   broadcast_shape(attrs.op(), inputs[0].shape, inputs[1].shape);  // here, where the op's name is known
   BinaryParams p;
   p.epilogue.activation = parse_activation(attrs, p.epilogue.alpha);
@@ -33,8 +33,8 @@ Params parse_binary(AttrReader& attrs, std::span<const TensorType> inputs) {
 }
 
 std::vector<TensorType> infer_binary(const Params&, std::span<const TensorType> inputs) {
-  require_f32("binary", inputs);
-  return {f32(broadcast_shape("binary", inputs[0].shape, inputs[1].shape))};
+  require_storage("binary", inputs, 3u);
+  return {{inputs[0].dtype, broadcast_shape("binary", inputs[0].shape, inputs[1].shape)}};
 }
 
 Epilogue& binary_epilogue(Params& params) { return params.edit<BinaryParams>().epilogue; }
@@ -139,24 +139,33 @@ void pow_gradient(NodeGradient& node) {
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
 
+#if FC_X86
+// Pictures of one shape, whose result needs no activation that takes a second pass.
+std::uint32_t alike(const Problem& problem) {
+  const Activation kind = problem.as<BinaryParams>().epilogue.activation;
+  const bool taken = kind == Activation::Linear || kind == Activation::Relu;
+  return taken && problem.inputs[0].shape == problem.inputs[1].shape ? 3 : 0;
+}
+#endif
+
 constexpr KernelInfo kAddKernels[] = {
 #if FC_X86
-    {.name = "add_f32_avx512", .isa = Isa::Avx512, .run = avx512::add},
-    {.name = "add_f32_avx2", .isa = Isa::Avx2, .run = avx2::add},
+    {.name = "add_f32_avx512", .isa = Isa::Avx512, .run = avx512::add, .bf16_alike = alike},
+    {.name = "add_f32_avx2", .isa = Isa::Avx2, .run = avx2::add, .bf16_alike = alike},
 #endif
     {.name = "add_f32_ref", .run = ref::add},
 };
 constexpr KernelInfo kSubKernels[] = {
 #if FC_X86
-    {.name = "sub_f32_avx512", .isa = Isa::Avx512, .run = avx512::sub},
-    {.name = "sub_f32_avx2", .isa = Isa::Avx2, .run = avx2::sub},
+    {.name = "sub_f32_avx512", .isa = Isa::Avx512, .run = avx512::sub, .bf16_alike = alike},
+    {.name = "sub_f32_avx2", .isa = Isa::Avx2, .run = avx2::sub, .bf16_alike = alike},
 #endif
     {.name = "sub_f32_ref", .run = ref::sub},
 };
 constexpr KernelInfo kMulKernels[] = {
 #if FC_X86
-    {.name = "mul_f32_avx512", .isa = Isa::Avx512, .run = avx512::mul},
-    {.name = "mul_f32_avx2", .isa = Isa::Avx2, .run = avx2::mul},
+    {.name = "mul_f32_avx512", .isa = Isa::Avx512, .run = avx512::mul, .bf16_alike = alike},
+    {.name = "mul_f32_avx2", .isa = Isa::Avx2, .run = avx2::mul, .bf16_alike = alike},
 #endif
     {.name = "mul_f32_ref", .run = ref::mul},
 };
@@ -169,15 +178,15 @@ constexpr KernelInfo kDivKernels[] = {
 };
 constexpr KernelInfo kMaximumKernels[] = {
 #if FC_X86
-    {.name = "maximum_f32_avx512", .isa = Isa::Avx512, .run = avx512::maximum},
-    {.name = "maximum_f32_avx2", .isa = Isa::Avx2, .run = avx2::maximum},
+    {.name = "maximum_f32_avx512", .isa = Isa::Avx512, .run = avx512::maximum, .bf16_alike = alike},
+    {.name = "maximum_f32_avx2", .isa = Isa::Avx2, .run = avx2::maximum, .bf16_alike = alike},
 #endif
     {.name = "maximum_f32_ref", .run = ref::maximum},
 };
 constexpr KernelInfo kMinimumKernels[] = {
 #if FC_X86
-    {.name = "minimum_f32_avx512", .isa = Isa::Avx512, .run = avx512::minimum},
-    {.name = "minimum_f32_avx2", .isa = Isa::Avx2, .run = avx2::minimum},
+    {.name = "minimum_f32_avx512", .isa = Isa::Avx512, .run = avx512::minimum, .bf16_alike = alike},
+    {.name = "minimum_f32_avx2", .isa = Isa::Avx2, .run = avx2::minimum, .bf16_alike = alike},
 #endif
     {.name = "minimum_f32_ref", .run = ref::minimum},
 };

@@ -8,6 +8,7 @@
 // Accuracy   one rounding, as the reference, then the activation (simd/math.inl).
 #include "ops/activation/activate_run.inl"
 #include "ops/binary/binary.h"
+#include "simd/parallel_run.inl"
 
 namespace fastcnn::FC_SIMD {
 namespace {
@@ -89,9 +90,21 @@ FC_INLINE void repeat(const float* x, std::int64_t period, float* out, std::int6
 
 constexpr std::int64_t kShortRun = 256, kBuffer = 2048, kPiece = 4096;
 
+// Operands of one shape that are stored in bfloat16.
+template <class F>
+FC_INLINE void binary_of_bf16(const KernelArgs& args, bool relu) {
+  const Bf16 *a = args.in[0].as<Bf16>(), *b = args.in[1].as<Bf16>();
+  Bf16* y = args.out[0].as<Bf16>();
+  const F32 least = set(relu ? 0.0f : -__builtin_inff());
+  parallel_registers(args.out[0].shape().size(), [&](std::int64_t i, auto lanes) {
+    store(y + i, max(least, F::apply(load(a + i, lanes), load(b + i, lanes))), lanes);
+  });
+}
+
 template <class F>
 FC_INLINE void binary(const KernelArgs& args, const Epilogue& e) {
   if (args.out[0].shape().size() == 0) return;
+  if (args.in[0].type.dtype == DType::BF16) return binary_of_bf16<F>(args, e.activation == Activation::Relu);
   Broadcast nest = broadcast(args.in[0].shape(), args.in[1].shape(), args.out[0].shape());
   const float *in_a = args.in[0].as<float>(), *in_b = args.in[1].as<float>();
   float* y = args.out[0].as<float>();

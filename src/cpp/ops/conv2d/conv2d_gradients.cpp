@@ -2,6 +2,7 @@
 
 #include "ops/conv2d/conv2d_winograd.h"
 #include "ops/conv2d_transpose/conv2d_transpose.h"
+#include "ops/epilogue_attrs.h"
 #include "ops/gradient.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
@@ -34,7 +35,7 @@ Params parse(AttrReader& attrs, std::span<const TensorType> inputs) {
 std::vector<TensorType> infer(const Params& params, std::span<const TensorType> inputs) {
   const char* op = "conv2d_weight_gradient";
   const auto& p = params.as<Conv2dParams>();
-  require_f32(op, inputs);
+  require_storage(op, inputs, 3u);
   const Shape& dy = inputs[1].shape;
   Shape y = inputs[0].shape;
   y[1] = window_output(op, "height", p.window.h, y[1]);
@@ -54,6 +55,10 @@ std::int64_t flops(const Problem& problem) {
 // ---- the kernel table: best first, ref last -------------------------------------------------
 
 #if FC_X86
+const char* not_bf16(const Problem& problem) {
+  return problem.inputs[0].dtype == DType::BF16 ? nullptr : "the pictures are not stored in bfloat16";
+}
+
 // Winograd's is faster at `high` with few channels.
 const char* yields_bf16x3(const Problem& problem) {
   constexpr std::int64_t kManyChannels = 128;
@@ -76,6 +81,14 @@ struct Winograd {
 
 constexpr KernelInfo kKernels[] = {
 #if FC_X86
+    {.name = "conv2d_weight_gradient_bf16_amx",
+     .isa = Isa::Amx,
+     .precision = Precision::Medium,
+     .run = WeightGradient<gemm::amx::bf16>::run,
+     .declines = not_bf16,
+     .yields = weight_gradient_yields<gemm::amx::bf16>,
+     .workspace = WeightGradient<gemm::amx::bf16>::workspace,
+     .bf16_alike = first_operands<2>},
     {.name = "conv2d_weight_gradient_f32_bf16_amx",
      .isa = Isa::Amx,
      .precision = Precision::Medium,

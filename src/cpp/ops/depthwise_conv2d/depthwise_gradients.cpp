@@ -2,6 +2,7 @@
 
 #include "ops/conv2d/conv2d.h"
 #include "ops/depthwise_conv2d/depthwise_conv2d.h"
+#include "ops/epilogue_attrs.h"
 #include "ops/gradient.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
@@ -26,7 +27,7 @@ Params parse_weight(AttrReader& attrs, std::span<const TensorType> inputs) {
 std::vector<TensorType> infer_weight(const Params& params, std::span<const TensorType> inputs) {
   const char* op = "depthwise_conv2d_weight_gradient";
   const auto& p = params.as<DepthwiseGradientParams>();
-  require_f32(op, inputs);
+  require_storage(op, inputs, 3u);
   const Shape &x = inputs[0].shape, &dy = inputs[1].shape;
   Shape y = x;
   y[1] = window_output(op, "height", p.window.h, x[1]);
@@ -58,7 +59,7 @@ Params parse_data(AttrReader& attrs, std::span<const TensorType> inputs) {
 std::vector<TensorType> infer_data(const Params& params, std::span<const TensorType> inputs) {
   const char* op = "depthwise_conv2d_data_gradient";
   const auto& p = params.as<DepthwiseGradientParams>();
-  require_f32(op, inputs);
+  require_storage(op, inputs, 1u);
   const Shape &dy = inputs[0].shape, &w = inputs[1].shape;
   Shape x = dy, y = dy;
   x[1] = p.height, x[2] = p.width, x[3] = w[2];
@@ -66,7 +67,7 @@ std::vector<TensorType> infer_data(const Params& params, std::span<const TensorT
   y[2] = window_output(op, "width", p.window.w, p.width);
   y[3] = w[2] * w[3];
   require(dy == y, ErrorKind::Shape, op, ": expected dy of shape ", y, " for w of shape ", w, ", got shape ", dy);
-  return {f32(x)};
+  return {{inputs[0].dtype, x}};
 }
 
 // Of one input, dy or x: each of its pixels meets every tap.
@@ -81,6 +82,8 @@ std::int64_t flops(const Problem& problem) {
 const char* several_filters(const Problem& problem) {
   return problem.inputs[1].shape[3] == 1 ? nullptr : "takes one filter a channel";
 }
+
+std::uint32_t both_pictures(const Problem& problem) { return problem.outputs[0].shape[3] == 1 ? 3 : 0; }
 #endif
 
 constexpr KernelInfo kWeightKernels[] = {
@@ -88,11 +91,13 @@ constexpr KernelInfo kWeightKernels[] = {
     {.name = "depthwise_conv2d_weight_gradient_f32_avx512",
      .isa = Isa::Avx512,
      .run = avx512::depthwise_conv2d_weight_gradient,
-     .workspace = avx512::depthwise_conv2d_weight_gradient_workspace},
+     .workspace = avx512::depthwise_conv2d_weight_gradient_workspace,
+     .bf16_alike = both_pictures},
     {.name = "depthwise_conv2d_weight_gradient_f32_avx2",
      .isa = Isa::Avx2,
      .run = avx2::depthwise_conv2d_weight_gradient,
-     .workspace = avx2::depthwise_conv2d_weight_gradient_workspace},
+     .workspace = avx2::depthwise_conv2d_weight_gradient_workspace,
+     .bf16_alike = both_pictures},
 #endif
     {.name = "depthwise_conv2d_weight_gradient_f32_ref", .run = ref::depthwise_conv2d_weight_gradient},
 };
@@ -102,11 +107,13 @@ constexpr KernelInfo kDataKernels[] = {
     {.name = "depthwise_conv2d_data_gradient_f32_avx512",
      .isa = Isa::Avx512,
      .run = avx512::depthwise_conv2d_data_gradient,
-     .declines = several_filters},
+     .declines = several_filters,
+     .bf16_alike = first_operands<1>},
     {.name = "depthwise_conv2d_data_gradient_f32_avx2",
      .isa = Isa::Avx2,
      .run = avx2::depthwise_conv2d_data_gradient,
-     .declines = several_filters},
+     .declines = several_filters,
+     .bf16_alike = first_operands<1>},
 #endif
     {.name = "depthwise_conv2d_data_gradient_f32_ref", .run = ref::depthwise_conv2d_data_gradient},
 };

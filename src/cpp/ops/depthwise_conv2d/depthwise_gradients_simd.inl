@@ -32,15 +32,16 @@ struct WeightTasks {
 };
 
 // What one call shares, pitches in floats.
+template <class Item>
 struct WeightLayer {
-  const float *x, *dy;
+  const Item *x, *dy;
   std::int64_t in_h, in_w, out_h, out_w, channels;
   Window2d window;
 };
 
 // sums[b * pitch] += x[b * dilation] dy over `count` pixels, for `taps` taps of a row, one vector of channels.
-template <int taps, class Lanes>
-FC_INLINE void add_products(const float* x, std::int64_t x_step, std::int64_t tap_step, const float* dy,
+template <int taps, class Item, class Lanes>
+FC_INLINE void add_products(const Item* x, std::int64_t x_step, std::int64_t tap_step, const Item* dy,
                             std::int64_t channels, std::int64_t count, float* sums, Lanes lanes) {
   F32 acc[taps];
 #pragma GCC unroll 8
@@ -55,8 +56,8 @@ FC_INLINE void add_products(const float* x, std::int64_t x_step, std::int64_t ta
 }
 
 // The same for all vectors of a part of the channels; sums are as far apart as pixels are.
-template <int taps>
-void add_row(const WeightLayer& l, const float* x, const float* dy, std::int64_t count, float* sums,
+template <int taps, class Item>
+void add_row(const WeightLayer<Item>& l, const Item* x, const Item* dy, std::int64_t count, float* sums,
              std::int64_t part) {
   const std::int64_t x_step = l.window.w.stride * l.channels, tap_step = l.window.w.dilation * l.channels;
   const std::int64_t channels = l.channels;
@@ -66,10 +67,11 @@ void add_row(const WeightLayer& l, const float* x, const float* dy, std::int64_t
 }
 
 // Pixels [j, end) of a row of dy, which every tap of the window's row finds inside the picture.
-FC_INLINE void add_inside(const WeightLayer& l, const float* x_row, const float* dy, std::int64_t j, std::int64_t end,
-                          float* sums, std::int64_t part) {
+template <class Item>
+FC_INLINE void add_inside(const WeightLayer<Item>& l, const Item* x_row, const Item* dy, std::int64_t j,
+                          std::int64_t end, float* sums, std::int64_t part) {
   const WindowAxis& w = l.window.w;
-  const float* x = x_row + w.start(j) * l.channels;
+  const Item* x = x_row + w.start(j) * l.channels;
   const std::int64_t tap = w.dilation * l.channels;
   if (w.size == 3) return add_row<3>(l, x, dy, end - j, sums, part);
   if (w.size == 5) return add_row<5>(l, x, dy, end - j, sums, part);
@@ -77,7 +79,8 @@ FC_INLINE void add_inside(const WeightLayer& l, const float* x_row, const float*
 }
 
 // Rows [first, last) of dy, `part` channels from `c` on, into sums (kh, kw, channels).
-void add_rows(const WeightLayer& l, std::int64_t first, std::int64_t last, std::int64_t c, std::int64_t part,
+template <class Item>
+void add_rows(const WeightLayer<Item>& l, std::int64_t first, std::int64_t last, std::int64_t c, std::int64_t part,
               float* sums) {
   const auto& [h, w] = l.window;
   // Pixels of dy that all taps of a row find inside.
@@ -86,7 +89,7 @@ void add_rows(const WeightLayer& l, std::int64_t first, std::int64_t last, std::
   const std::int64_t end = max_i64(begin, room < 0 ? 0 : min_i64(l.out_w, room / w.stride + 1));
   for (std::int64_t row = first; row < last; ++row) {
     const std::int64_t n = row / l.out_h, i = row % l.out_h;
-    const float* dy = l.dy + row * l.out_w * l.channels + c;
+    const Item* dy = l.dy + row * l.out_w * l.channels + c;
     const std::int64_t top = h.first_tap(i), bottom = h.last_tap(i, l.in_h);
     const auto x_row = [&](std::int64_t a) {
       return l.x + (n * l.in_h + h.start(i) + a * h.dilation) * l.in_w * l.channels + c;
@@ -112,11 +115,13 @@ FC_INLINE std::int64_t repeated_floats(const Shape& x, std::int64_t multiplier) 
 // ---- the picture ----------------------------------------------------------------------------
 
 // dx = the sum of `count` products of dy and taps, all channels of a pixel.
+template <class Item>
 struct Term {
-  const float *dy, *w;
+  const Item* dy;
+  const float* w;
 };
-template <int count>
-FC_INLINE void sum_terms(const Term* terms, float* dx, std::int64_t channels) {
+template <int count, class Item>
+FC_INLINE void sum_terms(const Term<Item>* terms, Item* dx, std::int64_t channels) {
   each_register(channels, [&](std::int64_t c, auto lanes) {
     F32 sum = load(terms[0].dy + c, lanes) * load(terms[0].w + c, lanes);
 #pragma GCC unroll 4
@@ -124,7 +129,8 @@ FC_INLINE void sum_terms(const Term* terms, float* dx, std::int64_t channels) {
     store(dx + c, sum, lanes);
   });
 }
-FC_INLINE void sum_terms(const Term* terms, std::int64_t count, float* dx, std::int64_t channels) {
+template <class Item>
+FC_INLINE void sum_terms(const Term<Item>* terms, std::int64_t count, Item* dx, std::int64_t channels) {
   if (count == 1) return sum_terms<1>(terms, dx, channels);
   if (count == 2) return sum_terms<2>(terms, dx, channels);
   if (count == 4) return sum_terms<4>(terms, dx, channels);
@@ -144,27 +150,9 @@ FC_INLINE void each_reaching(const WindowAxis& axis, std::int64_t p, std::int64_
   }
 }
 
-}  // namespace
-
-std::int64_t depthwise_conv2d_weight_gradient_workspace(const Problem& problem) {
-  const Shape &x = problem.inputs[0].shape, &y = problem.inputs[1].shape, &w = problem.outputs[0].shape;
-  return (repeated_floats(x, w[3]) + WeightTasks(y).chunks * w.size()) * 4;
-}
-
-void depthwise_conv2d_weight_gradient(const KernelArgs& args) {
-  const auto& p = args.problem.as<DepthwiseGradientParams>();
-  const Shape &x = args.in[0].shape(), &y = args.in[1].shape(), &w = args.out[0].shape();
-  auto* const repeated = static_cast<float*>(args.workspace);
-  float* const all_sums = repeated + repeated_floats(x, w[3]);
-  WeightLayer l{args.in[0].as<float>(), args.in[1].as<float>(), x[1], x[2], y[1], y[2], y[3], p.window};
-  if (const std::int64_t multiplier = w[3]; multiplier > 1) {
-    const float* from = l.x;
-    parallel_ranges(x.size(), 16384, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t k = begin; k < end; ++k)
-        for (std::int64_t m = 0; m < multiplier; ++m) repeated[k * multiplier + m] = from[k];
-    });
-    l.x = repeated;
-  }
+template <class Item>
+FC_INLINE void sum_chunks(const KernelArgs& args, const WeightLayer<Item>& l, float* all_sums) {
+  const Shape &y = args.in[1].shape(), &w = args.out[0].shape();
   const WeightTasks tasks(y);
   const std::int64_t size = w.size(), taps = w[0] * w[1];
   parallel_for(tasks.chunks * tasks.parts, [&](std::int64_t task) {
@@ -180,15 +168,17 @@ void depthwise_conv2d_weight_gradient(const KernelArgs& args) {
   });
 }
 
-void depthwise_conv2d_data_gradient(const KernelArgs& args) {
+template <class Item>
+FC_INLINE void data_gradient(const KernelArgs& args) {
   const auto& [h, w] = args.problem.as<DepthwiseGradientParams>().window;
   const Shape &y = args.in[0].shape(), &x = args.out[0].shape();
-  const float *dy = args.in[0].as<float>(), *kernel = args.in[1].as<float>();
-  float* const dx = args.out[0].as<float>();
-  const std::int64_t channels = x[3], bytes = h.size * w.size * static_cast<std::int64_t>(sizeof(Term));
+  const Item* dy = args.in[0].as<Item>();
+  const float* kernel = args.in[1].as<float>();
+  Item* const dx = args.out[0].as<Item>();
+  const std::int64_t channels = x[3], bytes = h.size * w.size * static_cast<std::int64_t>(sizeof(Term<Item>));
   if (x.size() == 0) return;
   parallel_for(x[0] * x[1], bytes, [&](std::int64_t row, void* scratch) {
-    auto* const terms = static_cast<Term*>(scratch);
+    auto* const terms = static_cast<Term<Item>*>(scratch);
     const std::int64_t n = row / x[1];
     for (std::int64_t q = 0; q < x[2]; ++q) {
       std::int64_t count = 0;
@@ -200,6 +190,36 @@ void depthwise_conv2d_data_gradient(const KernelArgs& args) {
       sum_terms(terms, count, dx + (row * x[2] + q) * channels, channels);
     }
   });
+}
+
+}  // namespace
+
+std::int64_t depthwise_conv2d_weight_gradient_workspace(const Problem& problem) {
+  const Shape &x = problem.inputs[0].shape, &y = problem.inputs[1].shape, &w = problem.outputs[0].shape;
+  return (repeated_floats(x, w[3]) + WeightTasks(y).chunks * w.size()) * 4;
+}
+
+void depthwise_conv2d_weight_gradient(const KernelArgs& args) {
+  const auto& p = args.problem.as<DepthwiseGradientParams>();
+  const Shape &x = args.in[0].shape(), &y = args.in[1].shape(), &w = args.out[0].shape();
+  auto* const repeated = static_cast<float*>(args.workspace);
+  float* const sums = repeated + repeated_floats(x, w[3]);
+  if (args.in[0].type.dtype == DType::BF16)
+    return sum_chunks<Bf16>(
+        args, {args.in[0].as<Bf16>(), args.in[1].as<Bf16>(), x[1], x[2], y[1], y[2], y[3], p.window}, sums);
+  const float* from = args.in[0].as<float>();
+  const std::int64_t multiplier = w[3];
+  if (multiplier > 1)
+    parallel_ranges(x.size(), 16384, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t k = begin; k < end; ++k)
+        for (std::int64_t m = 0; m < multiplier; ++m) repeated[k * multiplier + m] = from[k];
+    });
+  sum_chunks<float>(
+      args, {multiplier > 1 ? repeated : from, args.in[1].as<float>(), x[1], x[2], y[1], y[2], y[3], p.window}, sums);
+}
+
+void depthwise_conv2d_data_gradient(const KernelArgs& args) {
+  with_storage(args.in[0].type.dtype, [&](auto item) { data_gradient<decltype(item)>(args); });
 }
 
 }  // namespace fastcnn::FC_SIMD

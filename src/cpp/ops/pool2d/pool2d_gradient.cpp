@@ -1,5 +1,6 @@
 #include "ops/pool2d/pool2d_gradient.h"
 
+#include "ops/epilogue_attrs.h"
 #include "ops/op.h"
 #include "ops/rooms.h"
 
@@ -44,7 +45,7 @@ std::vector<TensorType> infer(const char* op, const Op& forward, const Params& p
 
 std::vector<TensorType> infer_max(const Params& params, std::span<const TensorType> inputs) {
   constexpr const char* kName = "max_pool2d_gradient";
-  require_f32(kName, inputs);
+  require_storage(kName, inputs, 7u);
   require(inputs[1] == inputs[2], ErrorKind::Shape, kName, ": y and dy must have one shape, got ", inputs[1].shape,
           " and ", inputs[2].shape);
   const std::vector<TensorType> x = infer(kName, max_pool2d_op, params, inputs[2]);
@@ -67,8 +68,14 @@ std::vector<TensorType> infer_adaptive(const Params& params, std::span<const Ten
 
 constexpr KernelInfo kMaxKernels[] = {
 #if FC_X86
-    {.name = "max_pool2d_gradient_f32_avx512", .isa = Isa::Avx512, .run = avx512::max_pool2d_gradient},
-    {.name = "max_pool2d_gradient_f32_avx2", .isa = Isa::Avx2, .run = avx2::max_pool2d_gradient},
+    {.name = "max_pool2d_gradient_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::max_pool2d_gradient,
+     .bf16_alike = first_operands<3>},
+    {.name = "max_pool2d_gradient_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::max_pool2d_gradient,
+     .bf16_alike = first_operands<3>},
 #endif
     {.name = "max_pool2d_gradient_f32_ref", .run = ref::max_pool2d_gradient},
 };

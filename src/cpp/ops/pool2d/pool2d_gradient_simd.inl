@@ -18,8 +18,8 @@ namespace fastcnn::FC_SIMD {
 namespace {
 
 // Channels `lanes` of one output: gives dy to the first pixel of the window that holds y.
-template <bool tiles, class Lanes>
-FC_INLINE void give_to_maximum(const float* x, const float* y, const float* dy, float* dx, std::int64_t row_pitch,
+template <bool tiles, class Item, class Lanes>
+FC_INLINE void give_to_maximum(const Item* x, const Item* y, const Item* dy, Item* dx, std::int64_t row_pitch,
                                std::int64_t pitch, PoolSpan h, PoolSpan w, Lanes lanes) {
   const F32 best = load(y, lanes);
   F32 rest = load(dy, lanes);
@@ -40,12 +40,12 @@ FC_INLINE bool tiles_axis(const WindowAxis& axis, std::int64_t in_size, std::int
   return axis.stride == axis.size && axis.dilation == 1 && axis.before == 0 && outputs * axis.size >= in_size;
 }
 
-template <bool tiles>
+template <bool tiles, class Item>
 FC_INLINE void max_gradient(const KernelArgs& args) {
   const auto& p = args.problem.as<Pool2dParams>();
   const Shape &s = args.in[0].shape(), &t = args.in[1].shape();
-  const float *x = args.in[0].as<float>(), *y = args.in[1].as<float>(), *dy = args.in[2].as<float>();
-  float* dx = args.out[0].as<float>();
+  const Item *x = args.in[0].as<Item>(), *y = args.in[1].as<Item>(), *dy = args.in[2].as<Item>();
+  Item* dx = args.out[0].as<Item>();
   const std::int64_t channels = s[3], row_pitch = s[2] * channels;
   // Windows overlap, so a task has a whole picture; of few pictures, some of its channels.
   constexpr std::int64_t kPictures = 8, kLine = 64;
@@ -85,10 +85,10 @@ FC_INLINE void max_gradient(const KernelArgs& args) {
 void max_pool2d_gradient(const KernelArgs& args) {
   const auto& win = args.problem.as<Pool2dParams>().window;
   const Shape &x = args.in[0].shape(), &y = args.in[1].shape();
-  if (tiles_axis(win.h, x[1], y[1]) && tiles_axis(win.w, x[2], y[2]))
-    max_gradient<true>(args);
-  else
-    max_gradient<false>(args);
+  const bool tiles = tiles_axis(win.h, x[1], y[1]) && tiles_axis(win.w, x[2], y[2]);
+  with_storage(args.in[0].type.dtype, [&](auto item) {
+    tiles ? max_gradient<true, decltype(item)>(args) : max_gradient<false, decltype(item)>(args);
+  });
 }
 
 void avg_pool2d_gradient(const KernelArgs& args) {

@@ -38,8 +38,8 @@ struct MinFold {
 };
 
 // One value of a run of n elements.
-template <class Fold, class F>
-FC_INLINE float fold_run(const float* x, std::int64_t n, const F& f) {
+template <class Fold, class Item, class F>
+FC_INLINE float fold_run(const Item* x, std::int64_t n, const F& f) {
   constexpr int kUnroll = 4;
   F32 total = Fold::start();
   while (n >= kUnroll * F32::width) {

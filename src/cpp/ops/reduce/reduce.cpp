@@ -1,5 +1,6 @@
 #include "ops/reduce/reduce.h"
 
+#include "ops/epilogue_attrs.h"
 #include "ops/gradient.h"
 #include "ops/rooms.h"
 
@@ -36,9 +37,15 @@ Shape reduced_shape(const ReduceParams& p, const Shape& x) {
   return y;
 }
 
+// Sums of numbers stored in bfloat16 are float32.
+std::vector<TensorType> infer_sum(const Params& params, std::span<const TensorType> inputs) {
+  require_storage("reduce", inputs[0]);
+  return {f32(reduced_shape(params.as<ReduceParams>(), inputs[0].shape))};
+}
+
 std::vector<TensorType> infer_reduce(const Params& params, std::span<const TensorType> inputs) {
   require_f32("reduce", inputs);
-  return {f32(reduced_shape(params.as<ReduceParams>(), inputs[0].shape))};
+  return infer_sum(params, inputs);
 }
 
 void require_cells(const ReduceParams& p, const Shape& x) {
@@ -110,15 +117,31 @@ const char* argmax_declines(const Problem& problem) {
 
 constexpr KernelInfo kSumKernels[] = {
 #if FC_X86
-    {.name = "reduce_sum_f32_avx512", .isa = Isa::Avx512, .run = avx512::reduce_sum, .workspace = chunk_bytes},
-    {.name = "reduce_sum_f32_avx2", .isa = Isa::Avx2, .run = avx2::reduce_sum, .workspace = chunk_bytes},
+    {.name = "reduce_sum_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::reduce_sum,
+     .workspace = chunk_bytes,
+     .bf16_alike = first_operands<1>},
+    {.name = "reduce_sum_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::reduce_sum,
+     .workspace = chunk_bytes,
+     .bf16_alike = first_operands<1>},
 #endif
     {.name = "reduce_sum_f32_ref", .run = ref::reduce_sum},
 };
 constexpr KernelInfo kMeanKernels[] = {
 #if FC_X86
-    {.name = "reduce_mean_f32_avx512", .isa = Isa::Avx512, .run = avx512::reduce_mean, .workspace = chunk_bytes},
-    {.name = "reduce_mean_f32_avx2", .isa = Isa::Avx2, .run = avx2::reduce_mean, .workspace = chunk_bytes},
+    {.name = "reduce_mean_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::reduce_mean,
+     .workspace = chunk_bytes,
+     .bf16_alike = first_operands<1>},
+    {.name = "reduce_mean_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::reduce_mean,
+     .workspace = chunk_bytes,
+     .bf16_alike = first_operands<1>},
 #endif
     {.name = "reduce_mean_f32_ref", .run = ref::reduce_mean},
 };
@@ -149,14 +172,11 @@ constexpr KernelInfo kArgmaxKernels[] = {
 
 }  // namespace
 
-const Op reduce_sum_op{.name = "reduce_sum",
-                       .parse = parse_reduce,
-                       .infer = infer_reduce,
-                       .kernels = kSumKernels,
-                       .gradient = sum_gradient};
+const Op reduce_sum_op{
+    .name = "reduce_sum", .parse = parse_reduce, .infer = infer_sum, .kernels = kSumKernels, .gradient = sum_gradient};
 const Op reduce_mean_op{.name = "reduce_mean",
                         .parse = parse_reduce,
-                        .infer = infer_reduce,
+                        .infer = infer_sum,
                         .kernels = kMeanKernels,
                         .gradient = mean_gradient};
 const Op reduce_max_op{.name = "reduce_max",

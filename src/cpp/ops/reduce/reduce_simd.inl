@@ -25,13 +25,13 @@ FC_INLINE std::int64_t offset_of(const ReduceNest& nest, bool reduced, std::int6
   return offset;
 }
 
-template <class Fold>
+template <class Fold, class Item>
 FC_INLINE void reduce_runs(const KernelArgs& args, const ReduceNest& nest, const ReduceLoops& loops, double divisor) {
-  const float* x = args.in[0].as<float>();
+  const Item* x = args.in[0].as<Item>();
   float* y = args.out[0].as<float>();
   const ReduceChunks cut = reduce_chunks(loops);
   const auto chunk = [&](std::int64_t cell, std::int64_t index) {
-    const float* start = x + offset_of(nest, false, cell);
+    const Item* start = x + offset_of(nest, false, cell);
     const std::int64_t begin = index * cut.per_chunk, end = min_i64(loops.count * cut.pieces, begin + cut.per_chunk);
     double total = Fold::none;
     for (std::int64_t i = begin; i < end; ++i) {
@@ -57,9 +57,9 @@ FC_INLINE void reduce_runs(const KernelArgs& args, const ReduceNest& nest, const
   }
 }
 
-template <class Fold>
+template <class Fold, class Item>
 FC_INLINE void reduce_rows(const KernelArgs& args, const ReduceNest& nest, const ReduceLoops& loops, double divisor) {
-  const float* x = args.in[0].as<float>();
+  const Item* x = args.in[0].as<Item>();
   float* y = args.out[0].as<float>();
   const ReduceChunks cut = reduce_chunks(loops);
   float* partial = cut.chunks == 1 ? y : static_cast<float*>(args.workspace);
@@ -73,7 +73,7 @@ FC_INLINE void reduce_rows(const KernelArgs& args, const ReduceNest& nest, const
     const std::int64_t cell = task / tasks_per_cell, index = task % tasks_per_cell / groups, group = task % groups;
     const std::int64_t first = index * cut.per_chunk, rows = min_i64(cut.per_chunk, loops.count - first);
     const std::int64_t begin = group * width, end = min_i64(inner, begin + width);
-    const float* start = x + offset_of(nest, false, cell);
+    const Item* start = x + offset_of(nest, false, cell);
     float* out = partial + (cell * cut.chunks + index) * inner;
     const auto value = [](std::int64_t, F32 v, F32* values) { values[0] = v; };
     if (nest.rank <= 3)  // one reduced axis: rows are equally spaced
@@ -97,16 +97,16 @@ FC_INLINE void reduce_rows(const KernelArgs& args, const ReduceNest& nest, const
   });
 }
 
-template <class Fold>
+template <class Fold, class Item = float>
 FC_INLINE void reduce(const KernelArgs& args, bool mean) {
   const ReduceNest nest = reduce_nest(args.problem.as<ReduceParams>(), args.in[0].shape());
   const ReduceLoops loops = reduce_loops(nest);
   const double count = static_cast<double>(loops.count * (loops.runs ? loops.inner : 1));
   if (args.out[0].shape().size() == 0) return;
   if (loops.runs)
-    reduce_runs<Fold>(args, nest, loops, mean ? count : 1.0);
+    reduce_runs<Fold, Item>(args, nest, loops, mean ? count : 1.0);
   else
-    reduce_rows<Fold>(args, nest, loops, mean ? count : 1.0);
+    reduce_rows<Fold, Item>(args, nest, loops, mean ? count : 1.0);
 }
 
 // The first element of the run equal to its maximum; the first NaN if there is one.
@@ -138,8 +138,12 @@ FC_INLINE void argmax_columns(const float* x, std::int64_t rows, std::int64_t st
 
 }  // namespace
 
-void reduce_sum(const KernelArgs& args) { reduce<SumFold>(args, false); }
-void reduce_mean(const KernelArgs& args) { reduce<SumFold>(args, true); }
+void reduce_sum(const KernelArgs& args) {
+  with_storage(args.in[0].type.dtype, [&](auto item) { reduce<SumFold, decltype(item)>(args, false); });
+}
+void reduce_mean(const KernelArgs& args) {
+  with_storage(args.in[0].type.dtype, [&](auto item) { reduce<SumFold, decltype(item)>(args, true); });
+}
 void reduce_max(const KernelArgs& args) { reduce<MaxFold>(args, false); }
 void reduce_min(const KernelArgs& args) { reduce<MinFold>(args, false); }
 

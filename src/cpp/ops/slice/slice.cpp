@@ -97,7 +97,8 @@ void run_gradient(const KernelArgs& args) {
 
 constexpr KernelInfo kKernels[] = {
     {.name = "slice_any_ref", .run = run_slice, .bf16_picture = true, .bf16_result = true}};
-constexpr KernelInfo kGradientKernels[] = {{.name = "slice_gradient_any_ref", .run = run_gradient}};
+constexpr KernelInfo kGradientKernels[] = {
+    {.name = "slice_gradient_any_ref", .run = run_gradient, .bf16_alike = first_operands<1>}};
 
 Params parse_gradient(AttrReader& attrs, std::span<const TensorType> inputs) {
   require_inputs(attrs.op(), inputs, 1, 1);
