@@ -38,7 +38,7 @@ def plan_between_casts(
         graph.add("cast", [v], {"dtype": "bfloat16"})[0] if i in stored else v
         for i, v in enumerate(inputs)
     ]
-    (y,) = graph.add(op, operands, attrs)
+    y, *_ = graph.add(op, operands, attrs)
     graph.set_outputs(graph.add("cast", [y], {"dtype": "float32"}))
     return _C.compile(graph, kernel=kernel, optimize=False, precision="medium")
 
@@ -230,3 +230,81 @@ def test_what_an_earlier_picture_left_in_memory_is_not_read(channels: int) -> No
         np.testing.assert_array_equal(plan_of(*arrays).run(arrays)[0], channels)
     finally:
         fc.set_num_threads(threads)
+
+
+# Ops that read all their pictures in bfloat16, or none: op, shapes of the operands, which are
+# pictures, attributes.
+ALIKE = [
+    ("activation", [(2, 5, 3, 17)], {0}, {"activation": "relu"}),
+    ("activation", [(33,)], {0}, {"activation": "silu"}),
+    ("activation_gradient", [(2, 5, 3, 17)] * 2, {0, 1}, {"activation": "relu"}),
+    ("activation_gradient", [(2, 5, 3, 17)] * 2, {0, 1}, {"activation": "sigmoid"}),
+    ("add", [(2, 5, 3, 17)] * 2, {0, 1}, {"activation": "relu"}),
+    ("add", [(70_001,)] * 2, {0, 1}, {}),
+    ("sub", [(2, 5, 3, 17)] * 2, {0, 1}, {}),
+    ("mul", [(2, 5, 3, 17)] * 2, {0, 1}, {}),
+    ("maximum", [(2, 5, 3, 17)] * 2, {0, 1}, {}),
+    ("minimum", [(2, 5, 3, 17)] * 2, {0, 1}, {}),
+    ("reduce_sum", [(2, 65, 3, 17)], {0}, {"axis": [0, 1, 2]}),
+    ("reduce_mean", [(2, 65, 3, 17)], {0}, {"axis": [1, 2]}),
+    ("reduce_sum", [(2, 65, 3, 17)], {0}, {"axis": [3]}),
+    ("slice_gradient", [(2, 3, 2, 5)], {0}, {
+        "shape": [2, 6, 5, 7], "begin": [0, 5, 1, 2], "size": [2, 3, 2, 5], "step": [1, -2, 2, 1],
+    }),
+    ("max_pool2d_gradient", [(2, 8, 6, 19), (2, 4, 3, 19), (2, 4, 3, 19)], {0, 1, 2},
+     {"pool_size": 2}),
+    ("max_pool2d_gradient", [(2, 9, 7, 35), (2, 5, 4, 35), (2, 5, 4, 35)], {0, 1, 2},
+     {"pool_size": 3, "strides": 2, "padding": "same"}),
+    ("depthwise_conv2d_weight_gradient", [(2, 9, 7, 35), (2, 9, 7, 35)], {0, 1},
+     {"kernel_size": 3, "padding": "same"}),
+    ("depthwise_conv2d_weight_gradient", [(1, 9, 8, 300), (1, 5, 4, 300)], {0, 1},
+     {"kernel_size": 3, "padding": "same", "strides": 2}),
+    ("depthwise_conv2d_data_gradient", [(2, 5, 4, 35), (3, 3, 35, 1)], {0},
+     {"size": [9, 7], "padding": "same", "strides": 2}),
+    ("batch_norm_training", [(2, 9, 5, 35), (35,), (35,)], {0}, {"activation": "relu"}),
+    ("batch_norm_training", [(2, 9, 5, 70), (70,), (70,)], {0}, {"activation": "relu6"}),
+    ("batch_norm_training", [(2, 9, 5, 35), (35,), (35,)], {0}, {"activation": "elu"}),
+    ("batch_norm_training", [(40, 8), (8,), (8,), (40, 8)], {0, 3}, {"activation": "relu"}),
+    ("batch_norm_gradient", [*[(2, 9, 5, 35)] * 2, (35,), (35,), (35,)], {0, 1}, {}),
+    ("batch_norm_gradient", [*[(2, 9, 5, 35)] * 2, (35,), (35,), (35,), (35,)], {0, 1},
+     {"activation": "relu6", "from_x": True}),
+    ("batch_norm_gradient", [*[(2, 9, 5, 35)] * 2, *[(35,)] * 3, (2, 9, 5, 35)], {0, 1, 5},
+     {"activation": "relu"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("isa", ["avx2", "avx512"])
+@pytest.mark.parametrize(("op", "shapes", "pictures", "attrs"), ALIKE)
+def test_pictures_that_are_stored_alike(
+    op: str, isa: str, shapes: list[tuple[int, ...]], pictures: set[int], attrs: dict[str, Any]
+) -> None:
+    (kernel, *_) = [k for k in kernel_rows(op) if k.endswith((isa, "any_ref"))] or [""]
+    if not kernel:
+        pytest.skip(f"this machine has no {isa}")
+    rng = np.random.default_rng(5)
+    arrays = [(rng.standard_normal(s) * 0.5 + 1).astype(np.float32) for s in shapes]
+    if op == "max_pool2d_gradient":
+        arrays[1] = pooling.max_pool2d(rounded(arrays[0]), **attrs).astype(np.float32)
+    arrays = [rounded(a) if i in pictures else a for i, a in enumerate(arrays)]
+    y = run_guarded(plan_between_casts(op, arrays, pictures, attrs, kernel), arrays)
+    (reference,) = [k for k in kernel_rows(op) if k.endswith("ref")]
+    plain = plan_between_casts(op, arrays, set(), attrs, reference)
+    exact = np.asarray(plain.run(arrays)[0], np.float64)
+    scale = float(abs(exact).max())
+    # Where windows overlap, what a pixel gets of each is added to what is stored.
+    roundings = 3 if op == "max_pool2d_gradient" else 1
+    assert_within(
+        y, exact, (roundings * HALF_ULP) * abs(exact) + np.full(exact.shape, 2e-6 * scale)
+    )
+
+
+@pytest.mark.parametrize("kernel", ["add_f32_avx512", "batch_norm_gradient_f32_avx512"])
+def test_pictures_are_stored_alike_or_refused(kernel: str) -> None:
+    op = kernel.removesuffix("_f32_avx512")
+    if kernel not in kernel_rows(op):
+        pytest.skip("this machine has no avx512")
+    arrays = [np.zeros((2, 3, 3, 4), np.float32)] * 2
+    if op != "add":
+        arrays += [np.zeros(4, np.float32)] * 3
+    with pytest.raises(Exception, match=r"expected (float32|bfloat16) operands"):
+        plan_between_casts(op, arrays, {1}, {}, kernel)

@@ -7,8 +7,8 @@
 //            in order without indices kept from there; windows that tile the picture write each pixel once, others add
 //            into rows that were cleared just before. Average gathers: each pixel is written once. Bound by memory.
 // Needs      nothing: the channel tail is a masked load.
-// Accuracy   max: sums of as many terms as windows overlap, in the reference's order. Average: one rounding more a term
-//            (the reciprocal of the count).
+// Accuracy   max: sums of as many terms as windows overlap, in the reference's order, rounded as they are stored.
+//            Average: one rounding more a term (the reciprocal of the count).
 #include "ops/gather_pixels.inl"
 #include "ops/pool2d/pool2d_gradient.h"
 #include "simd/math.inl"
