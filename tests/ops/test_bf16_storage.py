@@ -308,3 +308,51 @@ def test_pictures_are_stored_alike_or_refused(kernel: str) -> None:
         arrays += [np.zeros(4, np.float32)] * 3
     with pytest.raises(Exception, match=r"expected (float32|bfloat16) operands"):
         plan_between_casts(op, arrays, {1}, {}, kernel)
+
+
+WEIGHT_GRADIENTS = [
+    # x, kernel's height and width, filters, attributes
+    ((2, 9, 7, 32), 1, 64, {}),
+    ((2, 9, 7, 70), 1, 20, {}),
+    ((3, 40, 40, 33), 1, 40, {}),
+    ((2, 9, 8, 40), 1, 33, {"strides": 2}),
+    ((2, 9, 8, 40), (1, 1), 33, {"strides": [2, 3], "padding": "same"}),
+    ((2, 9, 7, 32), 3, 64, {"padding": "same"}),
+    ((5, 7, 7, 160), 3, 200, {"padding": "same"}),
+    ((1, 30, 33, 3), 7, 64, {"padding": "same", "strides": 2}),
+    ((2, 12, 9, 20), (2, 5), 17, {"padding": "same", "strides": [1, 2]}),
+    ((1, 20, 18, 16), 3, 16, {"padding": "same", "dilation": 2}),
+    ((1, 21, 18, 16), 3, 16, {"dilation": 3, "strides": 2}),
+    ((1, 12, 700, 16), 3, 16, {"padding": "same"}),
+    ((2, 40, 41, 16), 3, 32, {"padding": "same", "strides": 3}),
+    ((2, 14, 14, 64), 3, 64, {"padding": "same", "groups": 2}),
+    ((0, 9, 7, 32), 3, 64, {"padding": "same"}),
+]
+
+
+@pytest.mark.skipif("conv2d_bf16_amx" not in CONV_KERNELS, reason="needs AMX")
+@pytest.mark.parametrize(("x_shape", "size", "filters", "attrs"), WEIGHT_GRADIENTS)
+def test_weight_gradient(
+    x_shape: tuple[int, ...], size: Any, filters: int, attrs: dict[str, Any]
+) -> None:
+    rng = np.random.default_rng(6)
+    height, width = size if isinstance(size, tuple) else (size, size)
+    kernel = np.zeros((height, width, x_shape[3] // attrs.get("groups", 1), filters), np.float32)
+    y_shape = convolution.conv2d(np.zeros(x_shape, np.float32), kernel, **attrs).shape
+    x, dy = (rounded(rng.standard_normal(s).astype(np.float32)) for s in (x_shape, y_shape))
+    options = {**attrs, "kernel_size": [height, width]}
+
+    def plan_of(kernel: str, stored: set[int]) -> _C.Plan:
+        return plan_between_casts("conv2d_weight_gradient", [x, dy], stored, options, kernel)
+
+    plain = plan_of("conv2d_weight_gradient_f32_ref", set())
+    exact, magnitudes = (np.array(plain.run(a)[0]) for a in ([x, dy], [abs(x), abs(dy)]))
+    plan = plan_of("conv2d_weight_gradient_bf16_amx", {0, 1})
+    bound = dot_bound(magnitudes, max(1, int(np.prod(y_shape[:3]))))
+    assert_within(run_guarded(plan, [x, dy]), exact, bound + 1e-7 * abs(exact))
+    runs, before = [], _C.num_threads()
+    for n in (1, 3):
+        _C.set_num_threads(n)
+        runs.append(np.array(plan.run([x, dy])[0]))
+    _C.set_num_threads(before)
+    np.testing.assert_array_equal(*runs)

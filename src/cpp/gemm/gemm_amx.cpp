@@ -109,28 +109,16 @@ void split_columns(const SplitColumns& s) {
 }
 
 // A tile of A is one of B with its 4-byte items turned: rows become pairs.
-// 16 channels of two pixels -> pairs.
-template <int parts>
-FC_INLINE void split_pair(const SplitPixels& s, const void* first, const void* second, unsigned char* out) {
-  if (parts == 1 && s.bf16) {
-    const auto half = [&](const void* pixel) {
-      const auto lanes = static_cast<__mmask16>((1u << s.channels) - 1);
-      return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, static_cast<const Bf16*>(pixel) + s.offset));
-    };
-    return _mm512_store_si512(out, _mm512_or_si512(half(first), _mm512_slli_epi32(half(second), 16)));
-  }
-  const F32 x = fastcnn::avx512::load(static_cast<const float*>(first) + s.offset, s.channels);
-  const F32 y = fastcnn::avx512::load(static_cast<const float*>(second) + s.offset, s.channels);
-  split<parts>(x.v, y.v, out, s.part_stride);
-}
-
 template <int parts>
 void split_pixels(const SplitPixels& s) {
-  const void* const* pixels = s.pixels;
+  const float* const* pixels = s.pixels;
   unsigned char* out = s.out;
   for (std::int64_t step = 0; step < s.steps; ++step, pixels += kSplitDepth, out += parts * s.part_stride) {
-    for (std::int64_t p = 0; p < kTileRows; ++p)
-      split_pair<parts>(s, pixels[p], pixels[p + 16], out + p * kTileRowBytes);
+    for (std::int64_t p = 0; p < kTileRows; ++p) {
+      const F32 x = fastcnn::avx512::load(pixels[p] + s.offset, s.channels);
+      const F32 y = fastcnn::avx512::load(pixels[p + 16] + s.offset, s.channels);
+      split<parts>(x.v, y.v, out + p * kTileRowBytes, s.part_stride);
+    }
     if (!s.turned) continue;
     for (int part = 0; part < parts; ++part) {
       auto* tile = reinterpret_cast<float*>(out + part * s.part_stride);

@@ -202,8 +202,7 @@ class OuterWorker {
   // The part of b of stretches [first, last).
   Source part_of_b(std::int64_t first, std::int64_t last) const {
     const std::int64_t pixel = pixel_of(first), channel = group_ * grid_.columns + column_;
-    return {static_cast<const float*>(p_.b.data) + pixel * p_.b.channels + channel, p_.b.channels,
-            pixel_of(last) - pixel, columns_};
+    return {p_.b.data + pixel * p_.b.channels + channel, p_.b.channels, pixel_of(last) - pixel, columns_};
   }
 
   // The row of `a` that the row `tap_h` of the windows of a stretch meets; nullptr if there is none.
@@ -211,8 +210,7 @@ class OuterWorker {
     const std::int64_t b_row = stretch / grid_.stretches.count;
     const std::int64_t row = p_.window.h.start(b_row % p_.b.height) + tap_h * p_.window.h.dilation;
     if (row < 0 || row >= p_.a.height) return nullptr;
-    return static_cast<const float*>(p_.a.data) +
-           (b_row / p_.b.height * p_.a.height + row) * p_.a.width * p_.a.channels;
+    return p_.a.data + (b_row / p_.b.height * p_.a.height + row) * p_.a.width * p_.a.channels;
   }
 
   // The pixels of that row, from the first inside the picture that any of the taps meets up to the last.

@@ -2,14 +2,13 @@
 // include gemm/outer_tile.h.
 #pragma once
 
-#include "core/tensor.h"
 #include "core/window.h"
 #include "gemm/outer_tile.h"
 
 namespace fastcnn::gemm {
 
 struct OuterPicture {
-  const void* data;  // NHWC
+  const float* data;  // NHWC
   std::int64_t height, width, channels;
 };
 
@@ -18,7 +17,6 @@ struct OuterPicture {
 struct OuterProduct {
   Window2d window;
   std::int64_t pictures = 0, groups = 1;
-  DType dtype = DType::F32;  // of the pictures, or bfloat16: split_outer.h alone, in one part
   OuterPicture a{}, b{};
   float* c = nullptr;
 };

@@ -33,10 +33,9 @@ struct SplitColumns {
 // Pixels' channels -> tiles of B, whose columns are the channels, or, `turned`, of A, whose rows they are; the terms of
 // the sum are the pixels.
 struct SplitPixels {
-  const void* const* pixels;  // `steps` times 32: floats, or, for engines of one part, bfloat16
-  bool bf16;
-  std::int64_t offset;    // of the first channel
-  std::int64_t channels;  // at most 16; zeros are put after the last
+  const float* const* pixels;  // `steps` times 32
+  std::int64_t offset;         // of the first channel
+  std::int64_t channels;       // at most 16; zeros are put after the last
   std::int64_t steps;
   std::int64_t part_stride;
   bool turned;

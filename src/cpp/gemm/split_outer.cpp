@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::int64_t kStrip = kSplitTiles * kSplitRows;  // channels of b, or of a, that are multiplied at a time
 constexpr std::int64_t kTileFloats = kSplitTileBytes / static_cast<std::int64_t>(sizeof(float));
-constexpr std::int64_t kZeroBytes = kSplitOuterRows * 2 * sizeof(float);
 constexpr std::int64_t kProductFloats = kSplitTiles * kSplitTiles * kTileFloats;
 static_assert(kSplitRows == kSplitColumns);
 
@@ -58,12 +57,14 @@ struct Ahead {
 
   Ahead() = default;
   // In about `steps` pieces; a pixel is one where not all of its channels are read.
-  Ahead(const unsigned char* from, std::int64_t pixels, std::int64_t channels, std::int64_t all, std::int64_t item,
-        std::int64_t steps)
-      : next(from), piece(channels * item), skip((all - channels) * item), pieces(pixels) {
+  Ahead(const float* from, std::int64_t pixels, std::int64_t channels, std::int64_t all, std::int64_t steps)
+      : next(reinterpret_cast<const unsigned char*>(from)),
+        piece(channels * 4),
+        skip((all - channels) * 4),
+        pieces(pixels) {
     if (channels != all) return;
-    piece = round_up(ceil_div(pixels * all * item, max_i64(1, steps)), 64);
-    pieces = ceil_div(pixels * all * item, max_i64(1, piece));
+    piece = round_up(ceil_div(pixels * all * 4, max_i64(1, steps)), 64);
+    pieces = ceil_div(pixels * all * 4, max_i64(1, piece));
   }
 };
 
@@ -72,15 +73,15 @@ class SplitOuterWorker {
   SplitOuterWorker(const SplitEngine& engine, const OuterProduct& p, const SplitOuterGrid& grid, float* sums,
                    void* scratch)
       : engine_(engine), p_(p), grid_(grid), sums_(sums), strips_(static_cast<unsigned char*>(scratch)) {
-    item_ = item_size(p.dtype);
     panel_ = strips_ + OuterBytes(engine, grid).strips;
-    zeros_ = panel_ + OuterBytes(engine, grid).panel;
-    std::memset(zeros_, 0, kZeroBytes);
-    pixels_ = reinterpret_cast<const void**>(zeros_ + kZeroBytes);
+    zeros_ = reinterpret_cast<float*>(panel_ + OuterBytes(engine, grid).panel);
+    std::memset(zeros_, 0, kSplitOuterRows * sizeof(float) * 2);
+    pixels_ = reinterpret_cast<const float**>(zeros_ + kSplitOuterRows * 2);
   }
   static std::int64_t scratch_bytes(const SplitEngine& engine, const SplitOuterGrid& grid) {
     const OuterBytes bytes(engine, grid);
-    return bytes.strips + bytes.panel + kZeroBytes + grid.block_pixels() * static_cast<std::int64_t>(sizeof(void*));
+    return bytes.strips + bytes.panel + kSplitOuterRows * 2 * 4 +
+           grid.block_pixels() * static_cast<std::int64_t>(sizeof(float*));
   }
 
   void compute(std::int64_t task) {
@@ -124,7 +125,6 @@ class SplitOuterWorker {
     const std::int64_t tiles = tiles_of(channels);
     for (std::int64_t t = 0; t < tiles; ++t)
       engine_.split_pixels({.pixels = pixels_,
-                            .bf16 = p_.dtype == DType::BF16,
                             .offset = first + t * kSplitRows,
                             .channels = min_i64(kSplitRows, channels - t * kSplitRows),
                             .steps = steps_,
@@ -132,15 +132,11 @@ class SplitOuterWorker {
                             .turned = turned,
                             .out = to + t * kSplitTileBytes});
   }
-  const unsigned char* element(const OuterPicture& picture, std::int64_t index) const {
-    return static_cast<const unsigned char*>(picture.data) + index * item_;
-  }
   std::int64_t strip_bytes() const { return steps_ * engine_.parts * kSplitTiles * kSplitTileBytes; }
 
   void split_strips(const Range& strips) {
-    const unsigned char* b = element(p_.b, first_ * p_.b.channels + group_ * grid_.filters + strips.begin * kStrip);
-    for (std::int64_t k = 0; k < steps_ * kSplitDepth; ++k)
-      pixels_[k] = k < count_ ? b + k * p_.b.channels * item_ : zeros_;
+    const float* b = p_.b.data + first_ * p_.b.channels + group_ * grid_.filters + strips.begin * kStrip;
+    for (std::int64_t k = 0; k < steps_ * kSplitDepth; ++k) pixels_[k] = k < count_ ? b + k * p_.b.channels : zeros_;
     for (std::int64_t strip = strips.begin; strip < strips.end; ++strip)
       split((strip - strips.begin) * kStrip, grid_.filters - strip * kStrip, true,
             strips_ + (strip - strips.begin) * strip_bytes());
@@ -161,12 +157,12 @@ class SplitOuterWorker {
              min_i64(column, p_.a.width - 1);
     };
     const std::int64_t from = pixel_of_a(first), pixels = max_i64(0, pixel_of_a(last) + 1 - from);
-    ahead_[0] = Ahead(element(p_.b, first * p_.b.channels + b), last + 1 - first,
+    ahead_[0] = Ahead(p_.b.data + first * p_.b.channels + b, last + 1 - first,
                       min_i64((strips.end - strips.begin) * kStrip, grid_.filters - strips.begin * kStrip),
-                      p_.b.channels, item_, products * steps_ / 2);
-    ahead_[1] = Ahead(element(p_.a, from * p_.a.channels + a), pixels,
+                      p_.b.channels, products * steps_ / 2);
+    ahead_[1] = Ahead(p_.a.data + from * p_.a.channels + a, pixels,
                       min_i64((panels.end - panels.begin) * kStrip, grid_.channels - panels.begin * kStrip),
-                      p_.a.channels, item_, products * steps_ / 2);
+                      p_.a.channels, products * steps_ / 2);
   }
 
   // What a product calls in.
@@ -184,16 +180,16 @@ class SplitOuterWorker {
   // The pixels of `a`, its channels from `channel` on, that a tap meets; zeros outside the picture.
   void find_pixels(std::int64_t tap_h, std::int64_t tap_w, std::int64_t channel) {
     const auto& [h, w] = p_.window;
-    const unsigned char* a = element(p_.a, group_ * grid_.channels + channel);
+    const float* a = p_.a.data + group_ * grid_.channels + channel;
     for (std::int64_t k = count_; k < steps_ * kSplitDepth; ++k) pixels_[k] = zeros_;
     for (std::int64_t k = 0; k < count_;) {
       const std::int64_t row = (first_ + k) / p_.b.width, j = (first_ + k) % p_.b.width;
       const std::int64_t end = min_i64(count_, k + p_.b.width - j);
       const std::int64_t a_row = h.start(row % p_.b.height) + tap_h * h.dilation;
-      const unsigned char* from = a + (row / p_.b.height * p_.a.height + a_row) * p_.a.width * p_.a.channels * item_;
+      const float* from = a + (row / p_.b.height * p_.a.height + a_row) * p_.a.width * p_.a.channels;
       const bool inside = a_row >= 0 && a_row < p_.a.height;
       for (std::int64_t column = w.start(j) + tap_w * w.dilation; k < end; ++k, column += w.stride)
-        pixels_[k] = inside && column >= 0 && column < p_.a.width ? from + column * p_.a.channels * item_ : zeros_;
+        pixels_[k] = inside && column >= 0 && column < p_.a.width ? from + column * p_.a.channels : zeros_;
     }
   }
 
@@ -230,9 +226,8 @@ class SplitOuterWorker {
   const SplitOuterGrid& grid_;
   float* sums_;
   unsigned char *strips_, *panel_;
-  unsigned char* zeros_;
-  const void** pixels_;
-  std::int64_t item_;                                           // bytes of a number of the pictures
+  float* zeros_;
+  const float** pixels_;
   std::int64_t group_ = 0, first_ = 0, count_ = 0, steps_ = 0;  // of the block
   Ahead ahead_[2];
 };
@@ -279,13 +274,12 @@ void multiply(const SplitEngine& engine, const OuterProduct& p, void* workspace)
 }
 
 const char* yields(const SplitEngine& engine, const OuterProduct& p) {
-  if (p.pictures * p.b.height * p.b.width < kSplitDepth) return "too few pixels for AMX tiles";
-  if (p.dtype == DType::BF16) return nullptr;  // nothing is split
   const SplitOuterLeast& least = kSplitOuterLeast[engine.parts - 1];
   const std::int64_t channels = p.a.channels / p.groups, filters = p.b.channels / p.groups;
   if (min_i64(channels, filters) < least.channels) return "too few channels for AMX tiles";
   if (channels * filters * p.window.h.size * p.window.w.size < least.products)
     return "splitting the pixels would cost more than their products";
+  if (p.pictures * p.b.height * p.b.width < kSplitDepth) return "too few pixels for AMX tiles";
   return nullptr;
 }
 

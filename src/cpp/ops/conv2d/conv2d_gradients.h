@@ -33,6 +33,12 @@ void conv2d_weight_gradient(const KernelArgs& args);
 }
 
 #if FC_X86
+// conv2d_weight_gradient_bf16.cpp: of pictures that are stored in bfloat16.
+std::int64_t conv2d_weight_gradient_bf16_workspace(const Problem& problem);
+namespace amx {
+void conv2d_weight_gradient_bf16(const KernelArgs& args);
+}
+
 // conv2d_weight_gradient_gemm.cpp: sums of outer products by one of the engines of gemm/.
 template <const auto& engine>
 struct WeightGradient {

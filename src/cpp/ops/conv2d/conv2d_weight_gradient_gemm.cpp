@@ -17,7 +17,6 @@ gemm::OuterProduct product(const Problem& problem) {
   return {.window = p.window,
           .pictures = x[0],
           .groups = p.groups,
-          .dtype = problem.inputs[0].dtype,
           .a = {nullptr, x[1], x[2], x[3]},
           .b = {nullptr, y[1], y[2], y[3]}};
 }
@@ -27,8 +26,8 @@ gemm::OuterProduct product(const Problem& problem) {
 template <const auto& engine>
 void WeightGradient<engine>::run(const KernelArgs& args) {
   gemm::OuterProduct p = product(args.problem);
-  p.a.data = args.in[0].data;
-  p.b.data = args.in[1].data;
+  p.a.data = args.in[0].as<float>();
+  p.b.data = args.in[1].as<float>();
   p.c = args.out[0].as<float>();
   gemm::multiply(engine, p, args.workspace);
 }
