@@ -356,3 +356,13 @@ def test_weight_gradient(
         runs.append(np.array(plan.run([x, dy])[0]))
     _C.set_num_threads(before)
     np.testing.assert_array_equal(*runs)
+
+
+@pytest.mark.skipif("conv2d_bf16_amx" not in CONV_KERNELS, reason="needs AMX")
+def test_weight_gradients_of_windows_that_reach_far_are_declined() -> None:
+    x = np.zeros((1, 9, 9, 16), np.float32)
+    attrs = {"kernel_size": 3, "padding": "same", "dilation": 1000}
+    with pytest.raises(Exception, match="windows reach too far"):
+        plan_between_casts(
+            "conv2d_weight_gradient", [x, x], {0, 1}, attrs, "conv2d_weight_gradient_bf16_amx"
+        )

@@ -16,12 +16,12 @@ struct Bf16Pixels {
 
 #if FC_X86
 namespace avx512 {
-// As A's tiles: a row for each channel, `pitch` bytes apart, the pixels one after the other. A tile may start at any of
-// them, and so serves all taps of a window's row. Any number of channels.
-void turn_pixels(const Bf16Pixels& p, std::int64_t pitch);
-// As B's: tiles of 16 pairs of neighbouring pixels by 16 channels, the `tiles` of a step together, zeros after the last
-// channel. At most 16 tiles channels.
-void pair_pixels(const Bf16Pixels& p, std::int64_t tiles);
+// As strips of A: of each 32 channels, step by step two tiles, whose rows are channels and hold a step's pixels. Strips
+// lie `strip_bytes` apart. Any number of channels.
+void turn_pixels(const Bf16Pixels& p, std::int64_t strip_bytes);
+// As tiles of B: rows of 16 channels of two neighbouring pixels, pair by pair. At most 16 channels; zeros after them. A
+// tile may start at any pair, so that the pairs from the first pixel on and those from the second serve all taps.
+void pair_pixels(const Bf16Pixels& p);
 }  // namespace avx512
 #endif
 

@@ -9,6 +9,7 @@
 // Accuracy   exact.
 #include "gemm/bf16_pixels.h"
 
+#include "gemm/split.h"
 #include "simd/avx512.h"
 
 namespace fastcnn::gemm::avx512 {
@@ -16,69 +17,69 @@ namespace {
 
 constexpr int kPixels = 32, kSquare = 8;  // pixels of a step; channels, and pixels, of a square
 
-FC_INLINE __m128i load_channels(const void* pixel, std::int64_t at, __mmask8 lanes) {
-  return _mm_maskz_loadu_epi16(lanes, static_cast<const Bf16*>(pixel) + at);
+// 8 channels of 32 pixels, from `at` on; the last `lanes` of them are a masked load, which no shuffle takes in itself.
+template <bool whole>
+FC_INLINE void turn_square(const void* const* pixels, std::int64_t at, __mmask8 lanes, unsigned char* out) {
+  const auto load_channels = [&](int pixel) {
+    const Bf16* from = static_cast<const Bf16*>(pixels[pixel]) + at;
+    if constexpr (whole)
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    else
+      return _mm_maskz_loadu_epi16(lanes, from);
+  };
+  __m512i a[kSquare], b[kSquare];
+#pragma GCC unroll 8
+  for (int i = 0; i < kSquare; ++i) {
+    a[i] = _mm512_castsi128_si512(load_channels(i));
+    a[i] = _mm512_inserti32x4(a[i], load_channels(kSquare + i), 1);
+    a[i] = _mm512_inserti32x4(a[i], load_channels(2 * kSquare + i), 2);
+    a[i] = _mm512_inserti32x4(a[i], load_channels(3 * kSquare + i), 3);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < kSquare; i += 2) {
+    b[i] = _mm512_unpacklo_epi16(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_epi16(a[i], a[i + 1]);
+  }
+  // b[i], b[i + 2]: pairs of pixels 0 1 and 2 3, of 4 5 and 6 7; of channels 0 .. 3 if i is even.
+#pragma GCC unroll 2
+  for (int i = 0; i < kSquare; i += 4)
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; ++h) {
+      a[i + 2 * h] = _mm512_unpacklo_epi32(b[i + h], b[i + 2 + h]);
+      a[i + 2 * h + 1] = _mm512_unpackhi_epi32(b[i + h], b[i + 2 + h]);
+    }
+  // a[j], a[j + 4]: four pixels of channels 2 j and 2 j + 1.
+#pragma GCC unroll 4
+  for (int j = 0; j < kSquare / 2; ++j) {
+    _mm512_store_si512(out + 2 * j * kSplitRowBytes, _mm512_unpacklo_epi64(a[j], a[j + 4]));
+    _mm512_store_si512(out + (2 * j + 1) * kSplitRowBytes, _mm512_unpackhi_epi64(a[j], a[j + 4]));
+  }
 }
 
 }  // namespace
 
-void turn_pixels(const Bf16Pixels& p, std::int64_t pitch) {
-  for (std::int64_t step = 0; step < p.steps; ++step) {
-    const void* const* pixels = p.pixels + step * kPixels;
+void turn_pixels(const Bf16Pixels& p, std::int64_t strip_bytes) {
+  for (std::int64_t step = 0; step < p.steps; ++step)
     for (std::int64_t c = 0; c < p.channels; c += kSquare) {
-      const std::int64_t left = min_i64(kSquare, p.channels - c);
-      const auto lanes = static_cast<__mmask8>((1u << left) - 1);
-      __m512i a[kSquare], b[kSquare];
-#pragma GCC unroll 8
-      for (int i = 0; i < kSquare; ++i) {
-        a[i] = _mm512_castsi128_si512(load_channels(pixels[i], p.offset + c, lanes));
-        a[i] = _mm512_inserti32x4(a[i], load_channels(pixels[kSquare + i], p.offset + c, lanes), 1);
-        a[i] = _mm512_inserti32x4(a[i], load_channels(pixels[2 * kSquare + i], p.offset + c, lanes), 2);
-        a[i] = _mm512_inserti32x4(a[i], load_channels(pixels[3 * kSquare + i], p.offset + c, lanes), 3);
-      }
-#pragma GCC unroll 4
-      for (int i = 0; i < kSquare; i += 2) {
-        b[i] = _mm512_unpacklo_epi16(a[i], a[i + 1]);
-        b[i + 1] = _mm512_unpackhi_epi16(a[i], a[i + 1]);
-      }
-      // b[i], b[i + 2]: pairs of pixels 0 1 and 2 3, of 4 5 and 6 7; of channels 0 .. 3 if i is even.
-#pragma GCC unroll 2
-      for (int i = 0; i < kSquare; i += 4)
-#pragma GCC unroll 2
-        for (int h = 0; h < 2; ++h) {
-          a[i + 2 * h] = _mm512_unpacklo_epi32(b[i + h], b[i + 2 + h]);
-          a[i + 2 * h + 1] = _mm512_unpackhi_epi32(b[i + h], b[i + 2 + h]);
-        }
-      // a[j], a[j + 4]: four pixels of channels 2 j and 2 j + 1.
-      unsigned char* out = p.out + c * pitch + step * kPixels * static_cast<std::int64_t>(sizeof(Bf16));
-#pragma GCC unroll 4
-      for (int j = 0; j < kSquare / 2; ++j) {
-        _mm512_storeu_si512(out + 2 * j * pitch, _mm512_unpacklo_epi64(a[j], a[j + 4]));
-        _mm512_storeu_si512(out + (2 * j + 1) * pitch, _mm512_unpackhi_epi64(a[j], a[j + 4]));
-      }
+      const std::int64_t tile = c / kSplitRows, strip = tile / kSplitTiles, left = p.channels - c;
+      unsigned char* out = p.out + strip * strip_bytes + (step * kSplitTiles + tile % kSplitTiles) * kSplitTileBytes +
+                           c % kSplitRows * kSplitRowBytes;
+      const void* const* pixels = p.pixels + step * kPixels;
+      if (left >= kSquare)
+        turn_square<true>(pixels, p.offset + c, 0xff, out);
+      else
+        turn_square<false>(pixels, p.offset + c, static_cast<__mmask8>((1u << left) - 1), out);
     }
-  }
 }
 
-void pair_pixels(const Bf16Pixels& p, std::int64_t tiles) {
+void pair_pixels(const Bf16Pixels& p) {
+  const auto lanes = static_cast<__mmask16>((1u << p.channels) - 1);
   unsigned char* out = p.out;
-  constexpr std::int64_t kColumns = 16;
-  const auto lanes = [&](std::int64_t tile) {
-    const std::int64_t left = p.channels - tile * kColumns;
-    return static_cast<__mmask16>(left >= kColumns ? 0xffffu : (1u << left) - 1);
+  const auto widened = [&](std::int64_t i) {
+    return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, static_cast<const Bf16*>(p.pixels[i]) + p.offset));
   };
-  for (std::int64_t step = 0; step < p.steps; ++step)
-    for (std::int64_t tile = 0; tile < tiles; ++tile) {
-      const __mmask16 mask = lanes(tile);
-      const std::int64_t at = p.offset + tile * kColumns;
-      const void* const* pixels = p.pixels + step * kPixels;
-      const auto widened = [&](int i) {
-        return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, static_cast<const Bf16*>(pixels[i]) + at));
-      };
-#pragma GCC unroll 4
-      for (int i = 0; i < kPixels; i += 2, out += sizeof(__m512i))
-        _mm512_storeu_si512(out, _mm512_or_si512(widened(i), _mm512_slli_epi32(widened(i + 1), 16)));
-    }
+  for (std::int64_t i = 0; i < p.steps * kPixels; i += 2, out += kSplitRowBytes)
+    _mm512_store_si512(out, _mm512_or_si512(widened(i), _mm512_slli_epi32(widened(i + 1), 16)));
 }
 
 }  // namespace fastcnn::gemm::avx512

@@ -137,9 +137,9 @@ void split_pixels(const SplitPixels& s) {
 constexpr int kA = 4, kB = 6;  // the first tiles of A and B; C's are 0 .. 3, row by row of two
 
 template <int column_tiles>
-FC_INLINE void load_b(const unsigned char* b, int part) {
+FC_INLINE void load_b(const unsigned char* b, int part, std::int64_t tile_stride) {
   load_tile<kB>(b + part * column_tiles * kTileBytes);
-  if constexpr (column_tiles == 2) load_tile<kB + 1>(b + part * column_tiles * kTileBytes + kTileBytes);
+  if constexpr (column_tiles == 2) load_tile<kB + 1>(b + part * column_tiles * kTileBytes + tile_stride);
 }
 template <int row_tiles, int column_tiles>
 FC_INLINE void multiply_add_tiles() {
@@ -167,14 +167,16 @@ void multiply_tiles(const SplitProduct& p) {
     each_c<row_tiles, column_tiles>(p.c, []<int t>(float* c) { load_tile<t>(c); });
   else
     each_c<row_tiles, column_tiles>(p.c, []<int t>(float*) { zero_tile<t>(); });
+  const std::int64_t b_step = p.b_step_stride != 0 ? p.b_step_stride : parts * column_tiles * kTileBytes;
   for (const SplitRun* run = p.runs; run < p.runs + p.num_runs; ++run) {
+    if (run->b != nullptr) b = run->b;
     const unsigned char *first = run->a[0], *second = run->a[row_tiles - 1];
     for (std::int64_t step = 0; step < run->steps; ++step) {
       const auto a_part = [&](int part) {
         load_tile<kA>(first + (part - 1) * p.part_stride, p.row_stride);
         if constexpr (row_tiles == 2) load_tile<kA + 1>(second + (part - 1) * p.part_stride, p.row_stride);
       };
-      const auto b_part = [&](int part) { load_b<column_tiles>(b, part - 1); };
+      const auto b_part = [&](int part) { load_b<column_tiles>(b, part - 1, p.b_tile_stride); };
       if constexpr (parts == 3) {
         a_part(3), b_part(1), product();
         a_part(2), product();
@@ -194,7 +196,7 @@ void multiply_tiles(const SplitProduct& p) {
       next += p.next_skip;
       first += p.step_stride;
       second += p.step_stride;
-      b += parts * column_tiles * kTileBytes;
+      b += b_step;
     }
   }
   each_c<row_tiles, column_tiles>(p.c, []<int t>(float* c) { store_tile<t>(c); });

@@ -57,16 +57,18 @@ struct SplitTurn {
 struct SplitRun {
   const unsigned char* a[kSplitTiles];
   std::int64_t steps;
+  const unsigned char* b = nullptr;  // its tiles of B; nullptr: those after the run's before
 };
 
 // c = sum over the steps of all runs of A's strip times B's panel, `row_tiles` x `column_tiles` tiles of 16 x 16
 // floats, row by row of tiles; added to what c holds if `accumulate`. The rows of a tile of A are `row_stride` bytes
-// apart, its parts `part_stride`.
+// apart, its parts `part_stride`. Of B in one part the tiles of a step, and the steps, may lie apart.
 struct SplitProduct {
   const SplitRun* runs;
   int num_runs;
   std::int64_t row_stride, part_stride, step_stride;
   const unsigned char* b;
+  std::int64_t b_tile_stride = kSplitTileBytes, b_step_stride = 0;  // 0: steps follow each other
   const unsigned char* next;  // with each step so many bytes from here on are called into L2: what comes next
   std::int64_t next_bytes, next_skip = 0;  // and so many left out
   int row_tiles, column_tiles;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/thread_pool.h"
+#include "gemm/ahead.h"
 #include "gemm/gemm.h"
 
 namespace fastcnn::gemm {
@@ -48,24 +49,6 @@ struct SplitOuterGrid {
   std::int64_t sums() const { return taps_h * taps_w * strips * panels * kProductFloats; }
   static std::int64_t most(const EvenParts& parts) { return parts.size + (parts.larger > 0); }
   std::int64_t block_pixels() const { return round_up(most(blocks), kSplitDepth); }
-};
-
-// What the next block reads: channels of pixels that follow each other, to be called in piece by piece.
-struct Ahead {
-  const unsigned char* next = nullptr;
-  std::int64_t piece = 0, skip = 0, pieces = 0;
-
-  Ahead() = default;
-  // In about `steps` pieces; a pixel is one where not all of its channels are read.
-  Ahead(const float* from, std::int64_t pixels, std::int64_t channels, std::int64_t all, std::int64_t steps)
-      : next(reinterpret_cast<const unsigned char*>(from)),
-        piece(channels * 4),
-        skip((all - channels) * 4),
-        pieces(pixels) {
-    if (channels != all) return;
-    piece = round_up(ceil_div(pixels * all * 4, max_i64(1, steps)), 64);
-    pieces = ceil_div(pixels * all * 4, max_i64(1, piece));
-  }
 };
 
 class SplitOuterWorker {
@@ -159,22 +142,10 @@ class SplitOuterWorker {
     const std::int64_t from = pixel_of_a(first), pixels = max_i64(0, pixel_of_a(last) + 1 - from);
     ahead_[0] = Ahead(p_.b.data + first * p_.b.channels + b, last + 1 - first,
                       min_i64((strips.end - strips.begin) * kStrip, grid_.filters - strips.begin * kStrip),
-                      p_.b.channels, products * steps_ / 2);
+                      p_.b.channels, sizeof(float), products * steps_ / 2);
     ahead_[1] = Ahead(p_.a.data + from * p_.a.channels + a, pixels,
                       min_i64((panels.end - panels.begin) * kStrip, grid_.channels - panels.begin * kStrip),
-                      p_.a.channels, products * steps_ / 2);
-  }
-
-  // What a product calls in.
-  Ahead take_ahead() {
-    for (Ahead& ahead : ahead_) {
-      if (ahead.pieces <= 0) continue;
-      const Ahead taken = ahead;
-      ahead.pieces -= steps_;
-      ahead.next += steps_ * (ahead.piece + ahead.skip);
-      return taken;
-    }
-    return Ahead();
+                      p_.a.channels, sizeof(float), products * steps_ / 2);
   }
 
   // The pixels of `a`, its channels from `channel` on, that a tap meets; zeros outside the picture.
@@ -200,7 +171,7 @@ class SplitOuterWorker {
       const std::int64_t channels = grid_.channels - panel * kStrip;
       split((panel - panels.begin) * kStrip, channels, false, panel_);
       for (std::int64_t strip = strips.begin; strip < strips.end; ++strip) {
-        const Ahead ahead = take_ahead();
+        const Ahead ahead = take(ahead_, steps_);
         const int row_tiles = static_cast<int>(tiles_of(grid_.filters - strip * kStrip));
         const unsigned char* a = strips_ + (strip - strips.begin) * strip_bytes();
         const SplitRun run{{a, a + (row_tiles - 1) * kSplitTileBytes}, steps_};

@@ -55,10 +55,6 @@ std::int64_t flops(const Problem& problem) {
 // ---- the kernel table: best first, ref last -------------------------------------------------
 
 #if FC_X86
-const char* not_bf16(const Problem& problem) {
-  return problem.inputs[0].dtype == DType::BF16 ? nullptr : "the pictures are not stored in bfloat16";
-}
-
 // Winograd's is faster at `high` with few channels.
 const char* yields_bf16x3(const Problem& problem) {
   constexpr std::int64_t kManyChannels = 128;
@@ -85,7 +81,7 @@ constexpr KernelInfo kKernels[] = {
      .isa = Isa::Amx,
      .precision = Precision::Medium,
      .run = amx::conv2d_weight_gradient_bf16,
-     .declines = not_bf16,
+     .declines = conv2d_weight_gradient_bf16_declines,
      .workspace = conv2d_weight_gradient_bf16_workspace,
      .bf16_alike = first_operands<2>},
     {.name = "conv2d_weight_gradient_f32_bf16_amx",

@@ -34,6 +34,7 @@ void conv2d_weight_gradient(const KernelArgs& args);
 
 #if FC_X86
 // conv2d_weight_gradient_bf16.cpp: of pictures that are stored in bfloat16.
+const char* conv2d_weight_gradient_bf16_declines(const Problem& problem);
 std::int64_t conv2d_weight_gradient_bf16_workspace(const Problem& problem);
 namespace amx {
 void conv2d_weight_gradient_bf16(const KernelArgs& args);

@@ -4,148 +4,40 @@
 // Layout     x and dy NHWC. Pixels of a segment of the result - some rows of a picture, or a part of them - are
 // numbered
 //            with as many columns between rows as windows reach beyond them, where dy counts as zero. Then a tap meets
-//            the pixels of x at one distance: those are turned once (gemm/bf16_pixels.h), and tiles of A start where
-//            the tap says. With strides the pixels of x are dealt out to as many pictures, of one remainder each.
+//            the pixels of x at one distance. With strides those are dealt out to as many pictures, of one remainder
+//            each. dy's channels are turned into rows of A, x is paired into rows of B (gemm/bf16_pixels.h).
 // Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp).
-// Why        nothing is copied for each tap. A strip and a panel of a block stay in L1 while all taps use them.
-// Needs      AMX. A window of one pixel takes as A what has fewer channels, since turning costs more than pairing.
+// Why        each tap's tiles are those of another pair of pixels: nothing is laid out anew for a tap, at the cost of
+//            pairing twice, from even and from odd pixels on. Turning costs more than pairing: where windows are
+//            pixels, what has fewer channels is turned.
+// Needs      AMX.
 // Accuracy   gemm/gemm_amx.cpp: products are exact, sums in float32: of blocks, then of chunks of them.
 #include <cstring>
-#include <utility>
 
 #include "core/bf16.h"
 #include "core/thread_pool.h"
+#include "gemm/ahead.h"
 #include "gemm/bf16_pixels.h"
-#include "gemm/gemm.h"
-#include "gemm/split.h"
 #include "ops/conv2d/conv2d_gradients.h"
+#include "ops/conv2d/weight_gradient_bf16_grid.h"
 
 #if FC_X86
 namespace fastcnn {
 namespace {
 
-using gemm::EvenParts, gemm::SplitRun, gemm::SplitEngine;
-using gemm::kBf16OuterChannels, gemm::kBf16OuterPixels, gemm::kBf16OuterTapChannels, gemm::kBf16OuterTapPixels;
-using gemm::kOuterBytes, gemm::kSplitOuterTasks;
-using gemm::kSplitColumns, gemm::kSplitDepth, gemm::kSplitRows, gemm::kSplitTileBytes, gemm::kSplitTiles;
+using namespace weight_gradient_bf16;
+using gemm::Ahead, gemm::SplitEngine, gemm::SplitRun;
+using gemm::kSplitColumns, gemm::kSplitDepth, gemm::kSplitRowBytes, gemm::kSplitRows, gemm::kSplitTileBytes;
+using gemm::kSplitTiles;
 
-constexpr std::int64_t kStrip = kSplitTiles * kSplitRows;  // channels of A, or of B, that are multiplied at a time
-constexpr std::int64_t kTileFloats = kSplitTileBytes / static_cast<std::int64_t>(sizeof(float));
-constexpr std::int64_t kProductFloats = kSplitTiles * kSplitTiles * kTileFloats;
 constexpr std::int64_t kItem = sizeof(Bf16);
-
-std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -ceil_div(-a, b); }
-std::int64_t tiles_of(std::int64_t channels) { return min_i64(kSplitTiles, ceil_div(channels, kSplitRows)); }
-
-// Tap t of output o reads pixel stride (o + shift) + remainder.
-struct TapAxis {
-  const WindowAxis& axis;
-  std::int64_t first = 0, last = 0;  // shifts
-
-  explicit TapAxis(const WindowAxis& window) : axis(window) { first = shift(0), last = shift(axis.size - 1); }
-  std::int64_t at(std::int64_t t) const { return t * axis.dilation - axis.before; }
-  std::int64_t shift(std::int64_t t) const { return floor_div(at(t), axis.stride); }
-  std::int64_t remainder(std::int64_t t) const { return at(t) - shift(t) * axis.stride; }
-  std::int64_t reach() const { return last - first; }
-  // Tap t's remainder as one of those that occur, in the order in which they do.
-  std::int64_t remainder_index(std::int64_t t) const {
-    std::int64_t index = 0;
-    for (std::int64_t i = 0; remainder(i) != remainder(t); ++i) index += is_first(i);
-    return index;
-  }
-  bool is_first(std::int64_t t) const {
-    for (std::int64_t i = 0; i < t; ++i)
-      if (remainder(i) == remainder(t)) return false;
-    return true;
-  }
-  std::int64_t remainders() const {
-    std::int64_t count = 0;
-    for (std::int64_t t = 0; t < axis.size; ++t) count += is_first(t);
-    return count;
-  }
-};
-
-// How the problem is cut, all by its shape.
-struct Grid {
-  const Conv2dParams& p;
-  bool swapped;  // A is dy, B is x
-  std::int64_t pictures, x_height, x_width, height, width;
-  TapAxis h, w;
-  std::int64_t taps, remainders;
-  std::int64_t a_channels, b_channels;   // of a group
-  std::int64_t row_parts, column_parts;  // of a picture of the result: a segment is one of each
-  EvenParts rows, columns;               // these parts
-  std::int64_t segment_a, segment_b;     // most pixels of A (of one remainder) and of B
-  std::int64_t in_block;                 // segments
-  EvenParts blocks, chunks{0, 0};        // segments into blocks, blocks into chunks
-  std::int64_t strips, panels;
-  EvenParts strip_parts{0, 0}, panel_parts{0, 0};
-
-  explicit Grid(const Problem& problem)
-      : p(problem.as<Conv2dParams>()),
-        swapped(false),
-        pictures(problem.inputs[0].shape[0]),
-        x_height(problem.inputs[0].shape[1]),
-        x_width(problem.inputs[0].shape[2]),
-        height(problem.inputs[1].shape[1]),
-        width(problem.inputs[1].shape[2]),
-        h(p.window.h),
-        w(p.window.w),
-        taps(p.window.h.size * p.window.w.size),
-        remainders(h.remainders() * w.remainders()),
-        a_channels(p.group_channels()),
-        b_channels(p.group_filters()),
-        rows(0, 0),
-        columns(0, 0),
-        blocks(0, 0) {
-    if (p.group_channels() * p.group_filters() * height * width * pictures == 0) return;
-    const bool in_place = taps == 1 && x_height == height && x_width == width && h.at(0) == 0 && w.at(0) == 0;
-    if (in_place && h.axis.stride == 1 && w.axis.stride == 1) {  // pixels meet themselves: all are one row
-      swapped = a_channels > b_channels;
-      if (swapped) std::swap(a_channels, b_channels);
-      x_width = width = pictures * height * width;
-      pictures = x_height = height = 1;
-    }
-    // Few pixels a block, so that a strip and a panel of it stay in L1 for all taps; more where there is one.
-    const std::int64_t pixels = taps == 1 ? kBf16OuterPixels : kBf16OuterTapPixels;
-    column_parts = ceil_div(width, pixels);
-    columns = EvenParts(width, column_parts);
-    const std::int64_t pitch = most(columns) + w.reach();
-    row_parts = ceil_div(height, max_i64(1, pixels / pitch));
-    rows = EvenParts(height, row_parts);
-    segment_b = round_up(most(rows) * pitch, kSplitDepth);
-    segment_a = segment_b + round_up(h.reach() * pitch + w.reach(), kSplitDepth);
-    const std::int64_t segments = pictures * row_parts * column_parts;
-    in_block = max_i64(1, pixels / segment_b);
-    blocks = EvenParts(segments, ceil_div(segments, in_block));
-    strips = ceil_div(a_channels, kStrip);
-    panels = ceil_div(b_channels, kStrip);
-    const std::int64_t channels = taps == 1 ? kBf16OuterChannels : kBf16OuterTapChannels;
-    strip_parts = EvenParts(strips, ceil_div(a_channels, channels));
-    panel_parts = EvenParts(panels, ceil_div(b_channels, channels));
-    const std::int64_t fewest =
-        ceil_div(kSplitOuterTasks, max_i64(1, strip_parts.count * panel_parts.count * p.groups));
-    const std::int64_t room = kOuterBytes / max_i64(1, sums() * p.groups * 4);
-    chunks = EvenParts(blocks.count, max_i64(1, min_i64(min_i64(room, blocks.count), fewest)));
-  }
-  static std::int64_t most(const EvenParts& parts) { return parts.size + (parts.larger > 0); }
-  std::int64_t tasks() const { return chunks.count * strip_parts.count * panel_parts.count * p.groups; }
-  // Floats of the sums of a group and chunk.
-  std::int64_t sums() const { return taps * strips * panels * kProductFloats; }
-
-  // Bytes of a task: A's rows are an odd number of lines apart, lest a tile's fall on few sets of L1.
-  std::int64_t a_pitch() const { return (most(blocks) * remainders * segment_a * kItem / 64 | 1) * 64; }
-  std::int64_t a_bytes() const { return most(strip_parts) * kStrip * a_pitch() + 64; }
-  std::int64_t panel_bytes() const { return most(blocks) * segment_b / kSplitDepth * kSplitTiles * kSplitTileBytes; }
-  std::int64_t pointers() const { return max_i64(segment_a, segment_b); }
-};
 
 class Task {
  public:
   Task(const Grid& grid, const KernelArgs& args, void* memory)
       : grid_(grid),
         a_(static_cast<unsigned char*>(memory)),
-        b_(a_ + grid.a_bytes()),
+        b_(a_ + GridBytes(grid).a),
         zeros_(b_ + GridBytes(grid).b),
         pixels_(reinterpret_cast<const void**>(zeros_ + GridBytes(grid).zeros)),
         runs_(reinterpret_cast<SplitRun*>(pixels_ + grid.pointers())),
@@ -157,7 +49,7 @@ class Task {
   }
   static std::int64_t bytes(const Grid& grid) {
     const GridBytes bytes(grid);
-    return grid.a_bytes() + bytes.b + bytes.zeros + grid.pointers() * static_cast<std::int64_t>(sizeof(void*)) +
+    return bytes.a + bytes.b + bytes.zeros + grid.pointers() * static_cast<std::int64_t>(sizeof(void*)) +
            Grid::most(grid.blocks) * static_cast<std::int64_t>(sizeof(SplitRun) + sizeof(std::int64_t));
   }
 
@@ -177,6 +69,7 @@ class Task {
     engine_.configure(kSplitRows);
     for (std::int64_t block = first; block < grid_.chunks.begin(chunk + 1); ++block) {
       lay_out(block);
+      if (block + 1 < grid_.chunks.begin(chunk + 1)) look_ahead(block + 1);
       multiply(block > first);
     }
     engine_.release();
@@ -187,9 +80,10 @@ class Task {
     std::int64_t begin, end;
   };
   struct GridBytes {
-    std::int64_t b, zeros;
+    std::int64_t a, b, zeros;
     explicit GridBytes(const Grid& grid)
-        : b(Grid::most(grid.panel_parts) * grid.panel_bytes()),
+        : a(Grid::most(grid.strip_parts) * grid.strip_bytes()),
+          b(Grid::most(grid.panel_parts) * kSplitTiles * grid.column_bytes()),
           zeros(round_up(max_i64(Grid::most(grid.strip_parts), Grid::most(grid.panel_parts)) * kStrip * kItem, 64)) {}
   };
   // Where a segment lies in the result.
@@ -211,47 +105,77 @@ class Task {
   void lay_out(std::int64_t block) {
     const std::int64_t first = grid_.blocks.begin(block);
     num_segments_ = grid_.blocks.begin(block + 1) - first;
-    steps_ = 0;
+    std::int64_t first_step = 0;
     for (std::int64_t k = 0; k < num_segments_; ++k) {
       const Segment s = segment(first + k);
       pitches_[k] = s.pitch;
       runs_[k].steps = ceil_div((s.rows - 1) * s.pitch + s.columns, kSplitDepth);
+      turn(s, first_step, runs_[k].steps);
+      first_step += runs_[k].steps;
       for (std::int64_t i = 0, index = 0; i < grid_.h.axis.size; ++i)
         for (std::int64_t j = 0; grid_.h.is_first(i) && j < grid_.w.axis.size; ++j)
-          if (grid_.w.is_first(j)) turn(s, i, j, (k * grid_.remainders + index++) * grid_.segment_a);
-      pair(s, steps_, runs_[k].steps);
-      steps_ += runs_[k].steps;
+          if (grid_.w.is_first(j)) pair(s, i, j, k * grid_.remainders + index++);
     }
   }
 
-  // Channels of x, or of dy where they are swapped, that pixels of A meet; from pixel `at` of A on.
-  void turn(const Segment& s, std::int64_t tap_h, std::int64_t tap_w, std::int64_t at) {
-    const std::int64_t filled = grid_.swapped ? find_result(s) : find_picture(s, tap_h, tap_w);
-    const std::int64_t channel = strips_.begin * kStrip;
+  void turn(const Segment& s, std::int64_t first_step, std::int64_t steps) {
+    grid_.swapped ? find_picture(s, 0, 0) : find_result(s);
     gemm::avx512::turn_pixels({.pixels = pixels_,
                                .offset = 0,
-                               .channels = min_i64(strips_.end * kStrip, grid_.a_channels) - channel,
-                               .steps = filled / kSplitDepth,
-                               .out = a_ + at * kItem},
-                              grid_.a_pitch());
+                               .channels = min_i64(strips_.end * kStrip, grid_.a_channels) - strips_.begin * kStrip,
+                               .steps = steps,
+                               .out = a_ + first_step * kSplitTiles * kSplitTileBytes},
+                              grid_.strip_bytes());
   }
 
-  void pair(const Segment& s, std::int64_t first_step, std::int64_t steps) {
-    grid_.swapped ? find_picture(s, 0, 0) : find_result(s);
-    for (std::int64_t panel = panels_.begin; panel < panels_.end; ++panel) {
-      const std::int64_t channels = min_i64(kStrip, grid_.b_channels - panel * kStrip), tiles = tiles_of(channels);
-      gemm::avx512::pair_pixels({.pixels = pixels_,
-                                 .offset = (panel - panels_.begin) * kStrip,
-                                 .channels = channels,
-                                 .steps = steps,
-                                 .out = panel_of(panel) + first_step * tiles * kSplitTileBytes},
-                                tiles);
-    }
+  // Of the picture of a tap's remainder, the `index`th of the block.
+  void pair(const Segment& s, std::int64_t tap_h, std::int64_t tap_w, std::int64_t index) {
+    grid_.swapped ? find_result(s) : find_picture(s, tap_h, tap_w);
+    const std::int64_t first = panels_.begin * kStrip, end = min_i64(panels_.end * kStrip, grid_.b_channels);
+    for (std::int64_t c = first; c < end; c += kSplitColumns)
+      for (std::int64_t parity = 0; parity < grid_.parities(); ++parity)
+        gemm::avx512::pair_pixels({.pixels = pixels_ + parity,
+                                   .offset = c - first,
+                                   .channels = min_i64(kSplitColumns, end - c),
+                                   .steps = grid_.segment_b / kSplitDepth,
+                                   .out = pairs_of(c) + parity * grid_.pairs_bytes() +
+                                          index * grid_.segment_b / kSplitDepth * kSplitTileBytes});
   }
 
-  // The channels of dy from the part's first on, of a segment's pixels in order; how many, whole steps.
-  std::int64_t find_result(const Segment& s) {
-    const std::int64_t first = grid_.swapped ? strips_.begin : panels_.begin;
+  // The pixels of dy and x of a block's segments, which follow each other unless rows are cut.
+  void look_ahead(std::int64_t block) {
+    const Segment first = segment(grid_.blocks.begin(block)), last = segment(grid_.blocks.begin(block + 1) - 1);
+    const std::int64_t products = (strips_.end - strips_.begin) * (panels_.end - panels_.begin) * grid_.taps;
+    std::int64_t steps = 0;
+    for (std::int64_t k = 0; k < num_segments_; ++k) steps += runs_[k].steps;
+    steps_ = steps;
+    const auto range = [&](const Bf16* from, std::int64_t begin, std::int64_t end, const Range& part,
+                           std::int64_t group_channels, std::int64_t channels) {
+      const std::int64_t channel = part.begin * kStrip;
+      return Ahead(from + begin * channels + group_ * group_channels + channel, end - begin,
+                   min_i64((part.end - part.begin) * kStrip, group_channels - channel), channels, kItem,
+                   products * steps / 2);
+    };
+    const Range &of_x = grid_.swapped ? strips_ : panels_, &of_dy = grid_.swapped ? panels_ : strips_;
+    const auto pixel = [&](const Segment& s, std::int64_t row, std::int64_t column) {
+      return (s.picture * grid_.height + row) * grid_.width + column;
+    };
+    const auto pixel_of_x = [&](const Segment& s, std::int64_t row, std::int64_t column) {
+      row = min_i64(grid_.x_height - 1, max_i64(0, row * grid_.h.axis.stride));
+      return (s.picture * grid_.x_height + row) * grid_.x_width +
+             min_i64(grid_.x_width - 1, column * grid_.w.axis.stride);
+    };
+    const std::int64_t last_row = last.row + last.rows - 1, last_column = last.column + last.columns - 1;
+    ahead_[0] = range(dy_, pixel(first, first.row, first.column), pixel(last, last_row, last_column) + 1, of_dy,
+                      grid_.p.group_filters(), grid_.p.filters);
+    ahead_[1] = range(x_, pixel_of_x(first, first.row + grid_.h.last, first.column),
+                      pixel_of_x(last, last_row + grid_.h.last, last_column) + 1, of_x, grid_.p.group_channels(),
+                      grid_.p.channels);
+  }
+
+  // The channels of dy from the part's first on, of a segment's pixels in order.
+  void find_result(const Segment& s) {
+    const std::int64_t first = grid_.swapped ? panels_.begin : strips_.begin;
     const Bf16* from = dy_ + group_ * grid_.p.group_filters() + first * kStrip;
     std::int64_t k = 0;
     for (std::int64_t i = 0; i < s.rows; ++i) {
@@ -259,17 +183,17 @@ class Task {
       for (std::int64_t j = 0; j < s.columns; ++j) pixels_[k++] = pixel + j * grid_.p.filters;
       for (std::int64_t j = s.columns; j < s.pitch; ++j) pixels_[k++] = zeros_;
     }
-    return fill(k);
+    fill(k);
   }
 
   // Those of x that have the remainder of a tap.
-  std::int64_t find_picture(const Segment& s, std::int64_t tap_h, std::int64_t tap_w) {
+  void find_picture(const Segment& s, std::int64_t tap_h, std::int64_t tap_w) {
     const auto &h = grid_.h, &w = grid_.w;
     const std::int64_t left = (s.column + w.first) * w.axis.stride + w.remainder(tap_w);
     const std::int64_t before = min_i64(s.pitch, left < 0 ? ceil_div(-left, w.axis.stride) : 0);
     const std::int64_t room = max_i64(0, grid_.x_width - left);
     const std::int64_t inside = max_i64(before, min_i64(s.pitch, ceil_div(room, w.axis.stride)));
-    const std::int64_t channel = (grid_.swapped ? panels_.begin : strips_.begin) * kStrip;
+    const std::int64_t channel = (grid_.swapped ? strips_.begin : panels_.begin) * kStrip;
     const Bf16* from = x_ + group_ * grid_.p.group_channels() + channel;
     std::int64_t k = 0;
     for (std::int64_t i = 0; i < s.rows + h.reach(); ++i) {
@@ -282,13 +206,12 @@ class Task {
       for (; j < end; ++j) pixels_[k++] = pixels + j * w.axis.stride * grid_.p.channels;
       for (; j < s.pitch; ++j) pixels_[k++] = zeros_;
     }
-    return fill(k);
+    fill(k);
   }
 
   // Zeros after the last pixel: whole steps, and what tiles of the last taps read beyond.
-  std::int64_t fill(std::int64_t k) {
+  void fill(std::int64_t k) {
     while (k < grid_.pointers()) pixels_[k++] = zeros_;
-    return k;
   }
 
   void multiply(bool accumulate) {
@@ -296,15 +219,19 @@ class Task {
       for (std::int64_t panel = panels_.begin; panel < panels_.end; ++panel)
         for (std::int64_t i = 0, tap = 0; i < grid_.h.axis.size; ++i)
           for (std::int64_t j = 0; j < grid_.w.axis.size; ++j, ++tap) {
-            aim(strip, i, j);
+            aim(strip, panel, i, j);
+            const Ahead ahead = gemm::take(ahead_, steps_);
             engine_.multiply({.runs = runs_,
                               .num_runs = static_cast<int>(num_segments_),
-                              .row_stride = grid_.a_pitch(),
+                              .row_stride = kSplitRowBytes,
                               .part_stride = 0,
-                              .step_stride = kSplitDepth * kItem,
-                              .b = panel_of(panel),
-                              .next = nullptr,
-                              .next_bytes = 0,
+                              .step_stride = kSplitTiles * kSplitTileBytes,
+                              .b = nullptr,
+                              .b_tile_stride = grid_.column_bytes(),
+                              .b_step_stride = kSplitTileBytes,
+                              .next = ahead.next,
+                              .next_bytes = ahead.piece,
+                              .next_skip = ahead.skip,
                               .row_tiles = static_cast<int>(tiles_of(grid_.a_channels - strip * kStrip)),
                               .column_tiles = static_cast<int>(tiles_of(grid_.b_channels - panel * kStrip)),
                               .accumulate = accumulate,
@@ -312,20 +239,26 @@ class Task {
           }
   }
 
-  // The runs of a strip for a tap.
-  void aim(std::int64_t strip, std::int64_t i, std::int64_t j) {
-    const unsigned char* rows = a_ + (strip - strips_.begin) * kStrip * grid_.a_pitch();
+  // The runs of a strip and panel for a tap.
+  void aim(std::int64_t strip, std::int64_t panel, std::int64_t i, std::int64_t j) {
+    const unsigned char* a = a_ + (strip - strips_.begin) * grid_.strip_bytes();
+    const unsigned char* b = pairs_of(panel * kStrip);
     const std::int64_t index = grid_.h.remainder_index(i) * grid_.w.remainders() + grid_.w.remainder_index(j);
     const std::int64_t right = grid_.w.shift(j) - grid_.w.first, down = grid_.h.shift(i) - grid_.h.first;
     for (std::int64_t k = 0; k < num_segments_; ++k) {
-      const std::int64_t at = (k * grid_.remainders + index) * grid_.segment_a + down * pitches_[k] + right;
-      const unsigned char* a = rows + at * kItem;
+      const std::int64_t shift = down * pitches_[k] + right;
+      const std::int64_t pairs = (k * grid_.remainders + index) * grid_.segment_b / 2 + shift / 2;
       runs_[k].a[0] = a;
-      runs_[k].a[1] = a + kSplitRows * grid_.a_pitch();
+      runs_[k].a[1] = a + kSplitTileBytes;
+      runs_[k].b = b + shift % 2 * grid_.pairs_bytes() + pairs * kSplitRowBytes;
+      a += runs_[k].steps * kSplitTiles * kSplitTileBytes;
     }
   }
 
-  unsigned char* panel_of(std::int64_t panel) const { return b_ + (panel - panels_.begin) * grid_.panel_bytes(); }
+  // Of a tile's channels from the first of a group, `channel`, on.
+  unsigned char* pairs_of(std::int64_t channel) const {
+    return b_ + (channel / kSplitColumns - panels_.begin * kSplitTiles) * grid_.column_bytes();
+  }
 
   const Grid& grid_;
   const SplitEngine& engine_ = gemm::amx::bf16;
@@ -335,8 +268,10 @@ class Task {
   std::int64_t* pitches_;  // of these
   const Bf16 *x_, *dy_;
   float* sums_;
-  std::int64_t group_ = 0, num_segments_ = 0, steps_ = 0;
+  std::int64_t group_ = 0, num_segments_ = 0;
+  std::int64_t steps_ = 0;  // of the block
   Range strips_{}, panels_{};
+  Ahead ahead_[2];
 };
 
 // Adds up the chunks' tiles of a strip and panel and puts them where they belong.
@@ -354,7 +289,7 @@ void finish(const Grid& grid, const float* sums, std::int64_t index, float* dw) 
     const std::int64_t rows = min_i64(kSplitRows, grid.a_channels - a);
     const std::int64_t columns = min_i64(kSplitColumns, grid.b_channels - b);
     float* to = dw + tap * grid.p.group_channels() * filters + group * grid.p.group_filters();
-    if (grid.swapped) {
+    if (!grid.swapped) {
       gemm::amx::bf16.turn({tile, stride, grid.chunks.count, rows, columns, to + b * filters + a, filters});
       continue;
     }
@@ -368,6 +303,12 @@ void finish(const Grid& grid, const float* sums, std::int64_t index, float* dw) 
 }
 
 }  // namespace
+
+const char* conv2d_weight_gradient_bf16_declines(const Problem& problem) {
+  if (problem.inputs[0].dtype != DType::BF16) return "the pictures are not stored in bfloat16";
+  constexpr std::int64_t kMostPixels = 32 * gemm::kBf16OuterPixels;
+  return Grid(problem).segment_b > kMostPixels ? "windows reach too far" : nullptr;
+}
 
 std::int64_t conv2d_weight_gradient_bf16_workspace(const Problem& problem) {
   const Grid grid(problem);
