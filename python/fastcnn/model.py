@@ -46,6 +46,9 @@ class Model(Trainer, Layer):
     ----------
     class_names : list of str or None
         What the outputs of a classifier stand for; set it, and `save` keeps it.
+    heads : list of dict or None
+        What the outputs of a detector stand for, in plain data, one description an output: its
+        kind, classes and anchors (see `fastcnn.io.load_darknet`). `save` keeps it.
 
     Examples
     --------
@@ -57,6 +60,7 @@ class Model(Trainer, Layer):
     """
 
     class_names: list[str] | None = None
+    heads: list[dict[str, Any]] | None = None
 
     def __init__(
         self,

@@ -126,6 +126,9 @@ def describe(model: Layer) -> str:
     class_names = getattr(model, "class_names", None)
     if class_names is not None:
         description["class_names"] = list(class_names)
+    heads = getattr(model, "heads", None)
+    if heads is not None:
+        description["heads"] = heads
     return serialization.to_json(description)
 
 
@@ -136,6 +139,11 @@ def _complete(model: Layer, description: Mapping[str, Any]) -> None:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise FileFormatError(f"expected class_names to be texts, got {type(names).__name__}")
         vars(model)["class_names"] = names
+    heads = description.get("heads")
+    if heads is not None:
+        if not isinstance(heads, list) or not all(isinstance(head, dict) for head in heads):
+            raise FileFormatError(f"expected heads to be descriptions, got {type(heads).__name__}")
+        vars(model)["heads"] = heads
     if "quantization" in description:
         from fastcnn.model import Model
         from fastcnn.quantization import Quantization
@@ -281,7 +289,7 @@ def load_model(
         try:
             description = serialization.from_json(metadata.get("config", ""))
             if not isinstance(description, dict) or (
-                set(description) - {"quantization", "class_names"} != {"model", "call_shapes"}
+                set(description) - {"quantization", "class_names", "heads"} != {"model", "call_shapes"}
             ):
                 raise FileFormatError("expected a configuration of model and call_shapes")
             with serialization.weights_follow(sum(t.size for t in tensors.values())):
