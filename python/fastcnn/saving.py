@@ -289,7 +289,8 @@ def load_model(
         try:
             description = serialization.from_json(metadata.get("config", ""))
             if not isinstance(description, dict) or (
-                set(description) - {"quantization", "class_names", "heads"} != {"model", "call_shapes"}
+                set(description) - {"quantization", "class_names", "heads"}
+                != {"model", "call_shapes"}
             ):
                 raise FileFormatError("expected a configuration of model and call_shapes")
             with serialization.weights_follow(sum(t.size for t in tensors.values())):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastcnn.io.atomic import atomic_write
     from fastcnn.io.darknet import load_darknet
+    from fastcnn.io.dlib_files import load_dlib
     from fastcnn.io.images import load_image, save_image
     from fastcnn.io.resize import center_crop, resize_image
     from fastcnn.io.safetensors_files import (
@@ -26,6 +27,7 @@ __all__ = [
     "atomic_write",
     "center_crop",
     "load_darknet",
+    "load_dlib",
     "load_image",
     "load_safetensors",
     "load_safetensors_metadata",
@@ -40,6 +42,7 @@ _MODULES = {
     "atomic_write": "atomic",
     "center_crop": "resize",
     "load_darknet": "darknet",
+    "load_dlib": "dlib_files",
     "load_image": "images",
     "load_safetensors": "safetensors_files",
     "load_safetensors_metadata": "safetensors_files",

@@ -109,14 +109,13 @@ def load_darknet(
             file = stack.enter_context(open_binary(weights, missing=MissingWeightsError))
             with naming(weights):
                 stream = _Weights(file)
-        try:
-            network = _Network(sections, stream, input_shape, epsilon)
-        except UnsupportedError as error:
-            raise UnsupportedError(f"{os.fspath(cfg)}: {error}") from error
-        except FileFormatError as error:
-            raise FileFormatError(f"{os.fspath(weights or cfg)}: {error}") from error
-        except (ValueError, TypeError, OverflowError) as error:  # a layer refuses its operands
-            raise FileFormatError(f"{os.fspath(cfg)}: {error}") from error
+        with naming(cfg if weights is None else f"{os.fspath(cfg)}, {os.fspath(weights)}"):
+            try:
+                network = _Network(sections, stream, input_shape, epsilon)
+            except (FileFormatError, UnsupportedError):
+                raise
+            except (ValueError, TypeError, OverflowError) as error:  # a layer refuses its operand
+                raise FileFormatError(str(error)) from error
     model = Model(network.input, network.outputs(), name=name)
     model.heads = network.heads or None
     return model
@@ -224,9 +223,11 @@ class _Network:
         epsilon: float,
     ) -> None:
         net = sections[0]
-        given = tuple(
-            net.integer(key, default, low=1) for key, default in _INPUT
-        ) if input_shape is None else tuple(input_shape)
+        given = (
+            tuple(net.integer(key, default, low=1) for key, default in _INPUT)
+            if input_shape is None
+            else tuple(input_shape)
+        )
         self.input = layers.Input(given, name="input")
         self.heads: list[dict[str, Any]] = []
         self._size = given[:2]
@@ -301,7 +302,10 @@ class _Network:
         vectors = 4 if normalized else 1
         self._reserve(section, filters * (channels // groups * size * size + vectors))
         options: dict[str, Any] = {
-            "strides": (section.integer("stride_y", stride, 1), section.integer("stride_x", stride, 1)),
+            "strides": (
+                section.integer("stride_y", stride, 1),
+                section.integer("stride_x", stride, 1),
+            ),
             "padding": padding * dilation,
             "dilation_rate": dilation,
             "use_bias": not normalized,

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fastcnn.errors import FileFormatError, MissingWeightsError
 from fastcnn.io._files import StrPath, open_binary
+from fastcnn.io.dlib_files import MAGIC, load_dlib_weights
 from fastcnn.io.safetensors_files import load_safetensors
 from fastcnn.io.torch_files import LEGACY_MAGIC, ZIP_MAGIC, load_torch
 
@@ -52,6 +53,8 @@ def load_weights_file(path: StrPath) -> dict[str, NDArray[np.generic]]:
         head = file.read(_HEAD)
     if head.startswith(ZIP_MAGIC) or LEGACY_MAGIC in head:
         return load_torch(path)
+    if head.startswith(MAGIC):
+        return load_dlib_weights(path)
     # A safetensors file has no magic number: the length of its header, then the header in JSON.
     if head[8:9] == b"{":
         return load_safetensors(path)
