@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         load_safetensors_metadata,
         save_safetensors,
     )
+    from fastcnn.io.tensorflow.graphdef import load_graphdef
     from fastcnn.io.torch_files import load_torch
     from fastcnn.io.weights import load_weights_file
 
@@ -28,6 +29,7 @@ __all__ = [
     "center_crop",
     "load_darknet",
     "load_dlib",
+    "load_graphdef",
     "load_image",
     "load_safetensors",
     "load_safetensors_metadata",
@@ -43,6 +45,7 @@ _MODULES = {
     "center_crop": "resize",
     "load_darknet": "darknet",
     "load_dlib": "dlib_files",
+    "load_graphdef": "tensorflow.graphdef",
     "load_image": "images",
     "load_safetensors": "safetensors_files",
     "load_safetensors_metadata": "safetensors_files",

@@ -48,7 +48,7 @@ class OpLayer(Layer):
         self.options = options
 
     @classmethod
-    def record(cls, function: str, args: Any, kwargs: Any) -> Any:
+    def record(cls, function: str, args: Any, kwargs: Any, name: str | None = None) -> Any:
         """Make the layer and call it on the arguments that are symbolic tensors."""
         symbolic: list[KerasTensor] = []
 
@@ -64,7 +64,7 @@ class OpLayer(Layer):
             return as_array(x) if is_array(x) else x
 
         arguments, options = _tree.map_structure(place, (list(args), kwargs))
-        return cls(function, arguments, options)(*symbolic)
+        return cls(function, arguments, options, name=name)(*symbolic)
 
     def call(self, *inputs: Any) -> Any:
         """Apply the function."""

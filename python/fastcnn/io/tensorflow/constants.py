@@ -164,7 +164,7 @@ def _squeeze(node: Any, x: Array) -> Array:
     return np.squeeze(x, tuple(axes) or None)
 
 
-def strided(node: Any, begin: Array, end: Array, strides: Array, rank: int) -> tuple[Any, ...]:
+def strided(node: Any, begin: Array, end: Array, strides: Array) -> tuple[Any, ...]:
     """Give what a StridedSlice takes as an index of NumPy's."""
     masks = {
         name: int(node.attr[f"{name}_mask"].i)
@@ -193,7 +193,7 @@ def strided(node: Any, begin: Array, end: Array, strides: Array, rank: int) -> t
 
 
 def _strided_slice(node: Any, x: Array, *where: Array) -> Array:
-    return np.asarray(x[strided(node, *where, rank=x.ndim)])
+    return np.asarray(x[strided(node, *where)])
 
 
 def _slice(node: Any, x: Array, begin: Array, size: Array) -> Array:

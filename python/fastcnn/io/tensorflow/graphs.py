@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fastcnn import layers
 from fastcnn.errors import ConfigError, FastcnnError, FileFormatError, UnsupportedError
 from fastcnn.io.tensorflow.constants import Budget, decode, dtype_of, fold, known_shape
+from fastcnn.layers.op_layer import OpLayer
 from fastcnn.model import Model
 from fastcnn.serialization import weights_follow
 from fastcnn.symbolic import KerasTensor
@@ -26,11 +27,15 @@ _CONTROL = {"Assert", "NoOp", "Print"}
 _INPUTS = {"Placeholder", "PlaceholderV2"}
 
 
-class _Dead:
-    """The result of a branch that is not taken."""
+class _Marker:
+    """Stands for a value."""
 
 
-DEAD = _Dead()
+DEAD = _Marker()
+"""The result of a branch that is not taken."""
+
+_LATER = _Marker()
+"""What depends on an input, while constants are computed."""
 
 
 class Graph:
@@ -126,6 +131,10 @@ class Graph:
         self._names.add(name)
         return name
 
+    def call(self, node: Any, function: str, *args: Any, **options: Any) -> Any:
+        """Call a function of `fastcnn.ops`; its layer is named after the node."""
+        return OpLayer.record(function, args, options, name=self.name_of(node))
+
     def resolve(self, ref: Ref) -> Ref:
         """Skip nodes that give what they are given."""
         seen = 0
@@ -142,12 +151,12 @@ class Graph:
         return self.nodes[self.resolve(ref)[0]]
 
     def value(self, ref: Ref) -> Any:
-        """Give a value, None as long as it is not known."""
+        """Give a value, a marker as long as it is not known."""
         results = self.values.get(ref[0])
         if results is None:
-            return None
+            return _LATER
         if not 0 <= ref[1] < len(results):
-            if len(results) == 1 and (isinstance(results[0], FastcnnError) or results[0] is DEAD):
+            if len(results) == 1 and isinstance(results[0], (FastcnnError, _Marker)):
                 return results[0]
             raise FileFormatError(f"{ref[0]!r} has no result {ref[1]}")
         return results[ref[1]]
@@ -210,26 +219,33 @@ class Graph:
                 if name in self.values:
                     continue
                 node = self.nodes[name]
-                operands = [self.value(ref) for ref in self._links[name]]
-                if not symbolic and (name in self._cut or any(v is None for v in operands)):
-                    continue
+                operands = [] if name in self._cut else list(map(self.value, self._links[name]))
                 try:
                     result = self._compute(node, operands, symbolic)
                 except FastcnnError as error:
                     result = error
                 except (ValueError, TypeError, IndexError, OverflowError, KeyError) as error:
                     result = FileFormatError(f"{node.op} {name!r}: {error}")
-                if result is not None:
-                    self.values[name] = result if isinstance(result, list) else [result]
+                self.values[name] = result if isinstance(result, list) else [result]
+            if not symbolic:
+                self.values = {
+                    name: results
+                    for name, results in self.values.items()
+                    if not any(value is _LATER for value in results)
+                }
 
     def _compute(self, node: Any, operands: list[Any], symbolic: bool) -> Any:
         if node.name in self._cut or node.op in _INPUTS:
-            return self._input(node) if symbolic else self._flag(node)
+            if symbolic:
+                return self._input(node)
+            # Whether the network is in training: it is not.
+            flag = dtype_of(node.attr["dtype"].type) is np.bool_ and node.name not in self._cut
+            return np.array(False) if flag else _LATER
         if node.op == "PlaceholderWithDefault":
             if dtype_of(node.attr["dtype"].type) is np.float32:
                 shape = known_shape(node.attr["shape"].shape)
                 if shape is None or len(shape) > 1:
-                    return self._input(node) if symbolic else None
+                    return self._input(node) if symbolic else _LATER
             return operands[0]
         if node.op == "Const":
             return self._constant(node)
@@ -239,12 +255,16 @@ class Graph:
             return _switch(node, operands)
         if node.op == "Merge":
             alive = [v for v in operands if v is not DEAD]
-            if len(alive) == 1:
-                return [alive[0], np.array(operands.index(alive[0]), np.int32)]
-            return alive[0] if len(alive) > 1 and isinstance(alive[0], FastcnnError) else DEAD
+            if len(alive) == 1 and alive[0] is not _LATER:
+                return [alive[0], np.array([v is alive[0] for v in operands].index(True), np.int32)]
+            if len(alive) > 1 and not any(v is _LATER for v in alive):
+                raise UnsupportedError(f"Merge {node.name!r}: of branches that are both taken")
+            return _LATER if alive else DEAD
         for value in operands:
             if value is DEAD or isinstance(value, FastcnnError):
                 return value
+        if any(value is _LATER for value in operands):
+            return _LATER
         if node.op in PASS:
             return operands[0]
         if operands and all(isinstance(v, np.ndarray) for v in operands):
@@ -252,7 +272,7 @@ class Graph:
             if folded is not None:
                 return folded
         if not symbolic:
-            return None
+            return _LATER
         if node.op not in self._handlers:
             raise UnsupportedError(f"there is no layer for {node.op} {node.name!r}")
         try:
@@ -268,12 +288,6 @@ class Graph:
         if node.name in self._constants:
             return self._constants[node.name]
         raise FileFormatError(f"expected a weight for the node {node.name!r}")
-
-    def _flag(self, node: Any) -> Any:
-        """Take a Placeholder that says whether the network is trained for False."""
-        if node.name not in self._cut and dtype_of(node.attr["dtype"].type) is np.bool_:
-            return np.array(False)
-        return None
 
     def _input(self, node: Any) -> Any:
         shape = self._input_shape(node)
@@ -317,8 +331,8 @@ def _reference(text: str) -> Ref:
 
 def _switch(node: Any, operands: list[Any]) -> Any:
     value, condition = operands
-    if condition is None:
-        return None
+    if condition is _LATER or condition is DEAD or isinstance(condition, FastcnnError):
+        return condition
     if not isinstance(condition, np.ndarray) or condition.size != 1:
         raise UnsupportedError(f"Switch {node.name!r}: expected a constant condition")
     return [DEAD, value] if condition.ravel()[0] else [value, DEAD]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn import layers, ops
+from fastcnn import layers
 from fastcnn.errors import FileFormatError, UnsupportedError
 from fastcnn.io.tensorflow.constants import UNKNOWN, strided
 from fastcnn.io.tensorflow.graphs import Graph, Handler
@@ -145,7 +145,7 @@ def _matmul(graph: Graph, node: Node, values: list[Any], bias: Any = None) -> Te
         raise UnsupportedError("expected a product with a matrix on the right")
     transposed = node.attr["transpose_b"].b or node.attr["adj_y"].b
     if not isinstance(b, np.ndarray):
-        return ops.matmul(a, b, transpose_b=transposed)
+        return graph.call(node, "matmul", a, b, transpose_b=transposed)
     kernel = _kernel(node, b, 2)
     kernel = kernel.T if transposed else kernel
     if a.shape[-1] != kernel.shape[0]:
@@ -240,9 +240,9 @@ def _multiply(graph: Graph, node: Node, values: list[Any]) -> Tensor:
         a, b = b, a
     if isinstance(b, np.ndarray):
         seen = _written_out_batch_norm(graph, node, a, b) if _is_channels(b, a) else None
-        return ops.multiply(a, _operand(b)) if seen is None else seen
+        return graph.call(node, "multiply", a, _operand(b)) if seen is None else seen
     seen = _written_out_length(graph, node)
-    return ops.multiply(a, b) if seen is None else seen
+    return graph.call(node, "multiply", a, b) if seen is None else seen
 
 
 def _written_out_batch_norm(graph: Graph, node: Node, x: Tensor, factor: Array) -> Tensor | None:
@@ -322,7 +322,7 @@ def _written_out_length(graph: Graph, node: Node) -> Tensor | None:
             continue
         x = graph.value(ref)
         if np.size(axes) == 1 and int(np.ravel(axes)[0]) in (-1, len(x.shape) - 1):
-            return ops.l2_normalize(x, axis=-1, epsilon=float(np.ravel(epsilon)[0]))
+            return graph.call(node, "l2_normalize", x, axis=-1, epsilon=float(np.ravel(epsilon)[0]))
     return None
 
 
@@ -332,7 +332,7 @@ def _binary(function: str, layer: Any = None) -> Handler:
         symbolic = not (isinstance(a, np.ndarray) or isinstance(b, np.ndarray))
         if layer is not None and symbolic and a.shape == b.shape:
             return layer(name=graph.name_of(node))([a, b])
-        return getattr(ops, function)(*(_operand(v) for v in values))
+        return graph.call(node, function, *(_operand(v) for v in values))
 
     return apply
 
@@ -349,12 +349,12 @@ def _add_many(graph: Graph, node: Node, values: list[Any]) -> Tensor:
 
 
 def _squared_difference(graph: Graph, node: Node, values: list[Any]) -> Tensor:
-    return ops.square(ops.subtract(*(_operand(v) for v in values)))
+    return graph.call(node, "square", graph.call(node, "subtract", *(_operand(v) for v in values)))
 
 
 def _unary(function: str) -> Handler:
     def apply(graph: Graph, node: Node, values: list[Any]) -> Tensor:
-        return getattr(ops, function)(values[0])
+        return graph.call(node, function, values[0])
 
     return apply
 
@@ -416,7 +416,7 @@ def _reduce(function: str) -> Handler:
                 "mean": layers.GlobalAveragePooling2D, "max": layers.GlobalMaxPooling2D,
             }[function]  # fmt: skip
             return layer(keepdims=keep, name=graph.name_of(node))(x)
-        return getattr(ops, function)(x, axis=axes, keepdims=keep)
+        return graph.call(node, function, x, axis=axes, keepdims=keep)
 
     return apply
 
@@ -432,11 +432,11 @@ def _pad(graph: Graph, node: Node, values: list[Any]) -> Tensor:
         mode = {b"REFLECT": "reflect", b"SYMMETRIC": "symmetric"}.get(node.attr["mode"].s)
         if mode is None:
             raise UnsupportedError(f"there is no mode {node.attr['mode'].s!r}")
-        return ops.pad(x, widths, mode=mode)
+        return graph.call(node, "pad", x, widths, mode=mode)
     value = float(np.ravel(values[2])[0]) if len(values) > 2 else 0.0
     if value == 0 and len(widths) == 4 and widths[0] == widths[3] == (0, 0):
         return layers.ZeroPadding2D(tuple(widths[1:3]), name=graph.name_of(node))(x)
-    return ops.pad(x, widths, constant_values=value)
+    return graph.call(node, "pad", x, widths, constant_values=value)
 
 
 def _resize(kind: str) -> Handler:
@@ -460,7 +460,7 @@ def _resize(kind: str) -> Handler:
         ):  # fmt: skip
             factors = (rows // height, columns // width)
             return layers.UpSampling2D(factors, interpolation=kind, name=graph.name_of(node))(x)
-        return ops.resize(x, (rows, columns), kind, coordinate=coordinate)
+        return graph.call(node, "resize", x, (rows, columns), kind, coordinate=coordinate)
 
     return apply
 
@@ -521,17 +521,33 @@ def _reshape(graph: Graph, node: Node, values: list[Any]) -> Tensor:
         if len(rest) == 1:
             return layers.Flatten(name=graph.name_of(node))(x)
         return layers.Reshape(rest, name=graph.name_of(node))(x)
-    return ops.reshape(x, shape)
+    return graph.call(node, "reshape", x, shape)
 
 
 def _squeeze(graph: Graph, node: Node, values: list[Any]) -> Tensor:
     x = values[0]
     axes = [int(n) for n in node.attr["squeeze_dims"].list.i or node.attr["axis"].list.i]
-    return ops.squeeze(x, axes or [i for i, n in enumerate(x.shape) if n == 1])
+    return graph.call(node, "squeeze", x, axes or [i for i, n in enumerate(x.shape) if n == 1])
+
+
+def _tile(graph: Graph, node: Node, values: list[Any]) -> Tensor:
+    x, counts = values
+    if not isinstance(counts, np.ndarray) or counts.shape != (len(x.shape),):
+        raise UnsupportedError("expected constant numbers of repetitions")
+    for axis, count in enumerate(int(n) for n in counts):
+        if not 1 <= count <= 1024:
+            raise UnsupportedError(f"expected 1 to 1024 repetitions, got {count}")
+        if count > 1:
+            x = layers.Concatenate(axis=axis, name=graph.name_of(node))([x] * count)
+    return x
+
+
+def _identity_many(graph: Graph, node: Node, values: list[Any]) -> list[Any]:
+    return values
 
 
 def _expand_dims(graph: Graph, node: Node, values: list[Any]) -> Tensor:
-    return ops.expand_dims(values[0], int(np.ravel(values[1])[0]))
+    return graph.call(node, "expand_dims", values[0], int(np.ravel(values[1])[0]))
 
 
 def _concat(graph: Graph, node: Node, values: list[Any]) -> Tensor:
@@ -552,17 +568,17 @@ def _split(graph: Graph, node: Node, values: list[Any]) -> Any:
         raise UnsupportedError("expected a constant axis")
     number = int(axis.ravel()[0])
     if node.op == "Split":
-        return ops.split(x, int(node.attr["num_split"].i), axis=number)
+        return graph.call(node, "split", x, int(node.attr["num_split"].i), axis=number)
     sizes = [int(n) for n in values[1].ravel()]
     if any(n < 0 for n in sizes):
         raise UnsupportedError(f"expected sizes, got {sizes}")
-    return ops.split(x, np.cumsum(sizes)[:-1].tolist(), axis=number)
+    return graph.call(node, "split", x, np.cumsum(sizes)[:-1].tolist(), axis=number)
 
 
 def _transpose(graph: Graph, node: Node, values: list[Any]) -> Tensor:
     if not isinstance(values[1], np.ndarray):
         raise UnsupportedError("expected a constant order")
-    return ops.transpose(values[0], [int(n) for n in values[1].ravel()])
+    return graph.call(node, "transpose", values[0], [int(n) for n in values[1].ravel()])
 
 
 def _strided_slice(graph: Graph, node: Node, values: list[Any]) -> Tensor:
@@ -595,13 +611,13 @@ def _strided_slice(graph: Graph, node: Node, values: list[Any]) -> Tensor:
             first, last, _ = part.indices(size)
         if not 0 <= first < last <= size:
             raise FileFormatError(f"expected a part of {size} elements, got {first} to {last}")
-        x = _part(x, first, last, axis)
-    return ops.squeeze(x, gone) if gone else x
+        x = _part(graph, node, x, first, last, axis)
+    return graph.call(node, "squeeze", x, gone) if gone else x
 
 
-def _part(x: Tensor, first: int, last: int, axis: int) -> Tensor:
+def _part(graph: Graph, node: Node, x: Tensor, first: int, last: int, axis: int) -> Tensor:
     cuts = [n for n in (first, last) if 0 < n < x.shape[axis]]
-    return ops.split(x, cuts, axis=axis)[1 if first else 0] if cuts else x
+    return graph.call(node, "split", x, cuts, axis=axis)[1 if first else 0] if cuts else x
 
 
 def _slice(graph: Graph, node: Node, values: list[Any]) -> Tensor:
@@ -617,7 +633,7 @@ def _slice(graph: Graph, node: Node, values: list[Any]) -> Tensor:
         last = whole if count == -1 else first + count
         if not 0 <= first < last <= whole:
             raise FileFormatError(f"expected a part of {whole} elements, got {first} to {last}")
-        x = _part(x, first, last, axis)
+        x = _part(graph, node, x, first, last, axis)
     return x
 
 
@@ -657,6 +673,7 @@ HANDLERS: dict[str, Handler] = {
     "FusedBatchNorm": _batch_norm,
     "FusedBatchNormV2": _batch_norm,
     "FusedBatchNormV3": _batch_norm,
+    "IdentityN": _identity_many,
     "LRN": _lrn,
     "Log": _unary("log"),
     "MatMul": _matmul,
@@ -691,5 +708,6 @@ HANDLERS: dict[str, Handler] = {
     "StridedSlice": _strided_slice,
     "Sub": _binary("subtract", layers.Subtract),
     "Sum": _reduce("sum"),
+    "Tile": _tile,
     "Transpose": _transpose,
 }
