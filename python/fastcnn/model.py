@@ -395,6 +395,22 @@ class Model(Trainer, Layer):
 
         load_weights(self, filepath, skip_mismatch)
 
+    def export(self, filepath: StrPath, format: str = "onnx", **kwargs: Any) -> None:
+        """Write the model as other runtimes read it; see `fastcnn.io.export_onnx`.
+
+        Parameters
+        ----------
+        filepath : str or os.PathLike
+        format : {"onnx"}
+        **kwargs
+            ``opset`` and ``data_format``.
+        """
+        if format != "onnx":
+            raise ConfigError(f'expected format "onnx", got {format!r}')
+        from fastcnn.io.onnx_export import export_onnx
+
+        export_onnx(self, filepath, **kwargs)
+
     def __reduce__(self) -> Any:
         """Let models be copied and sent to other processes."""
         from fastcnn.saving import describe, own_classes, restore

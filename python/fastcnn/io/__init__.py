@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastcnn.io.atomic import atomic_write
     from fastcnn.io.images import load_image, save_image
+    from fastcnn.io.onnx_export import export_onnx
     from fastcnn.io.resize import center_crop, resize_image
     from fastcnn.io.safetensors_files import (
         load_safetensors,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "atomic_write",
     "center_crop",
+    "export_onnx",
     "load_image",
     "load_safetensors",
     "load_safetensors_metadata",
@@ -37,6 +39,7 @@ __all__ = [
 _MODULES = {
     "atomic_write": "atomic",
     "center_crop": "resize",
+    "export_onnx": "onnx_export",
     "load_image": "images",
     "load_safetensors": "safetensors_files",
     "load_safetensors_metadata": "safetensors_files",
