@@ -29,9 +29,11 @@ def _wanted(step: Step, x: Tensor, y: Tensor, order: Sequence[int]) -> list[int]
     sizes: list[int] = []
     for place, axis in enumerate(order):
         n = y.shape[axis]
-        if n is None and place < x.rank and [p[axis] for p in y.probes] == [
-            p[place] for p in x.probes
-        ]:
+        if (
+            n is None
+            and place < x.rank
+            and [p[axis] for p in y.probes] == [p[place] for p in x.probes]
+        ):
             n = 0
         sizes.append(-1 if n is None else n)
     if sizes.count(-1) > 1:

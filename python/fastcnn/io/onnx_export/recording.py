@@ -175,7 +175,11 @@ def record(model: Model) -> Recording:
             return model._call_traced(trace, args, kwargs, model._root_scope)
 
         recorder = _Recorder()
-        cache = PlanCache(describe, f'model "{model.name}"', trace=lambda made=recorder: made)
+
+        def begin(recorder: _Recorder = recorder) -> Trace:
+            return recorder
+
+        cache = PlanCache(describe, f'model "{model.name}"', trace=begin)
         _, outputs = cache.trace((_tree.map_structure(probe, structure),), {})
         recorders.append(recorder)
         results.append([x._index for x in _tree.flatten(outputs)])
@@ -200,9 +204,14 @@ def _given(model: Model) -> tuple[Any, list[str]]:
         return _tree.map_structure(lambda x: ShapeOf(x.shape), graph.inputs), graph.input_names
     if len(model._call_shapes) != 1:
         raise UnsupportedError(f'"{model.name}": a call with several arguments cannot be exported')
-    structure = _map_shapes(lambda s: ShapeOf((None, *s[1:])), model._call_shapes[0])
+    structure = _map_shapes(_with_open_batch, model._call_shapes[0])
     count = len(_tree.flatten(structure))
     return structure, ["input"] if count == 1 else [f"input_{i}" for i in range(count)]
+
+
+def _with_open_batch(shape: Any) -> Any:
+    opened: Any = (None, *shape[1:])
+    return ShapeOf(opened)
 
 
 def _output_names(model: Model, count: int) -> list[str]:
@@ -252,12 +261,12 @@ class _Tensors:
             raise self._inconsistent()
         shape = tuple(n[0] if len(set(n)) == 1 else None for n in zip(*probes, strict=True))
         tensor = Tensor(shape, probes, graphs[0].dtype(index))
-        sources = [recorder.sources.get(index) for recorder in self._recorders]
-        if isinstance(sources[0], _C.Variable):
-            tensor.label = self._labels.get(id(sources[0]), sources[0].name)
-            tensor.constant = sources[0].view()
-        elif sources[0] is not None:
-            if any(not np.array_equal(sources[0], x, equal_nan=True) for x in sources):
+        source, *others = (recorder.sources.get(index) for recorder in self._recorders)
+        if isinstance(source, _C.Variable):
+            tensor.label = self._labels.get(id(source), "weight")
+            tensor.constant = source.view()
+        elif source is not None:
+            if not all(np.array_equal(source, x, equal_nan=True) for x in others if x is not None):
                 raise self._inconsistent()
-            tensor.constant = sources[0]
+            tensor.constant = source
         return tensor

@@ -89,9 +89,7 @@ def conv2d_transpose(g: Builder, step: Step) -> None:
     extras = (None, None) if extra is None else step.pair("output_padding")
     margins = [
         _transpose_margins(step, axis, (k - 1) * d + 1, s, e)
-        for axis, k, d, s, e in zip(
-            (0, 1), (height, width), dilation, strides, extras, strict=True
-        )
+        for axis, k, d, s, e in zip((0, 1), (height, width), dilation, strides, extras, strict=True)
     ]
     operands = [g.name(x, FIRST), g.permuted(w, _HWIO_TO_OIHW)]
     if step.get("has_bias", len(rest) > 0 and rest[0].rank == 1):
@@ -274,4 +272,3 @@ def lrn(g: Builder, step: Step) -> None:
         bias=float(step.get("bias", 1.0)),
     )
     g.put(step.output, y, FIRST)
-
