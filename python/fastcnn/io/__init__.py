@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastcnn.io.atomic import atomic_write
     from fastcnn.io.images import load_image, save_image
+    from fastcnn.io.keras import load_keras
     from fastcnn.io.onnx_export import export_onnx
     from fastcnn.io.resize import center_crop, resize_image
     from fastcnn.io.safetensors_files import (
@@ -27,6 +28,7 @@ __all__ = [
     "center_crop",
     "export_onnx",
     "load_image",
+    "load_keras",
     "load_safetensors",
     "load_safetensors_metadata",
     "load_torch",
@@ -41,6 +43,7 @@ _MODULES = {
     "center_crop": "resize",
     "export_onnx": "onnx_export",
     "load_image": "images",
+    "load_keras": "keras",
     "load_safetensors": "safetensors_files",
     "load_safetensors_metadata": "safetensors_files",
     "load_torch": "torch_files",
