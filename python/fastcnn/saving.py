@@ -179,28 +179,39 @@ def _write(
     save_safetensors(filepath, {**tensors, **(state or {})}, metadata)
 
 
-def load_weights(model: Layer, filepath: StrPath, skip_mismatch: bool = False) -> None:
+def load_weights(
+    model: Layer, filepath: StrPath, skip_mismatch: bool = False, by_name: bool = False
+) -> None:
     """Read weights into a layer or model that has them already.
 
     Parameters
     ----------
     model : Layer
     filepath : str or os.PathLike
-        What `save_weights` or `save_model` wrote, or any safetensors file with these names.
+        What `save_weights` or `save_model` wrote, any safetensors file with these names, or a
+        file of Keras, whose layers are matched by names or in order.
     skip_mismatch : bool, default False
         Leave weights alone which the file lacks or has in another shape.
+    by_name : bool, default False
+        Of a file of Keras: give weights to those layers alone that the file has too.
 
     Raises
     ------
     FileFormatError
         It is no such file, or its names and shapes are not the model's. Nothing has changed then.
     """
+    from fastcnn.io.keras import assign_keras_weights, is_keras_file
     from fastcnn.io.safetensors_files import load_safetensors
 
     if not model.built:
         raise ConfigError(
             f'"{model.name}" has no weights yet: call it on data or on an Input first'
         )
+    if is_keras_file(filepath):
+        assign_keras_weights(model, filepath, by_name=by_name, skip_mismatch=skip_mismatch)
+        return
+    if by_name:
+        raise ConfigError("by_name is for files of Keras; others are matched by name always")
     tensors = load_safetensors(filepath)
     own = {name: tensor for name, tensor in tensors.items() if not name.startswith(OPTIMIZER)}
     assign_weights(model, own, str(os.fspath(filepath)), skip_mismatch)
@@ -239,11 +250,12 @@ def _some(names: Any) -> str:
 def load_model(
     filepath: StrPath, custom_objects: Mapping[str, Any] | None = None, compile: bool = True
 ) -> Any:
-    """Read a model that `Model.save` wrote.
+    """Read a model that `Model.save` wrote, or Keras.
 
     Parameters
     ----------
     filepath : str or os.PathLike
+        A file of Keras is read by `fastcnn.io.load_keras`.
     custom_objects : mapping of str to class or function, optional
         Layers, losses and functions of one's own that the model uses, by name.
     compile : bool, default True
@@ -270,9 +282,12 @@ def load_model(
     >>> fc.load_model(path).output_shape
     (None, 4, 4, 3)
     """
+    from fastcnn.io.keras import is_keras_file, load_keras
     from fastcnn.io.safetensors_files import load_safetensors, load_safetensors_metadata
 
     path = str(os.fspath(filepath))
+    if is_keras_file(filepath):
+        return load_keras(filepath, custom_objects)
     metadata = load_safetensors_metadata(filepath)
     if metadata.get("format") != _FORMAT:
         raise FileFormatError(

@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 # What stands for an unknown size in the two scratch traces: first of the batch, then of other axes.
 # Batches of one would broadcast; pictures must survive every stride and divide by most of them.
-_PROBES = ((2, 512), (3, 576))
+PROBES = ((2, 512), (3, 576))
 
 _FUNCTIONS = {"sub": "subtract", "mul": "multiply", "div": "divide"}
 
@@ -180,7 +180,7 @@ def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     shapes = [x.shape for x in _tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
     unknown = any(None in shape for shape in shapes)
     results = []
-    for sizes in _PROBES[: 2 if unknown else 1]:
+    for sizes in PROBES[: 2 if unknown else 1]:
         try:
             results.append(_probe(function, args, kwargs, sizes))
         except FastcnnError as error:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fastcnn.errors import FileFormatError, MissingWeightsError, ShapeError
 from fastcnn.io._files import StrPath
+from fastcnn.io.keras import assign_keras_weights, is_keras_file
 from fastcnn.io.weights import load_weights_file
 from fastcnn.model import Model
 from fastcnn.saving import named_weights
@@ -158,7 +159,8 @@ def load_into(
     """Give a model the weights of a file, by their names.
 
     Names may be ours and Keras' (``conv1_conv/kernel``) or torch's (``conv1.weight``, with torch's
-    layouts). Floats of any width become float32.
+    layouts). Floats of any width become float32. In a file of Keras, layers that have other names
+    are matched in their order.
 
     Parameters
     ----------
@@ -179,6 +181,9 @@ def load_into(
 
     In both cases the model is what it was.
     """
+    if is_keras_file(path):
+        assign_keras_weights(model, path, layer_of=layer_of, ignored=ignored)
+        return
     variables = named_weights(model)
     found: dict[str, Array] = {}
     unknown: list[str] = []

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from fastcnn.io.darknet import load_darknet
     from fastcnn.io.dlib_files import load_dlib
     from fastcnn.io.images import load_image, save_image
+    from fastcnn.io.keras import load_keras
+    from fastcnn.io.onnx_export import export_onnx
     from fastcnn.io.resize import center_crop, resize_image
     from fastcnn.io.safetensors_files import (
         load_safetensors,
@@ -30,7 +32,9 @@ __all__ = [
     "load_darknet",
     "load_dlib",
     "load_graphdef",
+    "export_onnx",
     "load_image",
+    "load_keras",
     "load_safetensors",
     "load_safetensors_metadata",
     "load_torch",
@@ -46,7 +50,9 @@ _MODULES = {
     "load_darknet": "darknet",
     "load_dlib": "dlib_files",
     "load_graphdef": "tensorflow.graphdef",
+    "export_onnx": "onnx_export",
     "load_image": "images",
+    "load_keras": "keras",
     "load_safetensors": "safetensors_files",
     "load_safetensors_metadata": "safetensors_files",
     "load_torch": "torch_files",

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from fastcnn.errors import FileFormatError, MissingWeightsError
 from fastcnn.io._files import StrPath, open_binary
 from fastcnn.io.dlib_files import MAGIC, load_dlib_weights
+from fastcnn.io._hdf5_reader import MAGIC
+from fastcnn.io.keras.files import is_keras_file, load_keras_weights
 from fastcnn.io.safetensors_files import load_safetensors
 from fastcnn.io.torch_files import LEGACY_MAGIC, ZIP_MAGIC, load_torch
 
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _HEAD = 64
 
 
@@ -21,13 +22,15 @@ def load_weights_file(path: StrPath) -> dict[str, NDArray[np.generic]]:
     Parameters
     ----------
     path : str or os.PathLike
-        A safetensors file, or one that ``torch.save`` wrote. Its first bytes decide, so a file
-        with a wrong or no suffix is read too.
+        A safetensors file, or one that ``torch.save`` or Keras wrote (``.h5``, ``.weights.h5``,
+        ``.keras``). Its first bytes decide, so a file with a wrong or no suffix is read too.
 
     Returns
     -------
     dict of str to numpy.ndarray
         As `load_safetensors` or `load_torch` return it: names and layouts are the file's own.
+        Keras' names are those of layers and weights, ``"conv1/kernel"``; where Keras 3 gives
+        weights numbers alone, ``"conv1/0"``.
 
     Raises
     ------
@@ -51,6 +54,8 @@ def load_weights_file(path: StrPath) -> dict[str, NDArray[np.generic]]:
     """
     with open_binary(path, missing=MissingWeightsError) as file:
         head = file.read(_HEAD)
+    if head.startswith(MAGIC) or (head.startswith(ZIP_MAGIC) and is_keras_file(path)):
+        return load_keras_weights(path)
     if head.startswith(ZIP_MAGIC) or LEGACY_MAGIC in head:
         return load_torch(path)
     if head.startswith(MAGIC):
@@ -58,5 +63,6 @@ def load_weights_file(path: StrPath) -> dict[str, NDArray[np.generic]]:
     # A safetensors file has no magic number: the length of its header, then the header in JSON.
     if head[8:9] == b"{":
         return load_safetensors(path)
-    came = "HDF5, which is not read" if head.startswith(_HDF5_MAGIC) else f"{head[:8]!r}..."
-    raise FileFormatError(f"{path}: expected safetensors or a file of torch.save, got {came}")
+    raise FileFormatError(
+        f"{path}: expected safetensors, or a file of torch.save or Keras, got {head[:8]!r}..."
+    )

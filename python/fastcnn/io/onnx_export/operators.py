@@ -1,0 +1,63 @@
+"""The table: an op of the core, and the function that adds its ONNX nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastcnn.io.onnx_export import elementwise, movement, reductions, windows
+from fastcnn.io.onnx_export.builder import Emit
+
+OPERATORS: Mapping[str, Emit] = {
+    "activation": elementwise.activation,
+    "adaptive_avg_pool2d": windows.adaptive_avg_pool2d,
+    "add": elementwise.binary,
+    "argmax": reductions.argmax,
+    "avg_pool2d": windows.avg_pool2d,
+    "batch_norm": elementwise.batch_norm,
+    "broadcast_to": movement.broadcast_to,
+    "cast": elementwise.cast,
+    "cdist": reductions.cdist,
+    "concat": movement.concat,
+    "conv2d": windows.conv2d,
+    "conv2d_transpose": windows.conv2d_transpose,
+    "dense": windows.dense,
+    "depth_to_space": windows.depth_to_space,
+    "depthwise_conv2d": windows.depthwise_conv2d,
+    "div": elementwise.binary,
+    "equal": elementwise.comparison,
+    "gram_matrix": reductions.gram_matrix,
+    "greater": elementwise.comparison,
+    "greater_equal": elementwise.comparison,
+    "group_norm": reductions.group_norm,
+    "instance_norm": reductions.group_norm,
+    "l2_normalize": reductions.l2_normalize,
+    "layer_norm": reductions.layer_norm,
+    "less": elementwise.comparison,
+    "less_equal": elementwise.comparison,
+    "log_softmax": reductions.softmax,
+    "lrn": windows.lrn,
+    "matmul": reductions.matmul,
+    "max_pool2d": windows.max_pool2d,
+    "maximum": elementwise.binary,
+    "minimum": elementwise.binary,
+    "mul": elementwise.binary,
+    "not_equal": elementwise.comparison,
+    "one_hot": movement.one_hot,
+    "pad": movement.pad,
+    "pow": elementwise.binary,
+    "prelu": elementwise.binary,
+    "reduce_max": reductions.reduction,
+    "reduce_mean": reductions.reduction,
+    "reduce_min": reductions.reduction,
+    "reduce_prod": reductions.reduction,
+    "reduce_sum": reductions.reduction,
+    "reshape": movement.reshape,
+    "resize": windows.resize,
+    "slice": movement.slice_,
+    "softmax": reductions.softmax,
+    "space_to_depth": windows.space_to_depth,
+    "sub": elementwise.binary,
+    "transpose": movement.transpose,
+    "unary": elementwise.unary,
+    "where": elementwise.where,
+}
