@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         save_safetensors,
     )
     from fastcnn.io.tensorflow.graphdef import load_graphdef
+    from fastcnn.io.tensorflow.tfjs import load_tfjs
     from fastcnn.io.torch_files import load_torch
     from fastcnn.io.weights import load_weights_file
 
@@ -37,6 +38,7 @@ __all__ = [
     "load_keras",
     "load_safetensors",
     "load_safetensors_metadata",
+    "load_tfjs",
     "load_torch",
     "load_weights_file",
     "resize_image",
@@ -55,6 +57,7 @@ _MODULES = {
     "load_keras": "keras",
     "load_safetensors": "safetensors_files",
     "load_safetensors_metadata": "safetensors_files",
+    "load_tfjs": "tensorflow.tfjs",
     "load_torch": "torch_files",
     "load_weights_file": "weights",
     "resize_image": "resize",

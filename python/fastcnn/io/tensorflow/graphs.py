@@ -123,7 +123,7 @@ class Graph:
 
     def name_of(self, node: Any) -> str:
         """Give a layer's name to a node, without slashes, each once."""
-        base = node.name.replace("/", "_")[:200] or "node"
+        base = node.name.removeprefix("StatefulPartitionedCall/").replace("/", "_")[:200] or "node"
         name, number = base, 1
         while name in self._names:
             number += 1
