@@ -113,7 +113,7 @@ def test_refused(
         ("[" * 100_000, "JSON"),
         ("[]", "weights alone"),
         ('{"modelTopology": {}}', "weightsManifest"),
-        ('{"modelTopology": {}, "weightsManifest": []}', "configuration"),
+        ('{"modelTopology": {}, "weightsManifest": []}', "class_name"),
         ('{"modelTopology": {"node": [{"op": 7}]}, "weightsManifest": []}', "graph of TensorFlow"),
         (
             '{"modelTopology": {"model_config": {"class_name": "Lambda", "config": {}}}, '
@@ -134,7 +134,7 @@ def test_weights_of_another_model(tmp_path: Path) -> None:
     description = json.loads((folder / "model.json").read_text())
     description["weightsManifest"][0]["weights"][0]["name"] = "other/gamma"
     (folder / "model.json").write_text(json.dumps(description))
-    with pytest.raises(FileFormatError, match=r"model.json: .*batch_normalization"):
+    with pytest.raises(FileFormatError, match=r"model.json: .*the model lacks: other"):
         load_tfjs(folder / "model.json")
 
 

@@ -96,12 +96,10 @@ def load_darknet(
     >>> load_darknet(cfg).output_shape
     (None, 16, 16, 8)
     """
-    with open_binary(cfg) as file:
-        text = file.read(_MAX_TEXT + 1)
-    with naming(cfg):
-        if len(text) > _MAX_TEXT:
+    with open_binary(cfg) as file, naming(cfg):
+        if os.fstat(file.fileno()).st_size > _MAX_TEXT:
             raise FileFormatError(f"expected a configuration of at most {_MAX_TEXT} bytes")
-        sections = _parse(text.decode("utf-8", "replace"))
+        sections = _parse(file.read().decode("utf-8", "replace"))
     name = os.path.splitext(os.path.basename(os.fspath(cfg)))[0]
     with ExitStack() as stack:
         stream = None

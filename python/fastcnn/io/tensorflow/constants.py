@@ -92,9 +92,11 @@ def decode(proto: Any, budget: Budget) -> Array:
         else:
             values = np.array(given or [0]).astype(dtype)
         # The last is repeated.
-        array = np.concatenate([values, np.broadcast_to(values[-1:], count - len(values))]) if (
-            count > len(values)
-        ) else values[:count]
+        array = (
+            np.concatenate([values, np.broadcast_to(values[-1:], count - len(values))])
+            if (count > len(values))
+            else values[:count]
+        )
     if proto.dtype == DTYPES["DT_BFLOAT16"]:
         array = (array.astype(np.uint32) << 16).view(np.float32)
     if array.dtype in (np.float16, np.float64):

@@ -151,9 +151,7 @@ def _matmul(graph: Graph, node: Node, values: list[Any], bias: Any = None) -> Te
     if a.shape[-1] != kernel.shape[0]:
         raise FileFormatError(f"a matrix of shape {kernel.shape} for an input {a.shape}")
     bias = bias or _bias_after(graph, node, kernel.shape[1])
-    layer = layers.Dense(
-        kernel.shape[1], use_bias=bias[0] is not None, name=graph.name_of(node)
-    )
+    layer = layers.Dense(kernel.shape[1], use_bias=bias[0] is not None, name=graph.name_of(node))
     return _with_bias(graph, node, layer, a, kernel, bias)
 
 
@@ -647,8 +645,11 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(_ACTIVATIONS, _activation),
     **dict.fromkeys(
         (
-            "FusedConv2D", "FusedDepthwiseConv2dNative", "_FusedConv2D",
-            "_FusedDepthwiseConv2dNative", "_FusedMatMul",
+            "FusedConv2D",
+            "FusedDepthwiseConv2dNative",
+            "_FusedConv2D",
+            "_FusedDepthwiseConv2dNative",
+            "_FusedMatMul",
         ),
         _fused,
     ),

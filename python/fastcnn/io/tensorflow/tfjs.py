@@ -84,7 +84,7 @@ def load_tfjs(
     with naming(path):
         if "node" in topology:
             return _graph_model(path, description, topology, arrays, outputs, input_shape)
-        return _layers_model(topology, arrays, os.fspath(path), custom_objects)
+        return _layers_model(topology, arrays, custom_objects)
 
 
 def load_tfjs_weights(path: StrPath) -> dict[str, NDArray[np.generic]]:
@@ -102,13 +102,11 @@ def load_tfjs_weights(path: StrPath) -> dict[str, NDArray[np.generic]]:
 
 
 def _read_json(path: StrPath) -> Any:
-    with open_binary(path, missing=MissingWeightsError) as file:
-        data = file.read(_MAX_JSON + 1)
-    with naming(path):
-        if len(data) > _MAX_JSON:
+    with open_binary(path, missing=MissingWeightsError) as file, naming(path):
+        if os.fstat(file.fileno()).st_size > _MAX_JSON:
             raise FileFormatError(f"expected at most {_MAX_JSON} bytes of JSON")
         try:
-            return json.loads(data)
+            return json.loads(file.read())
         except (ValueError, RecursionError) as error:
             raise FileFormatError(f"expected a description in JSON: {error}") from error
 
@@ -229,9 +227,7 @@ def _graph_model(
         raise FileFormatError(str(error)) from error
 
 
-def _layers_model(
-    topology: dict[str, Any], arrays: dict[str, Array], path: str, custom_objects: Any
-) -> Any:
+def _layers_model(topology: dict[str, Any], arrays: dict[str, Array], custom_objects: Any) -> Any:
     from fastcnn.io.keras.configs import model_from
     from fastcnn.io.keras.files import FileLayer
     from fastcnn.io.keras.matching import assign
@@ -259,5 +255,5 @@ def _layers_model(
         AttributeError, OverflowError,
     ) as error:  # fmt: skip
         raise FileFormatError(f"its configuration does not fit: {error}") from error
-    assign(model, list(layers.values()), path)
+    assign(model, list(layers.values()), "its weights")
     return model
