@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 __all__ = [
     "atomic_write",
     "center_crop",
+    "export_onnx",
     "load_darknet",
     "load_dlib",
     "load_graphdef",
-    "export_onnx",
     "load_image",
     "load_keras",
     "load_safetensors",
