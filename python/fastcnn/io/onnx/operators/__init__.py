@@ -95,4 +95,6 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Unsqueeze": movement.unsqueeze,
     "Upsample": image.resize,
     "Where": elementwise.where,
+    "fastcnn.Linear": linear.linear,
+    "fastcnn.Silu": elementwise.unary("silu"),
 }
