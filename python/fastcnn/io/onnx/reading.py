@@ -53,20 +53,19 @@ def read_model(path: StrPath) -> Any:
         data = file.read()
     from google.protobuf.message import DecodeError
 
-    with naming(path):
-        try:
-            model = package.ModelProto.FromString(data)
-        except (DecodeError, ValueError, RecursionError) as error:
-            raise FileFormatError(f"expected an ONNX model: {error}") from error
-        if not model.HasField("graph") or not model.opset_import:
-            raise FileFormatError("expected an ONNX model, got no graph or no operator set")
-        if len(model.graph.node) > _MOST_NODES:
-            raise FileFormatError(f"expected at most {_MOST_NODES} nodes")
+    try:
+        model = package.ModelProto.FromString(data)
+    except (DecodeError, ValueError, RecursionError) as error:
+        raise FileFormatError(f"expected an ONNX model: {error}") from error
+    if not model.HasField("graph") or not model.opset_import:
+        raise FileFormatError("expected an ONNX model, got no graph or no operator set")
+    if len(model.graph.node) > _MOST_NODES:
+        raise FileFormatError(f"expected at most {_MOST_NODES} nodes")
     opset = opset_of(model)
     newest = package.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise UnsupportedError(
-            f"{os.fspath(path)}: expected opset {OLDEST_OPSET} to {newest}, got {opset}"
+            f"expected opset {OLDEST_OPSET} to {newest}, got {opset}"
         )
     return model
 
