@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fastcnn.io.dlib_files import load_dlib
     from fastcnn.io.images import load_image, save_image
     from fastcnn.io.keras import load_keras
+    from fastcnn.io.onnx import load_onnx
     from fastcnn.io.onnx_export import export_onnx
     from fastcnn.io.resize import center_crop, resize_image
     from fastcnn.io.safetensors_files import (
@@ -36,6 +37,7 @@ __all__ = [
     "load_graphdef",
     "load_image",
     "load_keras",
+    "load_onnx",
     "load_safetensors",
     "load_safetensors_metadata",
     "load_tfjs",
@@ -55,6 +57,7 @@ _MODULES = {
     "export_onnx": "onnx_export",
     "load_image": "images",
     "load_keras": "keras",
+    "load_onnx": "onnx",
     "load_safetensors": "safetensors_files",
     "load_safetensors_metadata": "safetensors_files",
     "load_tfjs": "tensorflow.tfjs",
