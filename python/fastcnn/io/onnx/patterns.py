@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+
 from fastcnn.errors import FastcnnError
 from fastcnn.io.onnx import reading
 
