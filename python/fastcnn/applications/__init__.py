@@ -21,6 +21,7 @@ from fastcnn.errors import ConfigError
 if TYPE_CHECKING:
     from fastcnn.applications._application import Constructor
     from fastcnn.applications.efficientnet_lite import EfficientNetLite0
+    from fastcnn.applications.facenet_nn4 import FaceNetNN4
     from fastcnn.applications.googlenet import GoogLeNet
     from fastcnn.applications.mobilenet_v2 import MobileNetV2
     from fastcnn.applications.resnet import ResNet18, ResNet34, ResNet50, ResNet101
@@ -32,6 +33,7 @@ __all__ = [
     "VGG16",
     "VGG19",
     "EfficientNetLite0",
+    "FaceNetNN4",
     "GoogLeNet",
     "MobileNetV2",
     "ResNet18",
@@ -57,7 +59,18 @@ _CLASSIFIERS = {
     "ZFNet": "zfnet",
 }
 
-_MODULES = {*_CLASSIFIERS.values(), "imagenet", "resnet50", "vgg16", "vgg19", "weights"}
+# Networks that give encodings rather than classes.
+_ENCODERS = {"FaceNetNN4": "facenet_nn4"}
+
+_MODULES = {
+    *_CLASSIFIERS.values(),
+    *_ENCODERS.values(),
+    "imagenet",
+    "resnet50",
+    "vgg16",
+    "vgg19",
+    "weights",
+}
 
 
 def classifier(name: str) -> Constructor:
@@ -87,8 +100,8 @@ def classifier(name: str) -> Constructor:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _CLASSIFIERS:
-        module = importlib.import_module(f"{__name__}.{_CLASSIFIERS[name]}")
+    if found := {**_CLASSIFIERS, **_ENCODERS}.get(name):
+        module = importlib.import_module(f"{__name__}.{found}")
         value: Any = getattr(module, name)
     elif name in _MODULES:
         value = importlib.import_module(f"{__name__}.{name}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fastcnn.io.keras import load_keras
     from fastcnn.io.onnx import load_onnx
     from fastcnn.io.onnx_export import export_onnx
+    from fastcnn.io.openface import load_openface
     from fastcnn.io.resize import center_crop, resize_image
     from fastcnn.io.safetensors_files import (
         load_safetensors,
@@ -38,6 +39,7 @@ __all__ = [
     "load_image",
     "load_keras",
     "load_onnx",
+    "load_openface",
     "load_safetensors",
     "load_safetensors_metadata",
     "load_tfjs",
@@ -58,6 +60,7 @@ _MODULES = {
     "load_image": "images",
     "load_keras": "keras",
     "load_onnx": "onnx",
+    "load_openface": "openface",
     "load_safetensors": "safetensors_files",
     "load_safetensors_metadata": "safetensors_files",
     "load_tfjs": "tensorflow.tfjs",

@@ -118,8 +118,10 @@ def format_of(path: StrPath) -> Format:
     if os.path.isdir(path):
         if Path(path, "conv1_w.csv").is_file():
             return FORMATS["openface"]
-        if Path(path, "model.json").is_file():
-            raise FileFormatError(f"{os.fspath(path)}: expected a file; give its model.json")
+        raise MissingWeightsError(
+            f"{os.fspath(path)}: expected a file, or a folder of OpenFace; this folder has no file "
+            "conv1_w.csv"
+        )
     with open_binary(path, missing=MissingWeightsError) as file:
         head = file.read(_HEAD)
     for name, matches in _SIGNS:
@@ -147,11 +149,12 @@ def load_darknet_pair(path: StrPath) -> Any:
 
 def load_onnx_weights(path: StrPath) -> dict[str, Any]:
     """Read the initialisers of an ONNX file, under their names."""
-    reading = importlib.import_module("fastcnn.io.onnx.reading")
+    from fastcnn.io.onnx.reading import read_model, tensor_array
+
     with naming(path):
-        tensors = reading.read_model(path).graph.initializer
+        tensors = read_model(path).graph.initializer
         folder = os.path.dirname(os.path.abspath(path))
-        return {tensor.name: reading.tensor_array(tensor, folder) for tensor in tensors}
+        return {tensor.name: tensor_array(tensor, folder) for tensor in tensors}
 
 
 def _function(name: str) -> Callable[..., Any]:

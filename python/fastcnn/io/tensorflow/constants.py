@@ -112,13 +112,14 @@ def fold(node: Any, values: list[Array], budget: Budget) -> Array | list[Array] 
     if node.op in _MOVES:
         elements = sum(v.size for v in values)
         budget.take(elements)
-        return _MOVES[node.op](node, *values)
+        moved: Array | list[Array] = _MOVES[node.op](node, *values)
+        return moved
     if node.op in _ARITHMETIC:
         for value in values:
             if value.dtype.kind in "if" and (value == UNKNOWN).any():
                 raise UnsupportedError(
-                    f"{node.op} {node.name!r}: computes with a size that only the data decide; give "
-                    "an input_shape"
+                    f"{node.op} {node.name!r}: computes with a size that only the data decide; "
+                    "give an input_shape"
                 )
         budget.take(math.prod(np.broadcast_shapes(*(v.shape for v in values))))
         with np.errstate(all="ignore"):
@@ -133,7 +134,8 @@ def fold(node: Any, values: list[Array], budget: Budget) -> Array | list[Array] 
         first, last, step = (float(v) for v in values)
         if not step or abs((last - first) / step) > _SPARE:
             raise FileFormatError(f"Range {node.name!r}: from {first} to {last} by {step}")
-        return np.arange(*values).astype(values[0].dtype)
+        numbers: Array = np.arange(first, last, step)
+        return numbers.astype(values[0].dtype)
     if node.op in _REDUCTIONS:
         axes = tuple(int(n) for n in values[1].ravel())
         keep = node.attr["keep_dims"].b

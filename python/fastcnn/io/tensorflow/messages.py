@@ -105,9 +105,10 @@ def graph_from_json(value: Any) -> Any:
 
 @functools.cache
 def _graph_class() -> Any:
-    import_optional("google.protobuf", extra="tensorflow")
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
+    descriptor_pb2, descriptor_pool, message_factory = (
+        import_optional(f"google.protobuf.{name}", extra="tensorflow")
+        for name in ("descriptor_pb2", "descriptor_pool", "message_factory")
+    )
     file = descriptor_pb2.FileDescriptorProto(
         name="fastcnn/tensorflow/graph.proto", package=_PACKAGE, syntax="proto3"
     )

@@ -184,12 +184,12 @@ def _described(entry: Any) -> tuple[str, list[int], str, dict[str, Any]]:
             raise UnsupportedError(f"{name!r}: weights of dtype {kind!r} are not read")
     if quantization and quantization.get("dtype") in ("uint8", "uint16"):
         for key in ("scale", "min"):
-            value = quantization.get(key)
+            value: Any = quantization.get(key)
             if type(value) not in (int, float) or not abs(value) < 3e38:
                 raise FileFormatError(f"{name!r}: {key}: expected a number, got {value!r}")
     elif quantization and quantization.get("dtype") != "float16":
         raise UnsupportedError(f"{name!r}: quantization to {quantization.get('dtype')!r}")
-    return name, shape, dtype, quantization
+    return name, shape, str(dtype), quantization
 
 
 # ---- models --------------------------------------------------------------------------------------
