@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastcnn.io.atomic import atomic_write
+    from fastcnn.io.conversion import convert
     from fastcnn.io.darknet import load_darknet
     from fastcnn.io.dlib_files import load_dlib
     from fastcnn.io.images import load_image, save_image
+    from fastcnn.io.inspection import inspect
     from fastcnn.io.keras import load_keras
     from fastcnn.io.onnx import load_onnx
     from fastcnn.io.onnx_export import export_onnx
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
 __all__ = [
     "atomic_write",
     "center_crop",
+    "convert",
     "export_onnx",
+    "inspect",
     "load_darknet",
     "load_dlib",
     "load_graphdef",
@@ -53,6 +57,8 @@ __all__ = [
 _MODULES = {
     "atomic_write": "atomic",
     "center_crop": "resize",
+    "convert": "conversion",
+    "inspect": "inspection",
     "load_darknet": "darknet",
     "load_dlib": "dlib_files",
     "load_graphdef": "tensorflow.graphdef",
