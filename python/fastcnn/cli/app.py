@@ -258,6 +258,21 @@ def convert(
     convert_file(source, target, weights_only, application)
 
 
+@app.command(epilog="Examples:\n\nfastcnn weights\n\nfastcnn weights resnet50")
+def weights(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Find these, or download them.")
+    ] = None,
+) -> None:
+    """List the published weights that are known by name, or get some."""
+    from fastcnn.cli.weights import get_weights, list_weights
+
+    if name is None:
+        list_weights()
+    else:
+        get_weights(name)
+
+
 @app.command()
 def demo(
     output: Annotated[Path, typer.Option(help="Where to draw the results.")] = Path("results.png"),
