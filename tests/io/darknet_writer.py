@@ -35,7 +35,7 @@ def _last(filters: int) -> str:
 
 
 NETWORKS = {
-    "yolov2": net(64)
+    "yolov2": net(32)
     + conv(8)
     + section("maxpool", size=2, stride=2)
     + conv(16)
@@ -59,7 +59,7 @@ NETWORKS = {
     + conv(8)
     + _last(7)
     + section("region", "anchors = 0.57, 0.67", classes=2, num=1, softmax=1),
-    "yolov3-tiny": net(64)
+    "yolov3-tiny": net(32)
     + conv(8, activation="mish")
     + section("maxpool", size=2, stride=2)
     + conv(8, 1)
