@@ -119,7 +119,7 @@ def format_of(path: StrPath) -> Format:
         if Path(path, "conv1_w.csv").is_file():
             return FORMATS["openface"]
         raise MissingWeightsError(
-            f"{os.fspath(path)}: expected a file, or a folder of OpenFace; this folder has no file "
+            f"{os.fspath(path)}: expected a regular file, or a folder of OpenFace; this folder has no file "
             "conv1_w.csv"
         )
     with open_binary(path, missing=MissingWeightsError) as file:
