@@ -53,6 +53,11 @@ def test_formats_are_found(files: dict[str, Path]) -> None:
         assert format_of(path).name == name.partition(" ")[0], path
 
 
+def test_json_is_no_safetensors(tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_text("[       {")
+    assert format_of(tmp_path / "model.json").name == "tfjs"
+
+
 def test_unknown_formats(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no model")
     with pytest.raises(FileFormatError, match=r"expected safetensors, .*got b.no model"):

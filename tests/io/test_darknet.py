@@ -89,6 +89,15 @@ def test_heads_are_saved(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
 
 
+def test_damaged_heads(tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    model = load_darknet(*write(tmp_path, "yolov2"))
+    model.heads = "none"  # type: ignore[assignment]
+    model.save(tmp_path / "model.fastcnn")
+    with pytest.raises(FileFormatError, match="expected heads to be descriptions, got str"):
+        fc.load_model(tmp_path / "model.fastcnn")
+
+
 def test_weights_are_weights_of_layers(tmp_path: Path) -> None:
     cfg, weights = write(tmp_path, "yolov4-tiny")
     model = load_darknet(cfg, weights)

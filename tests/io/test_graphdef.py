@@ -93,6 +93,10 @@ def test_facenet() -> None:
     np.testing.assert_allclose(model.predict(x)[:, :6], expected, rtol=0, atol=1e-6)
     kinds = {type(layer).__name__ for layer in model.layers}
     assert {"Conv2D", "BatchNormalization", "Dense"} < kinds
+    steps = model.plan((1, 160, 160, 3)).steps
+    assert not any("transpose" in step["kernel"] for step in steps)
+    # Each of 131 activations, 21 scaled sums and their activations is part of a convolution.
+    assert len(steps) < 180
 
 
 # ---- graphs of single operators ------------------------------------------------------------------

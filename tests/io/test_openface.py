@@ -15,27 +15,29 @@ from fastcnn.io import load_openface, load_weights_file
 
 def write(folder: Path) -> dict[str, np.ndarray]:
     """Random weights, as the course has them; returned in torch's shapes."""
-    rng = np.random.default_rng(0)
+    # A few numbers again and again: millions take seconds to write.
+    numbers = np.random.default_rng(0).uniform(-1, 1, 4093).astype(np.float16).astype(np.float32)
     arrays: dict[str, np.ndarray] = {}
+
+    def add(name: str, shape: tuple[int, ...], scale: float, offset: float = 0.0) -> None:
+        size = int(np.prod(shape))
+        values = np.roll(numbers, 101 * len(arrays)) * np.float32(scale) + np.float32(offset)
+        texts = list(map(str, values.tolist()))
+        repeats = size // len(texts) + 1
+        (folder / f"{name}.csv").write_text(",".join((texts * repeats)[:size]) + "\n")
+        arrays[name] = np.tile(values, repeats)[:size].reshape(shape)
+
     for layer in fc.applications.FaceNetNN4().layers:
         name = "dense" if layer.name == "dense_layer" else layer.name
         if isinstance(layer, fc.layers.BatchNormalization):
-            size = layer.gamma.shape
-            for letter, (low, high) in {
-                "w": (0.5, 1.5), "b": (-0.5, 0.5), "m": (-0.5, 0.5), "v": (0.5, 1.5),
-            }.items():  # fmt: skip
-                arrays[f"{name}_{letter}"] = rng.uniform(low, high, size)
+            for letter, offset in {"w": 1.0, "b": 0.0, "m": 0.0, "v": 1.0}.items():
+                add(f"{name}_{letter}", tuple(layer.gamma.shape), 0.5, offset)
         elif layer.weights:
-            shape = layer.kernel.shape[::-1]
+            shape = tuple(layer.kernel.shape[::-1])
             if len(shape) == 4:
                 shape = (shape[0], shape[1], shape[3], shape[2])
-            scale = np.prod(shape[1:]) ** -0.5
-            arrays[f"{name}_w"] = scale * rng.standard_normal(shape)
-            arrays[f"{name}_b"] = rng.uniform(-0.1, 0.1, shape[0])
-    for name, array in arrays.items():
-        array = arrays[name] = array.astype(np.float16).astype(np.float32)
-        text = ",".join(map("{:.8g}".format, array.ravel().tolist()))
-        (folder / f"{name}.csv").write_text(text + "\n")
+            add(f"{name}_w", shape, float((3 / np.prod(shape[1:])) ** 0.5))
+            add(f"{name}_b", shape[:1], 0.1)
     return arrays
 
 

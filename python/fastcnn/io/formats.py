@@ -119,8 +119,8 @@ def format_of(path: StrPath) -> Format:
         if Path(path, "conv1_w.csv").is_file():
             return FORMATS["openface"]
         raise MissingWeightsError(
-            f"{os.fspath(path)}: expected a regular file, or a folder of OpenFace; this folder has no file "
-            "conv1_w.csv"
+            f"{os.fspath(path)}: expected a regular file, or a folder of OpenFace; this folder has "
+            "no file conv1_w.csv"
         )
     with open_binary(path, missing=MissingWeightsError) as file:
         head = file.read(_HEAD)
@@ -167,10 +167,15 @@ def _is_fastcnn(head: bytes, path: StrPath) -> bool:
     from fastcnn.io.safetensors_files import load_safetensors_metadata
 
     return (
-        head[8:9] == b"{"
+        _is_safetensors(head)
         and b'"__metadata__"' in head
         and load_safetensors_metadata(path).get("format") == "fastcnn.model"
     )
+
+
+def _is_safetensors(head: bytes) -> bool:
+    # The length of its header, then the header in JSON; as a number, letters would be huge.
+    return head[8:9] == b"{" and head[7:8] == b"\0"
 
 
 def _is_keras(head: bytes, path: StrPath) -> bool:
@@ -199,8 +204,7 @@ _SIGNS: tuple[tuple[str, Callable[[bytes, StrPath], bool]], ...] = (
     ("torch", lambda head, path: head.startswith(_ZIP) or _TORCH in head[:64]),
     ("dlib", lambda head, path: head[:2] == b"\1\1" and head[4:9] == b"loss_"),
     ("fastcnn", _is_fastcnn),
-    # The length of its header, then the header in JSON.
-    ("safetensors", lambda head, path: head[8:9] == b"{"),
+    ("safetensors", lambda head, path: _is_safetensors(head)),
     ("darknet", lambda head, path: _is_cfg(head, path) or _is_darknet_weights(head, path)),
     ("tfjs", _is_json),
     # Protocol buffers: the version of a ModelProto, the first node of a GraphDef.
