@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 import fastcnn as fc
-
 from tests.shared_data import shared_path
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
