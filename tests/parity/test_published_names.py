@@ -91,6 +91,7 @@ def test_torchvision(case: Network, tmp_path: Path) -> None:
     make = getattr(fc.applications, case.ours)
     own = {"input_shape": (height, width, 3), "classifier_activation": None, **case.own}
     agree(make(weights=path, **own), theirs, case.shape)
+    assert make.application.mode_for(path) == ("tf" if case.ours == "GoogLeNet" else "torch")
     make(weights=path, include_top=False, **case.own)
 
 
@@ -101,6 +102,8 @@ def test_a_variant_can_be_asked_for() -> None:
     assert fc.applications.ResNet50(include_top=False, variant="keras").count_params() == (
         keras.count_params()
     )
+    modes = fc.applications.ResNet50.application.mode_for
+    assert (modes(), modes(variant="torchvision")) == ("caffe", "torch")
     with pytest.raises(ConfigError, match="variant"):
         fc.applications.ResNet50(variant="caffe")
     with pytest.raises(ConfigError, match="variant"):

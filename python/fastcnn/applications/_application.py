@@ -36,10 +36,13 @@ class Variant:
         As of `Application`.
     sign : str
         A weight that a file of that library has, and no other.
+    mode : str
+        How pictures for the library's weights are preprocessed.
     """
 
     features: Callable[[Tensor], Tensor]
     sign: str
+    mode: Mode = "torch"
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,10 @@ class Application:
                 f'{self.name}: the top of weights="imagenet" has 1000 classes, got '
                 f"classes={classes}; use include_top=False and a top of your own"
             )
-        path: StrPath | None = None
-        if weights is not None:
-            path = pretrained.find(self.name) if weights == "imagenet" else weights
+        path = self._path(weights)
+        chosen = self._variant(variant, path)
         image = self._image(include_top, input_tensor, input_shape)
-        x = self._features_of(variant, path)(image)
+        x = self.features(image) if chosen is None else chosen.features(image)
         if include_top:
             x = self.top(x, classes, classifier_activation)
         elif pooling == "avg":
@@ -134,19 +136,27 @@ class Application:
             return model
         return Model(sources[0] if len(sources) == 1 else sources, x, name=model.name)
 
-    def _features_of(self, variant: str | None, path: StrPath | None) -> Callable[..., Tensor]:
+    def mode_for(self, weights: StrPath | None = None, variant: str | None = None) -> Mode:
+        """Tell how pictures are preprocessed for a model that was made with these arguments."""
+        found = self._variant(variant, self._path(weights))
+        return self.mode if found is None else found.mode
+
+    def _path(self, weights: StrPath | None) -> StrPath | None:
+        return pretrained.find(self.name) if weights == "imagenet" else weights
+
+    def _variant(self, variant: str | None, path: StrPath | None) -> Variant | None:
         """Choose what was asked for, or else what the file of weights is for."""
         if variant is None and self.variants and path is not None:
             names = pretrained.names(path)
-            variant = next((key for key, v in self.variants.items() if v.sign in names), None)
+            return next((v for v in self.variants.values() if v.sign in names), None)
         if variant in (None, "keras"):
-            return self.features
+            return None
         if variant not in self.variants:
             raise ConfigError(
                 f"{self.name}: expected variant None or one of "
                 f"{', '.join(['keras', *self.variants])}, got {variant!r}"
             )
-        return self.variants[variant].features
+        return self.variants[variant]
 
     def _image(
         self, include_top: bool, input_tensor: Tensor | None, input_shape: Shape | None

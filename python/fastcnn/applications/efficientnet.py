@@ -35,9 +35,12 @@ _NAMES = InvertedResidualNames(
 )
 
 
-def preprocess_input(x: NDArray[Any]) -> NDArray[np.float32]:
-    """Normalise pictures of 0 to 255 for torchvision's weights; Keras' network does it itself."""
-    return imagenet.preprocess_input(x, "torch")
+def preprocess_input(x: NDArray[Any], mode: imagenet.Mode = "raw") -> NDArray[np.float32]:
+    """Give RGB pictures of 0 to 255 to Keras' network as they are; "torch" for torchvision's.
+
+    See `fastcnn.applications.imagenet.preprocess_input`.
+    """
+    return imagenet.preprocess_input(x, mode)
 
 
 _TORCH_LAYERS = {
@@ -109,7 +112,7 @@ def _features(x: Tensor, torch: bool = False) -> Tensor:
 @application(
     "efficientnet_b0",
     top=partial(average_and_classify, dropout=0.2),
-    mode="torch",
+    mode="raw",
     method="bicubic",
     layer_of=_layer_of,
     variants={

@@ -125,7 +125,7 @@ def _layer_of(name: str) -> str:
     "googlenet",
     top=partial(average_and_classify, dropout=0.4),
     layer_of=_layer_of,
-    variants={"torchvision": Variant(_torchvision, sign="conv1.conv.weight")},
+    variants={"torchvision": Variant(_torchvision, "conv1.conv.weight", mode="tf")},
     dropped=("auxiliary",),
 )
 def GoogLeNet(x: Tensor) -> Tensor:  # noqa: N802 - in Keras' way

@@ -1,14 +1,16 @@
 """VGG: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
 Recognition", 2014. Nothing but 3x3 convolutions; configurations D (16 layers) and E (19).
 
-Layers and their names are those of Keras; torchvision's weights fit too, with pictures preprocessed
-by mode="torch".
+Layers and their names are those of Keras. The variant "torchvision" is the same network, whose
+pictures are preprocessed by mode="torch".
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastcnn import layers
-from fastcnn.applications._application import Tensor, application
+from fastcnn.applications._application import Tensor, Variant, application
 from fastcnn.applications.imagenet import decode_predictions, preprocess_input
 
 __all__ = ["VGG16", "VGG19", "decode_predictions", "preprocess_input"]
@@ -54,6 +56,11 @@ def _torch_layers(convolutions: tuple[int, ...]) -> dict[str, str]:
     return names
 
 
+def _torchvision(convolutions: tuple[int, ...]) -> dict[str, Variant]:
+    features = partial(_blocks, convolutions=convolutions)
+    return {"torchvision": Variant(features, sign="features.0.weight")}
+
+
 _16, _19 = (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)
 _TORCH_16, _TORCH_19 = _torch_layers(_16), _torch_layers(_19)
 
@@ -63,6 +70,7 @@ _TORCH_16, _TORCH_19 = _torch_layers(_16), _torch_layers(_19)
     top=_top,
     top_layers=("fc1", "fc2", "predictions"),
     layer_of=lambda layer: _TORCH_16.get(layer, layer),
+    variants=_torchvision(_16),
     flattened={"fc1": 512},
 )
 def VGG16(x: Tensor) -> Tensor:  # noqa: N802 - Keras' name
@@ -75,6 +83,7 @@ def VGG16(x: Tensor) -> Tensor:  # noqa: N802 - Keras' name
     top=_top,
     top_layers=("fc1", "fc2", "predictions"),
     layer_of=lambda layer: _TORCH_19.get(layer, layer),
+    variants=_torchvision(_19),
     flattened={"fc1": 512},
 )
 def VGG19(x: Tensor) -> Tensor:  # noqa: N802 - Keras' name
