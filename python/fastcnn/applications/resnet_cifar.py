@@ -87,7 +87,7 @@ def ResNet20(  # noqa: N802 - in Keras' way
     --------
     >>> import fastcnn as fc
     >>> fc.applications.ResNet20().count_params()
-    273258
+    271098
     """
     return _NETWORK.build(
         include_top=include_top,
