@@ -188,6 +188,18 @@ def test_command(server: Server, run: Run) -> None:  # noqa: F811
     assert code == 0 and err == "" and re.search(r"dlib +faces +dlib +CC0-1\.0", out)
 
 
+def test_applications_take_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    monkeypatch.setenv("FASTCNN_HOME", str(tmp_path))
+    with pytest.raises(MissingWeightsError, match=r"vggface2: .*facenet-pytorch"):
+        fc.applications.InceptionResNetV1(weights="vggface2")
+    model = fc.applications.ResNet20()
+    model.save_weights(tmp_path / "vggface2_vggface2.safetensors")
+    again = fc.applications.ResNet20(weights="vggface2")  # any name; the file is what counts
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        assert (a == b).all()
+
+
 @pytest.mark.parametrize("name", sorted(PRETRAINED))
 def test_the_table(name: str) -> None:
     known = PRETRAINED[name]

