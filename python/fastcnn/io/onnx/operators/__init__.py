@@ -95,6 +95,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Unsqueeze": movement.unsqueeze,
     "Upsample": image.resize,
     "Where": elementwise.where,
+    "fastcnn.GroupNorm": normalization.group_norm,
     "fastcnn.Linear": linear.linear,
     "fastcnn.Silu": elementwise.unary("silu"),
 }
