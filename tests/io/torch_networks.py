@@ -71,7 +71,11 @@ def densenet(blocks: Sequence[int] = (6, 12, 24, 16), growth: int = 32) -> nn.Mo
     ]
     for i, count in enumerate(blocks):
         if i:
-            layers += [nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, channels // 2, 1, bias=False)]
+            layers += [
+                nn.BatchNorm2d(channels),
+                nn.ReLU(),
+                nn.Conv2d(channels, channels // 2, 1, bias=False),
+            ]
             layers += [nn.AvgPool2d(2)]
             channels //= 2
         for _ in range(count):

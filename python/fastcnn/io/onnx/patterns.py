@@ -228,7 +228,9 @@ def _group_norm(groups: Groups, node: Any) -> Any:
         product = groups.maker(scaled, "Mul")
         for restored, gamma in (product.input, product.input[::-1]) if product is not None else ():
             back = groups.maker(restored, "Reshape")
-            inner = groups.maker(back.input[0], "InstanceNormalization") if back is not None else None
+            inner = (
+                groups.maker(back.input[0], "InstanceNormalization") if back is not None else None
+            )
             split = groups.maker(inner.input[0], "Reshape") if inner is not None else None
             if split is None or len(inner.input) != 3:
                 continue

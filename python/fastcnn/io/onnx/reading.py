@@ -64,9 +64,7 @@ def read_model(path: StrPath) -> Any:
     opset = opset_of(model)
     newest = package.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
-        raise UnsupportedError(
-            f"expected opset {OLDEST_OPSET} to {newest}, got {opset}"
-        )
+        raise UnsupportedError(f"expected opset {OLDEST_OPSET} to {newest}, got {opset}")
     return model
 
 
