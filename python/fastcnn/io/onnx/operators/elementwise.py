@@ -144,7 +144,7 @@ def dropout(node: Node) -> list[Value]:
     return [x.like(node.layer(Dropout, x.tensor, rate=share))]
 
 
-# ---- two operands -------------------------------------------------------------------------------
+# ---- two operands --------------------------------------------------------------------------------
 
 
 def aligned(constant: Value, order: Order) -> Any:
@@ -218,7 +218,7 @@ total = variadic("add", Add)
 def mean(node: Node) -> Value:
     """Translate Mean of several operands."""
     count = len(node.inputs)
-    x = total(node)
+    x: Value = total(node)
     return x.like(node.op("multiply", x.tensor, 1.0 / count))
 
 
@@ -230,7 +230,7 @@ def where(node: Node) -> Value:
         (v for v in (a, b, condition)), key=lambda v: (v.rank, not v.is_constant, len(v.stored))
     )
     order = leading.order
-    operands = []
+    operands: list[Any] = []
     for value in (condition, a, b):
         if value.is_constant:
             operands.append(node.weight(value, f"x{len(operands)}", array=aligned(value, order)))
