@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import _tree, ops, serialization
-from fastcnn.errors import FastcnnError, FileFormatError, MissingDependencyError, UnsupportedError
+from fastcnn.errors import (
+    FastcnnError,
+    FileAccessError,
+    FileFormatError,
+    MissingDependencyError,
+    UnsupportedError,
+)
 from fastcnn.io.onnx import reading
 from fastcnn.io.onnx.patterns import Groups
 from fastcnn.io.onnx.values import Order, Value, channels_last
@@ -209,12 +215,14 @@ class Importer:
 
     def _translate(self, nodes: Sequence[Any]) -> None:
         from fastcnn.io.onnx.operators import OPERATORS
-        from fastcnn.io.onnx.operators.constants import fold
+        from fastcnn.io.onnx.operators.constants import FOLDERS, fold, only_constant
 
         for proto in nodes:
             node = Node(self, proto)
             domain = "" if proto.domain == "ai.onnx" else proto.domain
             translate = OPERATORS.get(f"{domain}.{proto.op_type}" if domain else proto.op_type)
+            if translate is None and not domain and proto.op_type in FOLDERS:
+                translate = only_constant
             if translate is None:
                 raise node.unsupported("this operator is not supported")
             with _naming_node(node):
@@ -224,6 +232,15 @@ class Importer:
                     self.define(name, value)
                 if any(proto.output[len(results) :]):
                     raise node.unsupported(f"output {len(results)}")
+
+    def inline(self, graph: Any) -> list[Value]:
+        """Translate a graph inside a node, which sees the values around it."""
+        for tensor in graph.initializer:
+            if tensor.name in self._initializers or tensor.name in self.values:
+                raise FileFormatError(f"the value {tensor.name!r} is defined twice")
+            self._initializers[tensor.name] = tensor
+        self._translate(graph.node)
+        return [self.find(info.name) for info in graph.output]
 
     def define(self, name: str, value: Value) -> None:
         """Let a name of the file stand for a value."""
@@ -573,7 +590,7 @@ def _naming_node(node: Node) -> Iterator[None]:
     """Report whatever a node of a file makes go wrong as a fault of the file, with its name."""
     try:
         yield
-    except (UnsupportedError, MissingDependencyError) as error:
+    except (FileAccessError, MissingDependencyError, UnsupportedError) as error:
         if f"node {node.name!r}" in str(error):
             raise
         raise type(error)(f"node {node.name!r} ({node.op_type}): {error}") from error

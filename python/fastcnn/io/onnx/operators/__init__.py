@@ -7,6 +7,7 @@ from typing import Any
 
 from fastcnn.io.onnx.operators import (
     constants,
+    control,
     convolution,
     elementwise,
     image,
@@ -46,6 +47,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "HardSigmoid": elementwise.hard_sigmoid,
     "HardSwish": elementwise.unary("hard_silu"),
     "Identity": movement.identity,
+    "If": control.if_,
     "InstanceNormalization": normalization.instance_normalization,
     "LRN": normalization.lrn,
     "LayerNormalization": normalization.layer_normalization,
@@ -63,7 +65,6 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "PRelu": elementwise.prelu,
     "Pad": movement.pad,
     "Pow": elementwise.power,
-    "Range": constants.only_constant,
     "Reciprocal": elementwise.unary("reciprocal"),
     "ReduceL1": reductions.reduce_l1,
     "ReduceL2": reductions.reduce_l2,
@@ -91,7 +92,6 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Squeeze": movement.squeeze,
     "Sub": elementwise.subtract,
     "Sum": elementwise.total,
-    "Tile": constants.only_constant,
     "Tanh": elementwise.unary("tanh"),
     "Transpose": movement.transpose,
     "Unsqueeze": movement.unsqueeze,
