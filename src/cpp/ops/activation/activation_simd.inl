@@ -53,6 +53,7 @@ void unary(const KernelArgs& args) {
     case Unary::Mish: return map(args, [](F32 x) { return mish(x); });
     case Unary::ThresholdedRelu:
       return map(args, [&](F32 x) { return select(x < set(p.lo), set(p.hi) * (x - set(p.lo)), x); });
+    default: return;  // declined: has_vectors
   }
 }
 
