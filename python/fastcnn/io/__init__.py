@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fastcnn.io.atomic import atomic_write
     from fastcnn.io.images import load_image, save_image
+    from fastcnn.io.onnx import load_onnx
     from fastcnn.io.resize import center_crop, resize_image
     from fastcnn.io.safetensors_files import (
         load_safetensors,
@@ -25,6 +26,7 @@ __all__ = [
     "atomic_write",
     "center_crop",
     "load_image",
+    "load_onnx",
     "load_safetensors",
     "load_safetensors_metadata",
     "load_torch",
@@ -38,6 +40,7 @@ _MODULES = {
     "atomic_write": "atomic",
     "center_crop": "resize",
     "load_image": "images",
+    "load_onnx": "onnx",
     "load_safetensors": "safetensors_files",
     "load_safetensors_metadata": "safetensors_files",
     "load_torch": "torch_files",

@@ -1,0 +1,598 @@
+"""The walk over an ONNX graph that makes a model of it."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcnn import _tree, ops, serialization
+from fastcnn.errors import FastcnnError, FileFormatError, MissingDependencyError, UnsupportedError
+from fastcnn.io.onnx import reading
+from fastcnn.io.onnx.values import Order, Value, channels_last
+from fastcnn.layers.core import Identity, Input
+from fastcnn.layers.layer import Layer
+from fastcnn.layers.op_layer import OpLayer, OpWeight
+from fastcnn.model import Model
+from fastcnn.sizes import Size
+from fastcnn.symbolic import KerasTensor, infer, shapes_only
+
+MOST_ELEMENTS = 2**27  # of a constant that is computed while the model is described
+_INLINE = 16  # a constant of at most so many numbers is an argument, not a weight
+
+# Operators that see channels in axis 1: an input that one of them reads is a picture.
+_SPATIAL = {
+    "AveragePool", "BatchNormalization", "Conv", "ConvInteger", "ConvTranspose", "DepthToSpace",
+    "GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool", "GroupNormalization",
+    "InstanceNormalization", "LRN", "LpPool", "MaxPool", "MaxRoiPool", "MaxUnpool", "QLinearConv",
+    "Resize", "RoiAlign", "SpaceToDepth", "Upsample",
+}  # fmt: skip
+
+# What each size that the data decide is in two imagined runs: batches, then other axes. No two
+# are alike, and sizes of pictures survive strides.
+_BATCHES = ((3, 5), (7, 11), (13, 17), (19, 23))
+_OTHERS = tuple((512 + 128 * i, 1088 + 192 * i) for i in range(64))
+
+
+class Importer:
+    """Makes a model of one GraphProto.
+
+    Parameters
+    ----------
+    proto : onnx.ModelProto
+    folder : str, optional
+        Where files of external data lie.
+    input_shapes : mapping of str to sequence of int or None, optional
+        Shapes of inputs, as ONNX counts their axes, instead of those in the file.
+
+    Attributes
+    ----------
+    opset : int
+    input_orders, output_orders : list of tuple of int
+        Which of ONNX's axes the axes of the model's inputs and outputs are.
+    """
+
+    def __init__(
+        self,
+        proto: Any,
+        folder: str | None = None,
+        input_shapes: Mapping[str, Sequence[int | None]] | None = None,
+    ) -> None:
+        self.graph = proto.graph
+        self.opset = reading.opset_of(proto)
+        self.folder = folder
+        self.input_shapes = dict(input_shapes or {})
+        self.values: dict[str, Value] = {}
+        self.input_orders: list[Order] = []
+        self.output_orders: list[Order] = []
+        self.shared: dict[Any, Layer] = {}  # layers that several nodes may call, by their weights
+        self._names: dict[str, int] = {}
+        self._samples: dict[int, tuple[KerasTensor, tuple[tuple[int, ...], ...]]] = {}
+        self._symbols: dict[str, tuple[int, int]] = {}
+        self._initializers: dict[str, Any] = {}
+        self._counts: dict[str, int] = {}
+
+    # ---- what Value needs ------------------------------------------------------------------------
+
+    def sizes(self, tensor: Any) -> list[Any]:
+        """Tell a tensor's sizes: int, or `Size` where the data decide."""
+        if None not in tensor.shape:
+            return [int(n) for n in tensor.shape]
+        columns = list(zip(*self._shapes_in_runs(tensor), strict=True))
+        return [
+            int(n) if n is not None else Size.of(tensor, axis, columns[axis])
+            for axis, n in enumerate(tensor.shape)
+        ]
+
+    def _shapes_in_runs(self, tensor: KerasTensor) -> tuple[tuple[int, ...], ...]:
+        """Tell a tensor's shape in each imagined run, working back to where that is known."""
+        stack = [tensor]
+        while stack:
+            top = stack[-1]
+            node = top.node
+            if id(top) in self._samples:
+                stack.pop()
+                continue
+            assert node is not None
+            unknown = [x for x in node.inputs if None in x.shape and id(x) not in self._samples]
+            if unknown:
+                stack.extend(unknown)
+                continue
+            runs = []
+            for run in range(2):
+
+                def concrete(x: Any, run: int = run) -> Any:
+                    if not isinstance(x, KerasTensor):
+                        return x
+                    known = self._samples.get(id(x))
+                    return KerasTensor(known[1][run] if known else x.shape, x.dtype)
+
+                args, kwargs = _tree.map_structure(concrete, (node.args, node.kwargs))
+                with shapes_only():
+                    runs.append(_tree.flatten(node.layer(*args, **kwargs)))
+            for output, first, second in zip(_tree.flatten(node.outputs), *runs, strict=True):
+                self._samples[id(output)] = (output, (first.shape, second.shape))
+        return self._samples[id(tensor)][1]
+
+    def reshape(self, tensor: Any, shape: Sequence[Any]) -> Any:
+        """Give the same elements in the same order another shape."""
+        if isinstance(tensor, np.ndarray):
+            return tensor.reshape(tuple(shape))
+        present = self.sizes(tensor)
+        if len(present) == len(shape) and all(
+            n is m
+            or n == m
+            or (isinstance(n, Size) and isinstance(m, Size) and n.samples == m.samples)
+            for n, m in zip(present, shape, strict=True)
+        ):
+            return tensor
+        open_axes = [i for i, n in enumerate(shape) if isinstance(n, Size)]
+        if len(open_axes) == 1 and 0 not in shape:
+            shape = [-1 if isinstance(n, Size) else n for n in shape]
+        return self.op("reshape", tensor, tuple(shape))
+
+    def transpose(self, tensor: Any, permutation: Sequence[int]) -> Any:
+        """Move axes."""
+        if isinstance(tensor, np.ndarray):
+            return np.ascontiguousarray(tensor.transpose(permutation))
+        return self.op("transpose", tensor, tuple(permutation))
+
+    # ---- making tensors ----------------------------------------------------------------------------
+
+    def op(self, function: str, *args: Any, name: str = "", **options: Any) -> Any:
+        """Call a function of `fastcnn.ops`; at once where all operands are constants."""
+        if any(isinstance(x, KerasTensor) for x in _tree.flatten((args, options))):
+            return OpLayer.record(function, args, options, name=self.unique(name or function))
+        args, options = _tree.map_structure(
+            lambda x: x.value if isinstance(x, OpWeight) else x, (args, options)
+        )
+        # Its size is asked first: a file must not make us compute without end.
+        stand_ins = _tree.map_structure(
+            lambda x: (
+                KerasTensor(x.shape, x.dtype.name)
+                if isinstance(x, np.ndarray) and x.dtype.kind in "fiub" and x.ndim
+                else x
+            ),
+            (args, options),
+        )
+        call = getattr(ops, function)
+        if any(isinstance(x, KerasTensor) for x in _tree.flatten(stand_ins)):
+            found = infer(getattr(call, "__wrapped__", call), *stand_ins)
+            check_elements(sum(math.prod(x.shape) for x in _tree.flatten(found)))
+        return call(*args, **options)
+
+    def unique(self, name: str) -> str:
+        """Give a name that no layer of the model has, from one the file has or a function's."""
+        name = readable_name(name)
+        count = self._names.get(name, -1) + 1
+        self._names[name] = count
+        if not count:
+            return name
+        return self.unique(f"{name}_{count}")
+
+    # ---- the walk ------------------------------------------------------------------------------------
+
+    def run(self) -> Model:
+        """Translate the graph."""
+        graph = self.graph
+        nodes = self._needed_nodes()
+        held = 0
+        for tensor in graph.initializer:
+            self._initializers[tensor.name] = tensor
+            held += min(math.prod(max(0, n) for n in tensor.dims), 2**50)
+        if len(graph.sparse_initializer):
+            raise UnsupportedError("sparse initializers")
+        for node in nodes:
+            for name in node.input:
+                self._counts[name] = self._counts.get(name, 0) + 1
+            for attribute in node.attribute:
+                held += min(math.prod(max(0, n) for n in attribute.t.dims), 2**50)
+        inputs = [
+            self._input(info, nodes) for info in graph.input if info.name not in self._initializers
+        ]
+        if not inputs:
+            raise UnsupportedError("a graph without inputs")
+        # Weights start as zeros, and there may be no more of them than the file has numbers (some
+        # are used several times).
+        with serialization.weights_follow(4 * held + 4096 * (len(nodes) + 1)):
+            self._translate(nodes)
+            outputs = [self._output(info.name, inputs) for info in graph.output]
+        if not outputs:
+            raise FileFormatError("expected a graph with outputs")
+        name = re.sub(r"[^\w.-]+", "_", graph.name).strip("_") or "onnx"
+        return Model(
+            inputs[0] if len(inputs) == 1 else inputs,
+            outputs[0] if len(outputs) == 1 else outputs,
+            name=name,
+        )
+
+    def _needed_nodes(self) -> list[Any]:
+        """Leave out what no output depends on."""
+        needed = {info.name for info in self.graph.output}
+        kept = []
+        for node in reversed(self.graph.node):
+            if needed.intersection(node.output):
+                kept.append(node)
+                needed.update(node.input)
+                for attribute in node.attribute:
+                    if attribute.HasField("g"):
+                        needed.update(_outer_names(attribute.g))
+        return kept[::-1]
+
+    def _translate(self, nodes: Sequence[Any]) -> None:
+        from fastcnn.io.onnx.operators import OPERATORS
+        from fastcnn.io.onnx.operators.constants import fold
+
+        for proto in nodes:
+            node = Node(self, proto)
+            domain = "" if proto.domain == "ai.onnx" else proto.domain
+            translate = OPERATORS.get(f"{domain}.{proto.op_type}" if domain else proto.op_type)
+            if translate is None:
+                raise node.unsupported("this operator is not supported")
+            with _naming_node(node):
+                results = fold(node) or translate(node)
+                results = results if isinstance(results, list) else [results]
+                for name, value in zip(proto.output, results, strict=False):
+                    self.define(name, value)
+                if any(proto.output[len(results) :]):
+                    raise node.unsupported(f"output {len(results)}")
+
+    def define(self, name: str, value: Value) -> None:
+        """Let a name of the file stand for a value."""
+        if not name:
+            return
+        if name in self.values or name in self._initializers:
+            raise FileFormatError(f"the value {name!r} is defined twice")
+        value.name = value.name or name
+        self.values[name] = value
+
+    def find(self, name: str) -> Value:
+        """Give the value of a name of the file."""
+        if name not in self.values and name in self._initializers:
+            array = reading.tensor_array(self._initializers[name], self.folder)
+            value = Value.of(self, array)
+            value.trainable = array.dtype.kind == "f"
+            value.name = name
+            self.values[name] = value
+        if name not in self.values:
+            raise FileFormatError(f"the value {name!r} is used before it is defined")
+        return self.values[name]
+
+    def uses(self, name: str) -> int:
+        """Count the nodes' inputs that are a value."""
+        return self._counts.get(name, 0)
+
+    # ---- inputs and outputs --------------------------------------------------------------------------
+
+    def _input(self, info: Any, nodes: Sequence[Any]) -> KerasTensor:
+        kind = info.type.tensor_type
+        if not info.type.HasField("tensor_type") or not kind.HasField("shape"):
+            raise UnsupportedError(f"input {info.name!r}: expected a tensor of known rank")
+        shape: list[int | None] = []
+        samples = []
+        given = self.input_shapes.get(info.name)
+        if given is not None and len(given) != len(kind.shape.dim):
+            raise FileFormatError(
+                f"input {info.name!r}: expected a shape of {len(kind.shape.dim)} axes, got {given}"
+            )
+        if len(kind.shape.dim) > 8:
+            raise UnsupportedError(f"input {info.name!r}: expected at most 8 axes")
+        for axis, dim in enumerate(kind.shape.dim):
+            fixed = dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None
+            if given is not None:
+                fixed = given[axis]
+            if fixed is not None and fixed > 2**31:
+                raise FileFormatError(f"input {info.name!r}: impossible size {fixed}")
+            shape.append(fixed)
+            samples.append(
+                self._sample(dim.dim_param or f"{info.name}/{axis}", axis)
+                if fixed is None
+                else (fixed, fixed)
+            )
+        order = self._input_order(info.name, len(shape), nodes)
+        tensor = Input(
+            batch_shape=tuple(shape[axis] for axis in order), name=self.unique(info.name)
+        )
+        runs = tuple(tuple(samples[axis][run] for axis in order) for run in range(2))
+        self._samples[id(tensor)] = (tensor, runs)
+        self.input_orders.append(order)
+        self.define(info.name, Value.of(self, tensor, order))
+        return tensor
+
+    def _sample(self, symbol: str, axis: int) -> tuple[int, int]:
+        if symbol not in self._symbols:
+            pool = _OTHERS if axis else _BATCHES
+            taken = set(self._symbols.values())
+            free = next((pair for pair in pool if pair not in taken), None)
+            if free is None:
+                raise UnsupportedError("more sizes of inputs that the data decide than expected")
+            self._symbols[symbol] = free
+        return self._symbols[symbol]
+
+    def _input_order(self, name: str, rank: int, nodes: Sequence[Any]) -> Order:
+        """Decide whether an input is a picture, by the operators that read it first."""
+        if rank < 3:
+            return tuple(range(rank))
+        same_axes = {
+            "Add", "Cast", "Clip", "Div", "DynamicQuantizeLinear", "Identity", "Mul", "Pad", "QuantizeLinear", "Relu",
+            "Sub", "DequantizeLinear", "Concat", "Slice", "Split", "Sigmoid", "Tanh", "Shape", "Dropout",
+        }  # fmt: skip
+        reached = {name}
+        readers: set[str] = set()
+        for node in nodes:
+            if reached.intersection(node.input):
+                readers.add(node.op_type)
+                if node.op_type in same_axes:
+                    reached.update(output for output in node.output if output)
+        if readers & _SPATIAL or (rank == 4 and not readers - same_axes <= {"Transpose"}):
+            return channels_last(rank)
+        if rank == 4 and readers <= same_axes:
+            return channels_last(rank)
+        return tuple(range(rank))
+
+    def _output(self, name: str, inputs: Sequence[KerasTensor]) -> KerasTensor:
+        value = self.find(name)
+        if value.is_constant:
+            raise UnsupportedError(f"the output {name!r} is a constant")
+        order = value.order
+        if order != channels_last(value.rank):
+            order = tuple(range(value.rank))
+        self.output_orders.append(order)
+        tensor = value.stored_as(order)
+        if any(tensor is x for x in inputs):
+            tensor = Identity(name=self.unique(name))(tensor)
+        return tensor  # type: ignore[no-any-return]
+
+
+class Node:
+    """One node of the graph, as its translator sees it.
+
+    Attributes
+    ----------
+    op_type, name : str
+    home : Importer
+    opset : int
+    inputs : list of Value or None
+    outputs : list of str
+    attributes : dict
+    """
+
+    def __init__(self, home: Importer, proto: Any) -> None:
+        self.home = home
+        self.op_type: str = proto.op_type
+        self.name: str = proto.name or (proto.output[0] if proto.output else "")
+        self.opset = home.opset
+        self.outputs = list(proto.output)
+        self.attributes: dict[str, Any] = {}
+        with _naming_node(self):
+            for attribute in proto.attribute:
+                value = reading.attribute_value(attribute, home.folder)
+                self.attributes[attribute.name] = value
+            self.inputs = [home.find(name) if name else None for name in proto.input]
+
+    # ---- what the file says --------------------------------------------------------------------------
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """Give an attribute, checked to be of the default's type."""
+        value = self.attributes.get(name, default)
+        wanted = type(default)
+        if default is not None and type(value) is not wanted:
+            if wanted is float and type(value) is int:
+                return float(value)
+            raise FileFormatError(f"attribute {name}: expected {wanted.__name__}, got {value!r}")
+        return value
+
+    def ints(self, name: str, count: int | None = None, default: int | None = None) -> list[int]:
+        """Give an attribute that is a list of integers; so many defaults where it is absent."""
+        value = self.attributes.get(name)
+        if value is None:
+            if default is None or count is None:
+                raise FileFormatError(f"attribute {name} is missing")
+            return [default] * count
+        if not isinstance(value, list) or not all(type(x) is int for x in value):
+            raise FileFormatError(f"attribute {name}: expected integers, got {value!r}")
+        if count is not None and len(value) != count:
+            raise FileFormatError(f"attribute {name}: expected {count} integers, got {value!r}")
+        return value
+
+    def has(self, index: int) -> bool:
+        """Whether an optional input is there."""
+        return index < len(self.inputs) and self.inputs[index] is not None
+
+    def input(self, index: int = 0) -> Value:
+        """Give an input that must be there."""
+        value = self.inputs[index] if index < len(self.inputs) else None
+        if value is None:
+            raise FileFormatError(f"input {index} is missing")
+        return value
+
+    def constant(self, index: int) -> NDArray[Any]:
+        """Give an input that must be known now."""
+        array = self.input(index).constant
+        if array is None:
+            raise self.unsupported(f"expected input {index} to be constant")
+        return array
+
+    def numbers(self, index: int, attribute: str | None = None) -> list[Any] | None:
+        """Give numbers that are an input in newer operator sets and were an attribute in older.
+
+        Returns
+        -------
+        list of int, float or `Size`, or None where they are absent
+        """
+        if attribute is not None and attribute in self.attributes:
+            value = self.attributes[attribute]
+            return list(value) if isinstance(value, list) else [value]
+        if not self.has(index):
+            return None
+        return self.constant(index).ravel().tolist()
+
+    def axis(self, value: Any, rank: int) -> int:
+        """Count an axis from the front."""
+        if not isinstance(value, int) or not -rank <= value < max(rank, 1):
+            raise FileFormatError(f"expected an axis among {rank}, got {value!r}")
+        return value % rank if rank else 0
+
+    def unsupported(self, reason: str) -> UnsupportedError:
+        """Make the error that names the operator and the node."""
+        return UnsupportedError(f"node {self.name!r} ({self.op_type}): {reason}")
+
+    # ---- making its results --------------------------------------------------------------------------
+
+    def value(self, tensor: Any, order: Sequence[int] | None = None) -> Value:
+        """Make the value of a tensor whose axis i is ONNX's axis ``order[i]``."""
+        return Value.of(self.home, tensor, order)
+
+    def pictures(self, tensor: Any) -> Value:
+        """Make the value of a tensor that has channels in its last axis."""
+        return Value.of(self.home, tensor, channels_last(len(tensor.shape)))
+
+    def op(self, function: str, *args: Any, **options: Any) -> Any:
+        """Call a function of `fastcnn.ops` under the node's name."""
+        return self.home.op(function, *args, name=self.name, **options)
+
+    def layer(self, cls: type[Layer], *inputs: Any, **config: Any) -> Any:
+        """Make a layer of the node's name and call it."""
+        return cls(**config, name=self.home.unique(self.name))(*inputs)
+
+    def weighted(
+        self, cls: type[Layer], x: Any, weights: Mapping[str, Value | NDArray[Any]], **config: Any
+    ) -> Any:
+        """Make a layer, call it and set its weights; nodes with the same weights share one.
+
+        Parameters
+        ----------
+        cls : type of Layer
+        x : KerasTensor or array
+        weights : mapping of str to array
+            Values of the layer's attributes of these names, in the layer's layout.
+        **config
+            Arguments of the layer.
+        """
+        home = self.home
+        sources = tuple(v.name for v in self.inputs[1:] if v is not None)
+        key = (cls.__name__, sources, repr(sorted(config.items())), tuple(x.shape[1:]))
+        known = all(v is None or v.is_constant for v in self.inputs[1:])
+        if known and sources and key in home.shared:
+            return home.shared[key](x)
+        layer = cls(**config, name=home.unique(self._weight_name()))
+        result = layer(x)
+        for name, value in weights.items():
+            variable = getattr(layer, name)
+            array = np.asarray(value, np.float32)
+            if tuple(variable.shape) != array.shape:
+                raise FileFormatError(
+                    f"expected {name} of shape {tuple(variable.shape)}, got {array.shape}"
+                )
+            variable.assign(array)
+        if isinstance(x, np.ndarray):
+            return layer(x)
+        home.shared[key] = layer
+        return result
+
+    def weight(
+        self, value: Value | NDArray[Any], name: str = "weight", *, array: Any = None
+    ) -> Any:
+        """Make a constant an operand of `op`: a weight, or the numbers themselves where they are few.
+
+        Parameters
+        ----------
+        value : Value or array
+            What the file has; a parameter of the file can be trained.
+        name : str
+        array : array, optional
+            The numbers in the order wanted; the value's own unless given.
+        """
+        trainable = isinstance(value, Value) and value.trainable
+        if array is None:
+            array = value.constant if isinstance(value, Value) else value
+        if array.dtype.kind != "f" or array.size <= 1 or (array.size <= _INLINE and not trainable):
+            return array
+        return OpWeight(np.asarray(array, np.float32), name, trainable)
+
+    def _weight_name(self) -> str:
+        """Name a layer after its parameter, ``conv1.weight``, or else after the node."""
+        for value in self.inputs[1:]:
+            if value is not None and value.trainable:
+                stem = re.sub(r"[._/](weight|kernel|W|gamma|scale)(:0)?$", "", value.name)
+                if stem != value.name and not stem.startswith("onnx::"):
+                    return stem
+                break
+        return self.name
+
+
+def readable_name(name: str) -> str:
+    """Make the name of a layer of a node's name.
+
+    Examples
+    --------
+    >>> readable_name("/layer1/layer1.0/conv1/Conv")
+    'layer1.0.conv1'
+    >>> readable_name("node_relu_3"), readable_name("/Add")
+    ('node_relu_3', 'Add')
+    """
+    parts = [re.sub(r"[^\w.-]+", "_", part)[:128] for part in name.split("/") if part]
+    if (
+        len(parts) > 1
+        and re.fullmatch(r"[A-Z]\w*", parts[-1])
+        and not re.search(r"_\d+$", parts[-1])
+    ):
+        parts.pop()
+    kept = [
+        part
+        for part, after in zip(parts, [*parts[1:], ""], strict=True)
+        if not after.startswith(part + ".")
+    ]
+    return ".".join(kept)[-256:] or "node"
+
+
+def check_elements(count: int) -> None:
+    """Refuse constants that a file makes larger than any it may need."""
+    if count > MOST_ELEMENTS:
+        raise FileFormatError(
+            f"expected constants of at most {MOST_ELEMENTS} elements, got {count}"
+        )
+
+
+def _outer_names(graph: Any) -> Iterator[str]:
+    for node in graph.node:
+        yield from node.input
+    for info in graph.output:
+        yield info.name
+
+
+@contextmanager
+def _naming_node(node: Node) -> Iterator[None]:
+    """Report whatever a node of a file makes go wrong as a fault of the file, with its name."""
+    try:
+        yield
+    except (UnsupportedError, MissingDependencyError) as error:
+        if f"node {node.name!r}" in str(error):
+            raise
+        raise type(error)(f"node {node.name!r} ({node.op_type}): {error}") from error
+    except FastcnnError as error:
+        if isinstance(error, FileFormatError) and str(error).startswith("node "):
+            raise
+        raise FileFormatError(f"node {node.name!r} ({node.op_type}): {error}") from error
+    except (
+        ArithmeticError, AttributeError, IndexError, KeyError, MemoryError, RecursionError, TypeError,
+        ValueError,
+    ) as error:  # fmt: skip
+        raise FileFormatError(
+            f"node {node.name!r} ({node.op_type}): malformed: {type(error).__name__}: {error}"
+        ) from error
+
+
+def import_model(
+    path: str | os.PathLike[str],
+    input_shapes: Mapping[str, Sequence[int | None]] | None = None,
+) -> Importer:
+    """Read a file and prepare its translation; `Importer.run` makes the model."""
+    proto = reading.read_model(path)
+    return Importer(proto, os.path.dirname(os.path.abspath(os.fspath(path))), input_shapes)

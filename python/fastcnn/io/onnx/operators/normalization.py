@@ -1,0 +1,97 @@
+"""Normalisation by stored statistics or by the input's own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastcnn.io.onnx.importer import Node
+from fastcnn.io.onnx.values import Value, channels_last
+from fastcnn.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    InstanceNormalization,
+    LayerNormalization,
+    LocalResponseNormalization,
+)
+
+
+def batch_normalization(node: Node) -> Value:
+    """Translate BatchNormalization."""
+    x = node.input()
+    if node.attribute("spatial", 1) != 1:
+        raise node.unsupported("spatial=0")
+    if node.attribute("training_mode", 0) or any(node.outputs[1:]):
+        raise node.unsupported("training mode")
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    epsilon = node.attribute("epsilon", 1e-5)
+    order = channels_last(x.rank)
+    if not all(node.input(i).is_constant for i in range(1, 5)):
+        gamma, beta, mean, variance = (node.input(i).plain() for i in range(1, 5))
+        y = node.op(
+            "batch_normalization", x.stored_as(order), mean, variance, offset=beta, scale=gamma,
+            epsilon=epsilon,
+        )  # fmt: skip
+        return node.value(y, order)
+    weights = {name: node.constant(i + 1) for i, name in enumerate(names)}
+    y = node.weighted(
+        BatchNormalization, x.stored_as(order), weights, epsilon=epsilon,
+        momentum=node.attribute("momentum", 0.9),
+    )  # fmt: skip
+    return node.value(y, order)
+
+
+def instance_normalization(node: Node) -> Value:
+    """Translate InstanceNormalization."""
+    x = node.input()
+    order = channels_last(x.rank)
+    weights = {"gamma": node.constant(1), "beta": node.constant(2)}
+    y = node.weighted(
+        InstanceNormalization, x.stored_as(order), weights, epsilon=node.attribute("epsilon", 1e-5)
+    )
+    return node.value(y, order)
+
+
+def group_normalization(node: Node) -> Value:
+    """Translate GroupNormalization; before opset 21 there is one factor a group."""
+    x = node.input()
+    groups = node.attribute("num_groups", 1)
+    order = channels_last(x.rank)
+    gamma, beta = node.constant(1), node.constant(2)
+    if node.opset < 21:
+        each = x.shape[1] // groups
+        gamma, beta = np.repeat(gamma, each), np.repeat(beta, each)
+    y = node.weighted(
+        GroupNormalization, x.stored_as(order), {"gamma": gamma, "beta": beta}, groups=groups,
+        epsilon=node.attribute("epsilon", 1e-5),
+    )  # fmt: skip
+    return node.value(y, order)
+
+
+def layer_normalization(node: Node) -> Value:
+    """Translate LayerNormalization over the last axis."""
+    x = node.input()
+    if node.axis(node.attribute("axis", -1), x.rank) != x.rank - 1:
+        raise node.unsupported("more than the last axis")
+    if any(node.outputs[1:]):
+        raise node.unsupported("outputs of statistics")
+    weights = {"gamma": node.constant(1)}
+    if node.has(2):
+        weights["beta"] = node.constant(2)
+    # The other axes may lie in any order.
+    order = tuple(axis for axis in x.order if axis != x.rank - 1) + (x.rank - 1,)
+    y = node.weighted(
+        LayerNormalization, x.stored_as(order), weights, center=node.has(2),
+        epsilon=node.attribute("epsilon", 1e-5),
+    )  # fmt: skip
+    return node.value(y, order)
+
+
+def lrn(node: Node) -> Value:
+    """Translate LRN."""
+    x = node.input()
+    y = node.layer(
+        LocalResponseNormalization, x.channels_last(), size=node.attribute("size", 1),
+        alpha=node.attribute("alpha", 1e-4), beta=node.attribute("beta", 0.75),
+        k=node.attribute("bias", 1.0),
+    )  # fmt: skip
+    return node.pictures(y)
