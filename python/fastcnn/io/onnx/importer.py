@@ -50,6 +50,8 @@ class Importer:
         Where files of external data lie.
     input_shapes : mapping of str to sequence of int or None, optional
         Shapes of inputs, as ONNX counts their axes, instead of those in the file.
+    constants : mapping of str to array, optional
+        Inputs that are known now: they become weights, shapes and options of layers.
 
     Attributes
     ----------
@@ -63,11 +65,14 @@ class Importer:
         proto: Any,
         folder: str | None = None,
         input_shapes: Mapping[str, Sequence[int | None]] | None = None,
+        constants: Mapping[str, NDArray[Any]] | None = None,
     ) -> None:
         self.graph = proto.graph
         self.opset = reading.opset_of(proto)
         self.folder = folder
         self.input_shapes = dict(input_shapes or {})
+        self.constants = dict(constants or {})
+        self.whole: dict[int, KerasTensor] = {}  # by a cast's result: the input that it cast
         self.values: dict[str, Value] = {}
         self.input_orders: list[Order] = []
         self.output_orders: list[Order] = []
@@ -181,6 +186,25 @@ class Importer:
     def run(self) -> Model:
         """Translate the graph."""
         graph = self.graph
+        inputs, values = self.trace()
+        if not inputs:
+            raise UnsupportedError("a graph without inputs")
+        if not values:
+            raise FileFormatError("expected a graph with outputs")
+        outputs = [
+            self.output(info.name, value, inputs)
+            for info, value in zip(graph.output, values, strict=True)
+        ]
+        name = re.sub(r"[^\w.-]+", "_", graph.name).strip("_") or "onnx"
+        return Model(
+            inputs[0] if len(inputs) == 1 else inputs,
+            outputs[0] if len(outputs) == 1 else outputs,
+            name=name,
+        )
+
+    def trace(self) -> tuple[list[KerasTensor], list[Value]]:
+        """Translate the nodes; give the inputs of a model, and the values of the graph's outputs."""
+        graph = self.graph
         nodes = self._needed_nodes()
         held = 0
         for tensor in graph.initializer:
@@ -193,24 +217,19 @@ class Importer:
                 self._counts[name] = self._counts.get(name, 0) + 1
             for attribute in node.attribute:
                 held += min(math.prod(max(0, n) for n in attribute.t.dims), 2**50)
+        for name, array in self.constants.items():
+            held += array.size
+            self.define(name, Value.of(self, array)._with(array.dtype.kind == "f"))
         inputs = [
-            self._input(info, nodes) for info in graph.input if info.name not in self._initializers
+            self._input(info, nodes)
+            for info in graph.input
+            if info.name not in self._initializers and info.name not in self.constants
         ]
-        if not inputs:
-            raise UnsupportedError("a graph without inputs")
         # Weights start as zeros, and there may be no more of them than the file has numbers (some
         # are used several times).
         with serialization.weights_follow(4 * held + 4096 * (len(nodes) + 1)):
             self._translate(nodes)
-            outputs = [self._output(info.name, inputs) for info in graph.output]
-        if not outputs:
-            raise FileFormatError("expected a graph with outputs")
-        name = re.sub(r"[^\w.-]+", "_", graph.name).strip("_") or "onnx"
-        return Model(
-            inputs[0] if len(inputs) == 1 else inputs,
-            outputs[0] if len(outputs) == 1 else outputs,
-            name=name,
-        )
+            return inputs, [self.find(info.name) for info in graph.output]
 
     def _needed_nodes(self) -> list[Any]:
         """Leave out what no output depends on."""
@@ -302,8 +321,21 @@ class Importer:
         runs = tuple(tuple(samples[axis][run] for axis in order) for run in range(2))
         self._samples[id(tensor)] = (tensor, runs)
         self.input_orders.append(order)
-        self.define(info.name, Value.of(self, tensor, order))
+        self.define(info.name, Value.of(self, self._of_type(info, tensor), order))
         return tensor
+
+    def _of_type(self, info: Any, tensor: KerasTensor) -> KerasTensor:
+        """Inputs of a model are float32: make one what the file says it is."""
+        names = reading.onnx().TensorProto
+        kind = info.type.tensor_type.elem_type
+        if kind in (names.FLOAT, names.DOUBLE, names.FLOAT16, names.BFLOAT16):
+            return tensor
+        name = names.DataType.Name(kind).lower() if kind in names.DataType.values() else str(kind)
+        if name not in ("int64", "int32", "uint8", "int8", "bool"):
+            raise UnsupportedError(f"input {info.name!r} of type {name}")
+        cast = self.op("cast", tensor, name, name=f"{info.name}_{name}")
+        self.whole[id(cast)] = tensor
+        return cast  # type: ignore[no-any-return]
 
     def _sample(self, symbol: str, axis: int) -> tuple[int, int]:
         if symbol not in self._symbols:
@@ -336,8 +368,8 @@ class Importer:
             return channels_last(rank)
         return tuple(range(rank))
 
-    def _output(self, name: str, inputs: Sequence[KerasTensor]) -> KerasTensor:
-        value = self.find(name)
+    def output(self, name: str, value: Value, inputs: Sequence[KerasTensor]) -> KerasTensor:
+        """Give the tensor of the model that is an output of the graph, and note its order."""
         if value.is_constant:
             raise UnsupportedError(f"the output {name!r} is a constant")
         order = value.order

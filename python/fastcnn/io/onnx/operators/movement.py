@@ -28,8 +28,13 @@ def cast(node: Node) -> Value:
     to = node.attribute("to", 1)
     kinds = onnx.TensorProto
     if to in (kinds.FLOAT, kinds.DOUBLE, kinds.FLOAT16, kinds.BFLOAT16):
+        if id(x.tensor) in node.home.whole:  # an input, which is float32 already
+            return x.like(node.home.whole[id(x.tensor)])
         return x if x.dtype == "float32" else x.like(node.op("cast", x.tensor, "float32"))
-    names = {kinds.INT64: "int64", kinds.INT32: "int32", kinds.UINT8: "uint8", kinds.BOOL: "bool"}
+    names = {
+        kinds.INT64: "int64", kinds.INT32: "int32", kinds.UINT8: "uint8", kinds.INT8: "int8",
+        kinds.BOOL: "bool",
+    }  # fmt: skip
     if to not in names:
         raise node.unsupported(f"a cast to {kinds.DataType.Name(to)}")
     return x.like(node.op("cast", x.tensor, names[to]))
