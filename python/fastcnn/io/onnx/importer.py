@@ -73,6 +73,7 @@ class Importer:
         self.input_shapes = dict(input_shapes or {})
         self.constants = dict(constants or {})
         self.whole: dict[int, KerasTensor] = {}  # by a cast's result: the input that it cast
+        self.planes: dict[int, tuple[int, ...]] = {}  # by indices of maxima: the picture's size
         self.values: dict[str, Value] = {}
         self.input_orders: list[Order] = []
         self.output_orders: list[Order] = []
