@@ -14,7 +14,7 @@ from fastcnn.layers.layer import Layer
 from fastcnn.ops._dispatch import as_array
 from fastcnn.plan import is_array
 from fastcnn.sizes import Size, evaluate
-from fastcnn.symbolic import KerasTensor
+from fastcnn.symbolic import KerasTensor, infer
 
 _OPERAND = "__operand__"  # with the number of the input that goes there
 _SIZE = "__size__"  # with an expression in sizes of inputs
@@ -130,6 +130,11 @@ class OpLayer(Layer):
 
     def call(self, *inputs: Any) -> Any:
         """Apply the function."""
+        if any(isinstance(x, KerasTensor) for x in inputs):
+            return infer(self._apply, inputs, {})
+        return self._apply(*inputs)
+
+    def _apply(self, *inputs: Any) -> Any:
         own = self._own_variables()
 
         def fill(value: Any) -> Any:

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from fastcnn import _tree, ops, serialization
 from fastcnn.errors import FastcnnError, FileFormatError, MissingDependencyError, UnsupportedError
 from fastcnn.io.onnx import reading
+from fastcnn.io.onnx.patterns import Groups
 from fastcnn.io.onnx.values import Order, Value, channels_last
 from fastcnn.layers.core import Identity, Input
 from fastcnn.layers.layer import Layer
 from fastcnn.layers.op_layer import OpLayer, OpWeight
 from fastcnn.model import Model
 from fastcnn.sizes import Size
-from fastcnn.symbolic import KerasTensor, infer, shapes_only
+from fastcnn.symbolic import KerasTensor, infer
 
 MOST_ELEMENTS = 2**27  # of a constant that is computed while the model is described
 _INLINE = 16  # a constant of at most so many numbers is an argument, not a weight
@@ -79,10 +80,8 @@ class Importer:
         self.output_orders: list[Order] = []
         self.shared: dict[Any, Layer] = {}  # layers that several nodes may call, by their weights
         self._names: dict[str, int] = {}
-        self._samples: dict[int, tuple[KerasTensor, tuple[tuple[int, ...], ...]]] = {}
         self._symbols: dict[str, tuple[int, int]] = {}
         self._initializers: dict[str, Any] = {}
-        self._counts: dict[str, int] = {}
 
     # ---- what Value needs ------------------------------------------------------------------------
 
@@ -90,41 +89,12 @@ class Importer:
         """Tell a tensor's sizes: int, or `Size` where the data decide."""
         if None not in tensor.shape:
             return [int(n) for n in tensor.shape]
-        columns = list(zip(*self._shapes_in_runs(tensor), strict=True))
+        if tensor.samples is None:
+            raise UnsupportedError(f"the sizes of {tensor!r} cannot be followed; give input_shapes")
         return [
-            int(n) if n is not None else Size.of(tensor, axis, columns[axis])
+            int(n) if n is not None else Size.of(tensor, axis, [s[axis] for s in tensor.samples])
             for axis, n in enumerate(tensor.shape)
         ]
-
-    def _shapes_in_runs(self, tensor: KerasTensor) -> tuple[tuple[int, ...], ...]:
-        """Tell a tensor's shape in each imagined run, working back to where that is known."""
-        stack = [tensor]
-        while stack:
-            top = stack[-1]
-            node = top.node
-            if id(top) in self._samples:
-                stack.pop()
-                continue
-            assert node is not None
-            unknown = [x for x in node.inputs if None in x.shape and id(x) not in self._samples]
-            if unknown:
-                stack.extend(unknown)
-                continue
-            runs = []
-            for run in range(2):
-
-                def concrete(x: Any, run: int = run) -> Any:
-                    if not isinstance(x, KerasTensor):
-                        return x
-                    known = self._samples.get(id(x))
-                    return KerasTensor(known[1][run] if known else x.shape, x.dtype)
-
-                args, kwargs = _tree.map_structure(concrete, (node.args, node.kwargs))
-                with shapes_only():
-                    runs.append(_tree.flatten(node.layer(*args, **kwargs)))
-            for output, first, second in zip(_tree.flatten(node.outputs), *runs, strict=True):
-                self._samples[id(output)] = (output, (first.shape, second.shape))
-        return self._samples[id(tensor)][1]
 
     def reshape(self, tensor: Any, shape: Sequence[Any]) -> Any:
         """Give the same elements in the same order another shape."""
@@ -214,8 +184,6 @@ class Importer:
         if len(graph.sparse_initializer):
             raise UnsupportedError("sparse initializers")
         for node in nodes:
-            for name in node.input:
-                self._counts[name] = self._counts.get(name, 0) + 1
             for attribute in node.attribute:
                 held += min(math.prod(max(0, n) for n in attribute.t.dims), 2**50)
         for name, array in self.constants.items():
@@ -236,7 +204,7 @@ class Importer:
         """Leave out what no output depends on."""
         needed = {info.name for info in self.graph.output}
         kept = []
-        for node in reversed(self.graph.node):
+        for node in reversed(Groups(self.graph).replace(self.graph.node)):
             if needed.intersection(node.output):
                 kept.append(node)
                 needed.update(node.input)
@@ -284,10 +252,6 @@ class Importer:
             raise FileFormatError(f"the value {name!r} is used before it is defined")
         return self.values[name]
 
-    def uses(self, name: str) -> int:
-        """Count the nodes' inputs that are a value."""
-        return self._counts.get(name, 0)
-
     # ---- inputs and outputs --------------------------------------------------------------------------
 
     def _input(self, info: Any, nodes: Sequence[Any]) -> KerasTensor:
@@ -319,8 +283,7 @@ class Importer:
         tensor = Input(
             batch_shape=tuple(shape[axis] for axis in order), name=self.unique(info.name)
         )
-        runs = tuple(tuple(samples[axis][run] for axis in order) for run in range(2))
-        self._samples[id(tensor)] = (tensor, runs)
+        tensor.samples = tuple(tuple(samples[axis][run] for axis in order) for run in range(2))
         self.input_orders.append(order)
         self.define(info.name, Value.of(self, self._of_type(info, tensor), order))
         return tensor

@@ -153,4 +153,6 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Upsample": resizing.resize,
     "Where": elementwise.where,
     "Xor": logic.logic("logical_xor"),
+    "fastcnn.Linear": linear.linear,
+    "fastcnn.Silu": elementwise.unary("silu"),
 }

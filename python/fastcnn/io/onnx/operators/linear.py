@@ -104,6 +104,15 @@ def _of_vectors(node: Node, a: Value, b: Value) -> Value:
     return y.reshaped(shape)
 
 
+def linear(node: Node) -> Value:
+    """Translate MatMul with Add: a Dense layer."""
+    a, b = node.input(0), node.input(1)
+    if a.is_constant or a.rank < 2:
+        raise node.unsupported(f"a product of {a} and {b}")
+    bias = _bias_vector(node.input(2), b)
+    return _dense(node, a, np.asarray(b.plain(), np.float32), bias)
+
+
 def _operand(node: Node, x: Value, name: str) -> Any:
     return node.weight(x, name) if x.is_constant else x.plain()
 

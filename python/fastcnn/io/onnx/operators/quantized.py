@@ -31,7 +31,9 @@ def _along(node: Node, index: int, x: Value, axis: int, order: Order) -> NDArray
     block = node.attribute("block_size", 0)
     if block > 1:
         array = np.repeat(array, block, axis=axis)
-        array = array[tuple(slice(0, n) if a == axis else slice(None) for a, n in enumerate(x.shape))]
+        array = array[
+            tuple(slice(0, n) if a == axis else slice(None) for a, n in enumerate(x.shape))
+        ]
     if array.ndim != x.rank or array.shape[axis] != x.shape[axis]:
         raise FileFormatError(f"scales {array.shape} do not fit {x.shape}")
     return np.ascontiguousarray(array.transpose(order))
@@ -92,7 +94,9 @@ def dynamic_quantize_linear(node: Node) -> list[Value]:
     high = node.op("maximum", node.op("max", x.tensor), 0.0)
     low = node.op("minimum", node.op("min", x.tensor), 0.0)
     scale = node.op("divide", node.op("subtract", high, low), 255.0)
-    zero = node.op("round", node.op("clip", node.op("divide", node.op("negative", low), scale), 0.0, 255.0))
+    zero = node.op(
+        "round", node.op("clip", node.op("divide", node.op("negative", low), scale), 0.0, 255.0)
+    )
     y = node.op("add", node.op("round", node.op("divide", x.tensor, scale)), zero)
     y = node.op("cast", node.op("clip", y, 0.0, 255.0), "uint8")
     return [x.like(y), node.value(scale), node.value(node.op("cast", zero, "uint8"))]

@@ -51,7 +51,11 @@ def _is_usual(node: Node) -> bool:
         and (
             mode != "nearest"
             or (coordinate == "asymmetric" and rounding == "floor")
-            or (coordinate == "half_pixel" and all(n and m % n == 0 for n, m in pairs) and rounding.startswith("round"))
+            or (
+                coordinate == "half_pixel"
+                and all(n and m % n == 0 for n, m in pairs)
+                and rounding.startswith("round")
+            )
         )
     )
 
