@@ -237,6 +237,8 @@ def find_layer_class(name: Any) -> type[Layer]:
     cls = find_custom_object(name)
     if cls is None and isinstance(name, str):
         cls = {c.__name__: c for c in (Model, Sequential, OpLayer)}.get(name)
+        if name == "PostprocessedModel":
+            from fastcnn.io.onnx.postprocessing import PostprocessedModel as cls
         if cls is None and name in layers.__all__:
             cls = getattr(layers, name)
     if isinstance(cls, type) and issubclass(cls, Layer):

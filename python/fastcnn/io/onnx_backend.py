@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from fastcnn._optional import import_optional
 from fastcnn.errors import ConfigError, FileFormatError, UnsupportedError
 from fastcnn.io.onnx.importer import Importer
+from fastcnn.io.onnx.values import Order
 from fastcnn.model import Model
 
 import_optional("onnx", extra="onnx")
@@ -80,30 +81,46 @@ _FIXED: dict[str, tuple[int, ...]] = {
 class _Compiled:
     """A model for given values of the fixed inputs, and what its outputs become."""
 
-    def __init__(self, proto: ModelProto, constants: Mapping[str, NDArray[Any]]) -> None:
-        importer = Importer(proto, constants=constants)
+    def __init__(
+        self,
+        proto: ModelProto,
+        constants: Mapping[str, NDArray[Any]],
+        shapes: Mapping[str, tuple[int, ...]],
+    ) -> None:
+        importer = Importer(proto, input_shapes=shapes, constants=constants)
         inputs, values = importer.trace()
-        self._constants: list[NDArray[Any] | None] = []
-        outputs = []
-        for info, value in zip(proto.graph.output, values, strict=True):
-            self._constants.append(value.constant)
-            if not value.is_constant:
-                outputs.append(importer.output(info.name, value, inputs))
+        self._constants = [None if v is None else v.constant for v in values]
+        self._model: Model | None = None
+        self._orders: list[Order] = []
+        if importer.late:
+            self._model = importer.postprocessed(inputs, values, "onnx")
+            self._orders = [
+                () if name else importer.output_orders[index] for name, index in self._model.gives
+            ]
+        else:
+            outputs = [
+                importer.output(info.name, value, inputs)
+                for info, value in zip(proto.graph.output, values, strict=True)
+                if value is not None and not value.is_constant
+            ]
+            self._orders = importer.output_orders
+            if outputs:
+                self._model = Model(inputs, outputs, name="onnx")
         self._input_orders = importer.input_orders
-        self._output_orders = importer.output_orders
-        self._model = Model(inputs, outputs, name="onnx") if outputs else None
 
     def run(self, arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """Compute the outputs, with ONNX's order of axes."""
-        computed: list[NDArray[Any]] = []
+        computed: Any = []
         if self._model is not None:
             given = [
                 np.asarray(array, np.float32).transpose(order)
                 for array, order in zip(arrays, self._input_orders, strict=True)
             ]
+            results = self._model.predict_on_batch(given if len(given) > 1 else given[0])
+            results = results if isinstance(results, list) else [results]
             computed = [
-                np.ascontiguousarray(y.transpose(np.argsort(order)))
-                for y, order in zip(self._model(given), self._output_orders, strict=True)
+                y.transpose(np.argsort(order)) if len(order) else y
+                for y, order in zip(results, self._orders, strict=True)
             ]
         rest = iter(computed)
         return [next(rest) if constant is None else constant for constant in self._constants]
@@ -122,14 +139,23 @@ class FastcnnBackendRep(base.BackendRep):
         known = {tensor.name for tensor in graph.initializer}
         self._proto = model
         self._inputs = [info.name for info in graph.input if info.name not in known]
-        self._outputs = [
-            helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type)
-            for info in graph.output
-        ]
+        for info in (*graph.input, *graph.output):
+            if not info.type.HasField("tensor_type"):
+                raise UnsupportedError(f"{info.name!r}: expected a tensor")
+        kinds = [info.type.tensor_type.elem_type for info in graph.output]
+        self._outputs = [helper.tensor_dtype_to_np_dtype(k) if k else None for k in kinds]
+        # No elements is what a shape may say, though to an importer a size of 0 is one unknown.
+        self._empty = {
+            info.name
+            for info in graph.input
+            if any(
+                d.HasField("dim_value") and not d.dim_value for d in info.type.tensor_type.shape.dim
+            )
+        }
         self._fixed = _fixed_inputs(model)
         self._compiled: OrderedDict[Any, _Compiled] = OrderedDict()
-        if not self._fixed.intersection(self._inputs):
-            self._for_constants({})
+        if not self._fixed.intersection(self._inputs) and not self._empty:
+            self._for_inputs({})
 
     def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Compute the outputs.
@@ -161,17 +187,17 @@ class FastcnnBackendRep(base.BackendRep):
         if missing := [name for name in self._inputs if name not in inputs]:
             raise ConfigError(f"expected inputs {self._inputs}, got none for {missing}")
         arrays = {name: np.asarray(inputs[name]) for name in self._inputs}
-        constants = {name: array for name, array in arrays.items() if name in self._fixed}
-        compiled = self._for_constants(constants)
+        compiled = self._for_inputs(arrays)
         results = compiled.run([a for name, a in arrays.items() if name not in self._fixed])
-        return tuple(
-            y.astype(dtype, copy=False) for y, dtype in zip(results, self._outputs, strict=True)
-        )
+        return tuple(np.asarray(y, dtype) for y, dtype in zip(results, self._outputs, strict=True))
 
-    def _for_constants(self, constants: Mapping[str, NDArray[Any]]) -> _Compiled:
-        key = tuple((name, a.shape, a.dtype.str, a.tobytes()) for name, a in constants.items())
+    def _for_inputs(self, arrays: Mapping[str, NDArray[Any]]) -> _Compiled:
+        constants = {name: array for name, array in arrays.items() if name in self._fixed}
+        shapes = {n: a.shape for n, a in arrays.items() if n in self._empty and n not in constants}
+        values = [(name, a.shape, a.dtype.str, a.tobytes()) for name, a in constants.items()]
+        key = (tuple(values), tuple(shapes.items()))
         if key not in self._compiled:
-            self._compiled[key] = _Compiled(self._proto, constants)
+            self._compiled[key] = _Compiled(self._proto, constants, shapes)
             if len(self._compiled) > _MOST_MODELS:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(key)

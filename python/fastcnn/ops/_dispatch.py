@@ -23,7 +23,7 @@ from fastcnn.errors import ConfigError, DTypeError
 if TYPE_CHECKING:
     from fastcnn.autotune import TimingCache
 
-_SUPPORTED = ("float32", "float64", "int64", "int32", "uint8", "bool")
+_SUPPORTED = ("float32", "float64", "int64", "int32", "uint8", "int8", "bool")
 
 
 def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:

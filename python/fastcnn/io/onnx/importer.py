@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastcnn import _tree, ops, serialization
 from fastcnn.errors import FastcnnError, FileFormatError, MissingDependencyError, UnsupportedError
-from fastcnn.io.onnx import reading
+from fastcnn.io.onnx import postprocessing, reading
 from fastcnn.io.onnx.patterns import Groups
 from fastcnn.io.onnx.values import Order, Value, channels_last
 from fastcnn.layers.core import Identity, Input
@@ -74,6 +74,7 @@ class Importer:
         self.input_shapes = dict(input_shapes or {})
         self.constants = dict(constants or {})
         self.whole: dict[int, KerasTensor] = {}  # by a cast's result: the input that it cast
+        self.late: list[Any] = []  # nodes that run after the model
         self.planes: dict[int, tuple[int, ...]] = {}  # by indices of maxima: the picture's size
         self.values: dict[str, Value] = {}
         self.input_orders: list[Order] = []
@@ -162,19 +163,61 @@ class Importer:
             raise UnsupportedError("a graph without inputs")
         if not values:
             raise FileFormatError("expected a graph with outputs")
+        name = re.sub(r"[^\w.-]+", "_", graph.name).strip("_") or "onnx"
+        if self.late:
+            return self.postprocessed(inputs, values, name)
         outputs = [
             self.output(info.name, value, inputs)
             for info, value in zip(graph.output, values, strict=True)
+            if value is not None
         ]
-        name = re.sub(r"[^\w.-]+", "_", graph.name).strip("_") or "onnx"
         return Model(
             inputs[0] if len(inputs) == 1 else inputs,
             outputs[0] if len(outputs) == 1 else outputs,
             name=name,
         )
 
-    def trace(self) -> tuple[list[KerasTensor], list[Value]]:
-        """Translate the nodes; give the inputs of a model, and the values of the graph's outputs."""
+    def postprocessed(
+        self, inputs: list[KerasTensor], values: Sequence[Value | None], name: str
+    ) -> Model:
+        """Make a model that ends with the late nodes."""
+        outputs: list[KerasTensor] = []
+        reads: list[tuple[str, Order]] = []
+        gives: list[tuple[str, int]] = []
+        for info, value in zip(self.graph.output, values, strict=True):
+            gives.append((info.name, 0) if value is None else ("", len(outputs)))
+            if value is not None:
+                outputs.append(self.output(info.name, value, inputs))
+                reads.append(("", ()))
+        known: dict[str, NDArray[Any]] = {}
+        made = {output for node in self.late for output in node.output}
+        for read in dict.fromkeys(i for node in self.late for i in node.input if i):
+            if read in made:
+                continue
+            value = self.find(read)
+            if value.is_constant:
+                known[read] = value.plain()
+                continue
+            outputs.append(self.output(read, value, inputs))
+            reads.append((read, self.output_orders[-1]))
+        late_outputs = [info.name for info, v in zip(self.graph.output, values) if v is None]
+        steps = postprocessing.graph_of(self.late, known, late_outputs, self.opset)
+        return postprocessing.PostprocessedModel(
+            inputs[0] if len(inputs) == 1 else inputs, outputs, name,
+            steps=steps, reads=reads, gives=gives,
+        )  # fmt: skip
+
+    def trace(self) -> tuple[list[KerasTensor], list[Value | None]]:
+        """Translate the nodes.
+
+        Returns
+        -------
+        inputs : list of KerasTensor
+            Of a model.
+        values : list of Value or None
+            The graph's outputs; None for those that are known only after the model has run, by
+            the nodes in `late`.
+        """
         graph = self.graph
         nodes = self._needed_nodes()
         held = 0
@@ -198,7 +241,10 @@ class Importer:
         # are used several times).
         with serialization.weights_follow(4 * held + 4096 * (len(nodes) + 1)):
             self._translate(nodes)
-            return inputs, [self.find(info.name) for info in graph.output]
+            late = {name for node in self.late for name in node.output}
+            return inputs, [
+                None if info.name in late else self.find(info.name) for info in graph.output
+            ]
 
     def _needed_nodes(self) -> list[Any]:
         """Leave out what no output depends on."""
@@ -217,7 +263,12 @@ class Importer:
         from fastcnn.io.onnx.operators import OPERATORS
         from fastcnn.io.onnx.operators.constants import fold
 
+        late: set[str] = set()
         for proto in nodes:
+            if late.intersection(proto.input) or self._is_late(proto):
+                late.update(name for name in proto.output if name)
+                self.late.append(proto)
+                continue
             node = Node(self, proto)
             domain = "" if proto.domain == "ai.onnx" else proto.domain
             translate = OPERATORS.get(f"{domain}.{proto.op_type}" if domain else proto.op_type)
@@ -230,6 +281,12 @@ class Importer:
                     self.define(name, value)
                 if any(proto.output[len(results) :]):
                     raise node.unsupported(f"output {len(results)}")
+
+    def _is_late(self, proto: Any) -> bool:
+        """Whether the data decide how many results a node gives."""
+        return proto.op_type in postprocessing.LATE and not all(
+            self.find(name).is_constant for name in proto.input if name
+        )
 
     def define(self, name: str, value: Value) -> None:
         """Let a name of the file stand for a value."""

@@ -51,13 +51,8 @@ def read_model(path: StrPath) -> Any:
     package = onnx()
     with open_binary(path) as file:
         data = file.read()
-    from google.protobuf.message import DecodeError
-
     with naming(path):
-        try:
-            model = package.ModelProto.FromString(data)
-        except (DecodeError, ValueError, RecursionError) as error:
-            raise FileFormatError(f"expected an ONNX model: {error}") from error
+        model = parse_model(data)
         if not model.HasField("graph") or not model.opset_import:
             raise FileFormatError("expected an ONNX model, got no graph or no operator set")
         if len(model.graph.node) > _MOST_NODES:
@@ -69,6 +64,17 @@ def read_model(path: StrPath) -> Any:
             f"{os.fspath(path)}: expected opset {OLDEST_OPSET} to {newest}, got {opset}"
         )
     return model
+
+
+def parse_model(data: bytes) -> Any:
+    """Make a ModelProto of bytes."""
+    package = onnx()
+    from google.protobuf.message import DecodeError
+
+    try:
+        return package.ModelProto.FromString(data)
+    except (DecodeError, ValueError, RecursionError) as error:
+        raise FileFormatError(f"expected an ONNX model: {error}") from error
 
 
 def opset_of(model: Any) -> int:

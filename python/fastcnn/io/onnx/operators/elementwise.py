@@ -58,6 +58,12 @@ def clip(node: Node) -> Value:
     high = node.numbers(2, "max")
     lower = float(low[0]) if low else None
     upper = float(high[0]) if high else None
+    if is_whole(x.tensor):
+        y = x.tensor
+        for bound, kind in ((low, "maximum"), (high, "minimum")):
+            if bound:
+                y = node.op("integer_binary", y, np.asarray(bound[0], x.dtype), kind)
+        return x.like(y)
     if lower == 0.0 and (upper is None or upper > 0):
         return x.like(node.layer(ReLU, x.tensor, max_value=upper))
     if lower is None and upper is None:
@@ -180,13 +186,14 @@ def dropout(node: Node) -> list[Value]:
     x = node.input()
     rate = node.numbers(1, "ratio")
     share = float(rate[0]) if rate else 0.5
-    if node.has(2) and bool(np.any(node.constant(2))):
-        raise node.unsupported("training mode")
-    if len(node.outputs) > 1 and node.outputs[1]:
-        raise node.unsupported("the output of the mask")
+    if share and node.has(2) and bool(np.any(node.constant(2))):
+        raise node.unsupported("training mode, whose random numbers are another generator's")
     if not 0.0 <= share < 1.0:
         raise FileFormatError(f"expected a ratio from 0 to 1, got {share}")
-    return [x.like(node.layer(Dropout, x.tensor, rate=share))]
+    results = [x.like(node.layer(Dropout, x.tensor, rate=share))]
+    if any(node.outputs[1:]):  # nothing is left out
+        results.append(x.like(node.op("logical_or", x.tensor, True)))
+    return results
 
 
 # ---- two operands -------------------------------------------------------------------------------
