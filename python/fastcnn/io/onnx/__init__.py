@@ -23,7 +23,8 @@ def load_onnx(
     path : str or os.PathLike
         Opset 7 or newer. Files of external data are read if they lie in the same folder or below.
     input_shapes : mapping of str to sequence of int or None, optional
-        Shapes for inputs, in ONNX's order of axes, instead of those in the file.
+        Shapes for inputs, in ONNX's order of axes, instead of those in the file. Unless given, a
+        batch of 1 is taken for any batch wherever the graph computes each picture by itself.
 
     Returns
     -------
@@ -42,6 +43,5 @@ def load_onnx(
     MissingDependencyError
         The package onnx is not installed.
     """
-    importer = import_model(path, input_shapes)
     with naming(path):
-        return importer.run()
+        return import_model(path, input_shapes)[0]

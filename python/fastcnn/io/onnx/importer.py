@@ -21,7 +21,7 @@ from fastcnn.layers.core import Identity, Input
 from fastcnn.layers.layer import Layer
 from fastcnn.layers.op_layer import OpLayer, OpWeight
 from fastcnn.model import Model
-from fastcnn.sizes import Size
+from fastcnn.sizes import Size, quotient, same
 from fastcnn.symbolic import KerasTensor, infer
 
 MOST_ELEMENTS = 2**27  # of a constant that is computed while the model is described
@@ -53,10 +53,15 @@ class Importer:
         Shapes of inputs, as ONNX counts their axes, instead of those in the file.
     constants : mapping of str to array, optional
         Inputs that are known now: they become weights, shapes and options of layers.
+    open_batch : bool, default False
+        Whether a batch that the file fixes at 1 may be any: `run` fails where a value does not have
+        one part for each picture.
 
     Attributes
     ----------
     opset : int
+    batch : Size or None
+        What the batch is if it was opened; a size of 1 that a Reshape asks for is the batch then.
     input_orders, output_orders : list of tuple of int
         Which of ONNX's axes the axes of the model's inputs and outputs are.
     """
@@ -67,6 +72,7 @@ class Importer:
         folder: str | None = None,
         input_shapes: Mapping[str, Sequence[int | None]] | None = None,
         constants: Mapping[str, NDArray[Any]] | None = None,
+        open_batch: bool = False,
     ) -> None:
         self.graph = proto.graph
         self.opset = reading.opset_of(proto)
@@ -76,6 +82,8 @@ class Importer:
         self.whole: dict[int, KerasTensor] = {}  # by a cast's result: the input that it cast
         self.late: list[Any] = []  # nodes that run after the model
         self.planes: dict[int, tuple[int, ...]] = {}  # by indices of maxima: the picture's size
+        self.open_batch = open_batch
+        self.batch: Any = None
         self.values: dict[str, Value] = {}
         self.input_orders: list[Order] = []
         self.output_orders: list[Order] = []
@@ -294,6 +302,11 @@ class Importer:
             return
         if name in self.values or name in self._initializers:
             raise FileFormatError(f"the value {name!r} is defined twice")
+        if self.batch is not None and not value.is_constant:
+            # Whatever mixes pictures, or counts on there being one, shows in the shape.
+            sizes = [n for n in value.shape if isinstance(n, Size)]
+            if sum(quotient(n, self.batch) is not None for n in sizes) != 1:
+                raise UnsupportedError(f"{value} has not one part for each picture")
         value.name = value.name or name
         self.values[name] = value
 
@@ -328,11 +341,16 @@ class Importer:
             fixed = dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None
             if given is not None:
                 fixed = given[axis]
+            elif self.open_batch and axis == 0:
+                fixed = None
             if fixed is not None and fixed > 2**31:
                 raise FileFormatError(f"input {info.name!r}: impossible size {fixed}")
             shape.append(fixed)
             samples.append(
-                self._sample(dim.dim_param or f"{info.name}/{axis}", axis)
+                self._sample(
+                    "" if self.open_batch and not axis else dim.dim_param or f"{info.name}/{axis}",
+                    axis,
+                )
                 if fixed is None
                 else (fixed, fixed)
             )
@@ -342,7 +360,10 @@ class Importer:
         )
         tensor.samples = tuple(tuple(samples[axis][run] for axis in order) for run in range(2))
         self.input_orders.append(order)
-        self.define(info.name, Value.of(self, self._of_type(info, tensor), order))
+        value = Value.of(self, self._of_type(info, tensor), order)
+        if self.open_batch and self.batch is None:
+            self.batch = value.shape[0]
+        self.define(info.name, value)
         return tensor
 
     def _of_type(self, info: Any, tensor: KerasTensor) -> KerasTensor:
@@ -396,6 +417,8 @@ class Importer:
         order = value.order
         if order != channels_last(value.rank):
             order = tuple(range(value.rank))
+        if self.batch is not None and not same(value.shape[0], self.batch):
+            raise UnsupportedError(f"the output {name!r} has not one part for each picture")
         self.output_orders.append(order)
         tensor = value.stored_as(order)
         if any(tensor is x for x in inputs):
@@ -645,7 +668,22 @@ def _naming_node(node: Node) -> Iterator[None]:
 def import_model(
     path: str | os.PathLike[str],
     input_shapes: Mapping[str, Sequence[int | None]] | None = None,
-) -> Importer:
-    """Read a file and prepare its translation; `Importer.run` makes the model."""
+) -> tuple[Model, Importer]:
+    """Read a file and translate it, with any number of pictures a batch where that is possible."""
     proto = reading.read_model(path)
-    return Importer(proto, os.path.dirname(os.path.abspath(os.fspath(path))), input_shapes)
+    folder = os.path.dirname(os.path.abspath(os.fspath(path)))
+    if not input_shapes and _fixes_batch(proto.graph):
+        importer = Importer(proto, folder, open_batch=True)
+        try:
+            return importer.run(), importer
+        except FastcnnError:
+            pass  # this graph does not permit it
+    importer = Importer(proto, folder, input_shapes)
+    return importer.run(), importer
+
+
+def _fixes_batch(graph: Any) -> bool:
+    """Whether every input has a first axis of size 1 by decree."""
+    known = {tensor.name for tensor in graph.initializer}
+    shapes = [i.type.tensor_type.shape.dim for i in graph.input if i.name not in known]
+    return bool(shapes) and all(len(dims) > 1 and dims[0].dim_value == 1 for dims in shapes)

@@ -51,18 +51,15 @@ def read_model(path: StrPath) -> Any:
     package = onnx()
     with open_binary(path) as file:
         data = file.read()
-    with naming(path):
-        model = parse_model(data)
-        if not model.HasField("graph") or not model.opset_import:
-            raise FileFormatError("expected an ONNX model, got no graph or no operator set")
-        if len(model.graph.node) > _MOST_NODES:
-            raise FileFormatError(f"expected at most {_MOST_NODES} nodes")
+    model = parse_model(data)
+    if not model.HasField("graph") or not model.opset_import:
+        raise FileFormatError("expected an ONNX model, got no graph or no operator set")
+    if len(model.graph.node) > _MOST_NODES:
+        raise FileFormatError(f"expected at most {_MOST_NODES} nodes")
     opset = opset_of(model)
     newest = package.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
-        raise UnsupportedError(
-            f"{os.fspath(path)}: expected opset {OLDEST_OPSET} to {newest}, got {opset}"
-        )
+        raise UnsupportedError(f"expected opset {OLDEST_OPSET} to {newest}, got {opset}")
     return model
 
 

@@ -27,14 +27,16 @@ def resize(node: Node) -> Value:
     mode = node.attribute("mode", "nearest")
     coordinate = node.attribute("coordinate_transformation_mode", "half_pixel")
     coordinate = "asymmetric" if old else coordinate
-    scales = node.numbers(1 if old else 2, "scales")
-    sizes = None if old else node.numbers(3)
+    scales = node.numbers(1 if old else 2, "scales") or None
+    sizes = None if old else node.numbers(3) or None
     axes = [node.axis(a, x.rank) for a in node.attributes.get("axes", range(x.rank))]
     if bool(scales) == bool(sizes):
         raise FileFormatError("expected either scales or sizes")
     given = scales or sizes or []
     if len(given) != len(axes):
         raise FileFormatError(f"expected a number for each of {len(axes)} axes, got {given}")
+    if sizes and node.home.batch is not None and axes[0] == 0 and same(given[0], 1):
+        given[0] = node.home.batch
     target: list[Any] = list(x.shape)
     for axis, number in zip(axes, given, strict=True):
         target[axis] = _scaled(x.shape[axis], number) if scales else number
