@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from fastcnn._optional import import_optional
 from fastcnn.errors import ConfigError, FileFormatError, UnsupportedError
+from fastcnn.io.onnx import reading
 from fastcnn.io.onnx.importer import Importer
 from fastcnn.io.onnx.values import Order
 from fastcnn.model import Model
@@ -192,7 +193,7 @@ class FastcnnBackendRep(base.BackendRep):
         return tuple(np.asarray(y, dtype) for y, dtype in zip(results, self._outputs, strict=True))
 
     def _for_inputs(self, arrays: Mapping[str, NDArray[Any]]) -> _Compiled:
-        constants = {name: array for name, array in arrays.items() if name in self._fixed}
+        constants = {n: reading.usual(array) for n, array in arrays.items() if n in self._fixed}
         shapes = {n: a.shape for n, a in arrays.items() if n in self._empty and n not in constants}
         values = [(name, a.shape, a.dtype.str, a.tobytes()) for name, a in constants.items()]
         key = (tuple(values), tuple(shapes.items()))

@@ -373,6 +373,7 @@ class Importer:
         if kind in (names.FLOAT, names.DOUBLE, names.FLOAT16, names.BFLOAT16):
             return tensor
         name = names.DataType.Name(kind).lower() if kind in names.DataType.values() else str(kind)
+        name = reading.WIDER.get(name, name)
         if name not in ("int64", "int32", "uint8", "int8", "bool"):
             raise UnsupportedError(f"input {info.name!r} of type {name}")
         cast = self.op("cast", tensor, name, name=f"{info.name}_{name}")

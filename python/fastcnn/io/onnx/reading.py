@@ -127,11 +127,17 @@ def tensor_array(tensor: Any, folder: str | None = None) -> NDArray[Any]:
             raise FileFormatError(f"unreadable: {error}") from error
         if array.shape != shape:
             raise FileFormatError(f"expected shape {shape}, got {array.shape}")
-        return _usual(array)
+        return usual(array)
 
 
-def _usual(array: NDArray[Any]) -> NDArray[Any]:
-    """NumPy's own types: small floating-point numbers become float32, small integers int8."""
+# Integers that a model does not compute with, and those that hold their numbers.
+WIDER = {"int16": "int32", "uint16": "int32", "uint32": "int64", "uint64": "int64"}
+
+
+def usual(array: NDArray[Any]) -> NDArray[Any]:
+    """Types that a model has: small floats become float32, small integers int8, others wider."""
+    if array.dtype.name in WIDER:
+        return array.astype(WIDER[array.dtype.name])
     if array.dtype.kind in "biuf" and array.dtype != np.float16:
         return array
     name = array.dtype.name
@@ -170,7 +176,7 @@ def _external(
             )
         file.seek(offset)
         data = file.read(wanted)
-    return _usual(np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape).astype(dtype))
+    return usual(np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape).astype(dtype))
 
 
 def attribute_value(attribute: Any, folder: str | None = None) -> Any:

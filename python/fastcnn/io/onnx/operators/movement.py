@@ -33,7 +33,8 @@ def cast(node: Node) -> Value:
         return x if x.dtype == "float32" else x.like(node.op("cast", x.tensor, "float32"))
     names = {
         kinds.INT64: "int64", kinds.INT32: "int32", kinds.UINT8: "uint8", kinds.INT8: "int8",
-        kinds.BOOL: "bool",
+        kinds.BOOL: "bool", kinds.INT16: "int32", kinds.UINT16: "int32", kinds.UINT32: "int64",
+        kinds.UINT64: "int64",
     }  # fmt: skip
     if to not in names:
         raise node.unsupported(f"a cast to {kinds.DataType.Name(to)}")
