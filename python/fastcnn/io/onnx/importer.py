@@ -322,6 +322,16 @@ class Importer:
             raise FileFormatError(f"the value {name!r} is used before it is defined")
         return self.values[name]
 
+    def type_of(self, value: Value) -> str:
+        """Tell of which type the file says a tensor or an input is; "" of what nodes compute."""
+        kinds = reading.onnx().TensorProto.DataType
+        tensor = self._initializers.get(value.name)
+        kind = tensor.data_type if tensor is not None else 0
+        for info in self.graph.input:
+            if info.name == value.name and tensor is None:
+                kind = info.type.tensor_type.elem_type
+        return kinds.Name(kind).lower() if kind and kind in kinds.values() else ""
+
     # ---- inputs and outputs --------------------------------------------------------------------------
 
     def _input(self, info: Any, nodes: Sequence[Any]) -> KerasTensor:

@@ -1,4 +1,4 @@
-"""Numbers as codes of 8 bits: computed as whole numbers in float32, exact below 2^24."""
+"""Numbers as codes of few bits: computed as whole numbers in float32, exact below 2^24."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from fastcnn.io.onnx.importer import Node
 from fastcnn.io.onnx.operators import convolution, linear
 from fastcnn.io.onnx.values import Order, Value
 
-_ENDS = {"uint8": (0.0, 255.0), "int8": (-128.0, 127.0)}
+_ENDS = {
+    "uint8": (0.0, 255.0), "int8": (-128.0, 127.0), "uint16": (0.0, 65535.0),
+    "int16": (-32768.0, 32767.0), "uint4": (0.0, 15.0), "int4": (-8.0, 7.0), "uint2": (0.0, 3.0),
+    "int2": (-2.0, 1.0),
+}  # fmt: skip
 
 
 def _along(node: Node, index: int, x: Value, axis: int, order: Order) -> NDArray[Any]:
@@ -41,9 +45,8 @@ def _along(node: Node, index: int, x: Value, axis: int, order: Order) -> NDArray
 
 def _code_type(node: Node, index: int) -> str:
     """Tell the type of a node's codes: that of its zero point, or what an attribute says."""
-    if node.has(index):
-        name = node.input(index).dtype
-    else:
+    name = node.home.type_of(node.input(index)) if node.has(index) else ""
+    if not name:
         names = reading.onnx().TensorProto.DataType
         kind = node.attribute("output_dtype", 0)
         name = names.Name(kind).lower() if kind in names.values() and kind else "uint8"
@@ -57,7 +60,9 @@ def _codes(node: Node, y: Any, zero: Any, dtype: str) -> Any:
     y = node.op("round", y)
     if np.any(zero):
         y = node.op("add", y, zero)
-    return node.op("cast", node.op("clip", y, *_ENDS[dtype]), dtype)
+    low, high = _ENDS[dtype]
+    held = "int32" if high - low > 255 else "int8" if low else "uint8"
+    return node.op("cast", node.op("clip", y, low, high), held)
 
 
 def quantize_linear(node: Node) -> Value:
