@@ -34,7 +34,7 @@ quantizelinear reciprocal reduce_log_sum reduce_log_sum_exp reducel1 reducel2 re
 reducemin reduceprod reducesum reducesumsquare relu reshape resize roialign round selu shape shrink
 sigmoid sign sin sinh size slice softmax softplus softsign spacetodepth split sqrt squeeze sub sum
 swish tan tanh thresholdedrelu tile topk transpose unsqueeze upsample where xor
-""".split()
+""".split()  # noqa: SIM905
 
 DECLINED = {
     r"test_(cast|castlike)_.*(FLOAT8|FLOAT4|INT4|INT2)": "floats of 8 and 4 bits, integers of 4",
