@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 
+import numpy as np
+
 from fastcnn.errors import FastcnnError
 from fastcnn.io.onnx import reading
 
@@ -60,6 +62,11 @@ class Groups:
 
     def number(self, name: str) -> float | None:
         """Give a value that is one constant number, else None."""
+        array = self.array(name, most=1)
+        return None if array is None or array.dtype.kind not in "fiu" else float(array.ravel()[0])
+
+    def array(self, name: str, most: int = 4096) -> Any:
+        """Give a value that is a constant of at least one and at most so many elements, else None."""
         tensor = self._tensors.get(self._source(name))
         if tensor is None:
             node = self.maker(name, "Constant")
@@ -67,14 +74,14 @@ class Groups:
                 return None
             attribute = node.attribute[0]
             if attribute.name == "value_float":
-                return float(attribute.f)
+                return np.array([attribute.f])
             if attribute.name != "value":
                 return None
             tensor = attribute.t
-        if math.prod(tensor.dims) != 1 or tensor.external_data:
+        if not 1 <= math.prod(tensor.dims) <= most or tensor.external_data:
             return None
         try:
-            return float(reading.tensor_array(tensor).ravel()[0])
+            return reading.tensor_array(tensor)
         except FastcnnError:
             return None
 
@@ -215,8 +222,33 @@ def _sum(groups: Groups, node: Any) -> Any:
     return None
 
 
+def _group_norm(groups: Groups, node: Any) -> Any:
+    """Group normalisation: parts of the channels as an axis, normalised, and a factor and offset."""
+    for scaled, beta in (node.input, node.input[::-1]):
+        product = groups.maker(scaled, "Mul")
+        for restored, gamma in (product.input, product.input[::-1]) if product is not None else ():
+            back = groups.maker(restored, "Reshape")
+            inner = (
+                groups.maker(back.input[0], "InstanceNormalization") if back is not None else None
+            )
+            split = groups.maker(inner.input[0], "Reshape") if inner is not None else None
+            if split is None or len(inner.input) != 3:
+                continue
+            ones, zeros = (groups.array(name) for name in inner.input[1:])
+            if ones is None or zeros is None or (ones != 1).any() or (zeros != 0).any():
+                continue
+            if groups.array(split.input[1]) is None or groups.array(split.input[1]).size != 3:
+                continue
+            given = {attribute.name: attribute.f for attribute in inner.attribute}
+            return _made(
+                node, "GroupNorm", [split.input[0], gamma, beta, back.input[1]], DOMAIN,
+                num_groups=int(ones.size), epsilon=given.get("epsilon", 1e-5),
+            )  # fmt: skip
+    return None
+
+
 _MATCHERS: dict[str, tuple[Callable[[Groups, Any], Any], ...]] = {
-    "Add": (_sum,),
+    "Add": (_sum, _group_norm),
     "Div": (_quotient, _product),
     "Mul": (_quotient, _product),
 }

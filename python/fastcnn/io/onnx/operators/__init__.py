@@ -108,6 +108,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "QLinearConv": quantized.q_linear_conv,
     "QLinearMatMul": quantized.q_linear_matmul,
     "QuantizeLinear": quantized.quantize_linear,
+    "Range": constants.only_constant,
     "Reciprocal": elementwise.unary("reciprocal"),
     "ReduceL1": reductions.reduce_l1,
     "ReduceL2": reductions.reduce_l2,
@@ -153,6 +154,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Upsample": resizing.resize,
     "Where": elementwise.where,
     "Xor": logic.logic("logical_xor"),
+    "fastcnn.GroupNorm": normalization.group_norm,
     "fastcnn.Linear": linear.linear,
     "fastcnn.Silu": elementwise.unary("silu"),
 }

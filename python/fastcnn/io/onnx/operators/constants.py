@@ -74,6 +74,11 @@ def size(node: Node) -> Value:
     return node.value(numbers([total]).reshape(()))
 
 
+def only_constant(node: Node) -> Value:
+    """Refuse an operator that is computed at import only."""
+    raise node.unsupported("expected operands that are known at import")
+
+
 # ---- folding ---------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from fastcnn.layers.normalization import (
     LayerNormalization,
     LocalResponseNormalization,
 )
+from fastcnn.sizes import same
 
 
 def batch_normalization(node: Node) -> Any:
@@ -85,6 +86,19 @@ def group_normalization(node: Node) -> Value:
     y = node.weighted(
         GroupNormalization, x.stored_as(order), {"gamma": gamma, "beta": beta}, groups=groups,
         epsilon=node.attribute("epsilon", 1e-5),
+    )  # fmt: skip
+    return node.value(y, order)
+
+
+def group_norm(node: Node) -> Value:
+    """Translate the group of nodes by which exporters write GroupNormalization."""
+    x, gamma, beta = node.input(0), node.constant(1), node.constant(2)
+    if not all(same(n, m) for n, m in zip(x.shape, node.numbers(3) or [], strict=True)):
+        raise node.unsupported("a normalisation that changes the shape")
+    order = channels_last(x.rank)
+    y = node.weighted(
+        GroupNormalization, x.stored_as(order), {"gamma": gamma.ravel(), "beta": beta.ravel()},
+        groups=node.attribute("num_groups", 1), epsilon=node.attribute("epsilon", 1e-5),
     )  # fmt: skip
     return node.value(y, order)
 
