@@ -94,10 +94,10 @@ class _Compiled:
         self._model: Model | None = None
         self._orders: list[Order] = []
         if importer.late:
-            self._model = importer.postprocessed(inputs, values, "onnx")
-            self._orders = [
-                () if name else importer.output_orders[index] for name, index in self._model.gives
-            ]
+            model = importer.postprocessed(inputs, values, "onnx")
+            orders = importer.output_orders
+            self._orders = [() if name else orders[index] for name, index in model.gives]
+            self._model = model
         else:
             outputs = [
                 importer.output(info.name, value, inputs)

@@ -187,7 +187,7 @@ class Importer:
 
     def postprocessed(
         self, inputs: list[KerasTensor], values: Sequence[Value | None], name: str
-    ) -> Model:
+    ) -> postprocessing.PostprocessedModel:
         """Make a model that ends with the late nodes."""
         outputs: list[KerasTensor] = []
         reads: list[tuple[str, Order]] = []
@@ -208,7 +208,9 @@ class Importer:
                 continue
             outputs.append(self.output(read, value, inputs))
             reads.append((read, self.output_orders[-1]))
-        late_outputs = [info.name for info, v in zip(self.graph.output, values) if v is None]
+        late_outputs = [
+            info.name for info, v in zip(self.graph.output, values, strict=True) if v is None
+        ]
         steps = postprocessing.graph_of(self.late, known, late_outputs, self.opset)
         return postprocessing.PostprocessedModel(
             inputs[0] if len(inputs) == 1 else inputs, outputs, name,

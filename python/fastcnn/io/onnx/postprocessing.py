@@ -132,7 +132,8 @@ def run_on_arrays(proto: Any, arrays: Mapping[str, NDArray[Any]]) -> dict[str, N
 
     _, values = Importer(proto, constants=arrays).trace()
     names = [info.name for info in proto.graph.output]
-    return {name: value.plain() for name, value in zip(names, values, strict=True)}
+    found = {name: v.constant for name, v in zip(names, values, strict=True) if v is not None}
+    return {name: array for name, array in found.items() if array is not None}
 
 
 def graph_of(

@@ -34,6 +34,8 @@ def _along(node: Node, index: int, x: Value, axis: int, order: Order) -> NDArray
         array = array.reshape(shape)
     block = node.attribute("block_size", 0)
     if block > 1:
+        if array.ndim != x.rank or array.shape[axis] * block - x.shape[axis] not in range(block):
+            raise FileFormatError(f"scales {array.shape} of blocks of {block} do not fit {x.shape}")
         array = np.repeat(array, block, axis=axis)
         array = array[
             tuple(slice(0, n) if a == axis else slice(None) for a, n in enumerate(x.shape))

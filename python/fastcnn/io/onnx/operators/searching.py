@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastcnn.errors import FileFormatError
-from fastcnn.io.onnx.importer import Node
+from fastcnn.io.onnx.importer import Node, check_elements
 from fastcnn.io.onnx.operators import movement
 from fastcnn.io.onnx.values import Value
 from fastcnn.sizes import Size, same
@@ -105,7 +106,9 @@ def gather_elements(node: Node) -> Value:
     axis = node.axis(node.attribute("axis", 0), x.rank)
     order = x.as_stored()[1] if not x.is_constant else indices.as_stored()[1]
     tensor = x.stored_as(order)
-    sizes = [n if a == axis else m for a, (n, m) in enumerate(zip(x.shape, indices.shape))]
+    sizes = [
+        n if a == axis else m for a, (n, m) in enumerate(zip(x.shape, indices.shape, strict=True))
+    ]
     if any(not same(n, m) for n, m in zip(sizes, x.shape, strict=True)):
         tensor = node.op("slice", tensor, (0,) * x.rank, tuple(sizes[a] for a in order))
     y = node.op("take_along_axis", tensor, indices.stored_as(order), axis=order.index(axis))
@@ -118,5 +121,7 @@ def tile(node: Node) -> Value:
     repeats = node.numbers(1) or []
     if len(repeats) != x.rank or any(isinstance(n, Size) or n < 0 for n in repeats):
         raise node.unsupported(f"repeats {repeats} for {x.rank} axes")
+    known = [n for n in x.shape if not isinstance(n, Size)]
+    check_elements(int(math.prod(repeats)) * math.prod(known))
     tensor, order = x.as_stored()
     return node.value(node.op("tile", tensor, tuple(int(repeats[a]) for a in order)), order)

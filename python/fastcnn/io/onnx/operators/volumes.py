@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastcnn.errors import FileFormatError
-from fastcnn.io.onnx.importer import Node
+from fastcnn.io.onnx.importer import Node, check_elements
 from fastcnn.io.onnx.values import Value
 from fastcnn.sizes import Size, product
 
@@ -227,6 +227,7 @@ def max_pool_indices(node: Node) -> list[Value]:
         column = node.op("integer_binary", tensor, width, "mod")
         column = node.op("integer_binary", column, height, "mul")
         tensor = node.op("integer_binary", row, column, "add")
+    check_elements(n * channels)
     first = np.arange(n * channels, dtype=np.int64).reshape(n, *[1] * (x.rank - 2), channels)
     tensor = node.op("integer_binary", tensor, first * product(spatial), "add")
     return [result, found.like(tensor)]
