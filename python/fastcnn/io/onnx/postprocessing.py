@@ -155,7 +155,7 @@ def graph_of(
         "postprocessing",
         [],
         [onnx.helper.make_empty_tensor_value_info(name) for name in outputs],
-        [onnx.numpy_helper.from_array(np.ascontiguousarray(a), n) for n, a in tensors.items()],
+        [onnx.numpy_helper.from_array(np.asarray(a, order="C"), n) for n, a in tensors.items()],
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)])
     return base64.b64encode(model.SerializeToString()).decode("ascii")

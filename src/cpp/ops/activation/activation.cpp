@@ -113,6 +113,10 @@ const char* unary_declines(const Problem& problem) {
   return has_vectors(problem.as<UnaryParams>().kind) ? nullptr : "has no vectors of this function";
 }
 
+const char* unary_gradient_declines(const Problem& problem) {
+  return gradient_has_vectors(problem.as<UnaryParams>().kind) ? nullptr : "has no vectors of this function's slope";
+}
+
 constexpr KernelInfo kUnaryKernels[] = {
 #if FC_X86
     {.name = "unary_f32_avx512", .isa = Isa::Avx512, .run = avx512::unary, .declines = unary_declines},
@@ -134,8 +138,11 @@ constexpr KernelInfo kUnaryGradientKernels[] = {
     {.name = "unary_gradient_f32_avx512",
      .isa = Isa::Avx512,
      .run = avx512::unary_gradient,
-     .declines = unary_declines},
-    {.name = "unary_gradient_f32_avx2", .isa = Isa::Avx2, .run = avx2::unary_gradient, .declines = unary_declines},
+     .declines = unary_gradient_declines},
+    {.name = "unary_gradient_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::unary_gradient,
+     .declines = unary_gradient_declines},
 #endif
     {.name = "unary_gradient_f32_ref", .run = ref::unary_gradient},
 };

@@ -53,10 +53,10 @@ enum class Unary : std::int32_t {
   GeluTanh,
   Mish,
   ThresholdedRelu,
-  // The reference alone computes these: no network spends its time in them.
   Floor,
   Ceil,
   Round,
+  // The reference alone computes these: no network spends its time in them.
   Sign,
   Sin,
   Cos,
@@ -71,7 +71,8 @@ enum class Unary : std::int32_t {
   Arctanh,
   Erf
 };
-FC_INLINE constexpr bool has_vectors(Unary kind) { return kind < Unary::Floor; }
+FC_INLINE constexpr bool has_vectors(Unary kind) { return kind < Unary::Sign; }
+FC_INLINE constexpr bool gradient_has_vectors(Unary kind) { return kind < Unary::Floor; }
 
 struct UnaryParams {
   Unary kind = Unary::Exp;

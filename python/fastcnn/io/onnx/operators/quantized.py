@@ -165,13 +165,14 @@ def _scaled(node: Node, y: Value, factor: NDArray[Any], zero: NDArray[Any], dtyp
     def placed(array: NDArray[Any]) -> NDArray[Any]:
         return array.transpose(order) if array.ndim else array
 
-    tensor = node.op("multiply", tensor, placed(factor))
+    # Sums of whole numbers are whole; in float32 they may be a little off, and that may decide.
+    tensor = node.op("multiply", node.op("round", tensor), placed(factor))
     return node.value(_codes(node, tensor, placed(zero), dtype), order)
 
 
 def q_linear_conv(node: Node) -> Value:
     """Translate QLinearConv."""
-    scale, kernel_scale, target = (np.asarray(node.constant(i), np.float64) for i in (1, 4, 6))
+    scale, kernel_scale, target = (np.asarray(node.constant(i), np.float32) for i in (1, 4, 6))
     dtype = _code_type(node, 7)
     zero = np.asarray(node.constant(7), np.float32).reshape(())
     inputs: list[Value | None] = [_centred(node, 0, 2), _centred(node, 3, 5, rows=0)]
@@ -180,16 +181,17 @@ def q_linear_conv(node: Node) -> Value:
         bias.name = f"{node.input(8).name}_centred"
         inputs.append(bias)
     y = _convolve(node, inputs)
+    # In float32, as others do it: a sum may lie in the middle between two codes.
     factor = scale.ravel()[0] * kernel_scale / target.ravel()[0]
     factor = factor.reshape(-1, *[1] * (y.rank - 2)) if factor.size > 1 else factor.reshape(())
     if factor.ndim:
         factor = factor[None]
-    return _scaled(node, y, factor.astype(np.float32), zero, dtype)
+    return _scaled(node, y, np.asarray(factor, np.float32), zero, dtype)
 
 
 def q_linear_matmul(node: Node) -> Value:
     """Translate QLinearMatMul."""
-    a_scale, b_scale, target = (np.asarray(node.constant(i), np.float64) for i in (1, 4, 6))
+    a_scale, b_scale, target = (np.asarray(node.constant(i), np.float32) for i in (1, 4, 6))
     dtype = _code_type(node, 7)
     zero = np.asarray(node.constant(7), np.float32)
     a, b = node.input(0), node.input(3)
@@ -197,9 +199,9 @@ def q_linear_matmul(node: Node) -> Value:
     y = linear.matmul(node)
     if target.size > 1 or zero.size > 1:
         raise node.unsupported("several scales of the result")
-    factor = np.ones((), np.float64) / target.reshape(())
+    factor = np.ones((), np.float32)
     for scales, rows in ((a_scale, True), (b_scale, False)):
         shape = [1] * y.rank
         shape[-2 if rows else -1] = -1
         factor = factor * (scales.reshape(shape) if scales.size > 1 else scales.reshape(()))
-    return _scaled(node, y, factor.astype(np.float32), zero.reshape(()), dtype)
+    return _scaled(node, y, factor / target.reshape(()), zero.reshape(()), dtype)

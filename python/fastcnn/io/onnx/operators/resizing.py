@@ -116,7 +116,7 @@ def resize_any(node: Node) -> Value:
         place = order.index(axis)
         if size < 1 or outputs < 1:
             raise FileFormatError(f"cannot resize {size} to {outputs}")
-        check_elements(outputs << 8)  # a side of half a million is enough
+        check_elements(outputs << 10)  # a side of 2^17 elements is enough
         at = positions(asked.coordinate, size, outputs, scale, asked.region[axis])
         if asked.coordinate == "tf_crop_and_resize":
             inside.append((place, (at >= 0) & (at <= size - 1)))

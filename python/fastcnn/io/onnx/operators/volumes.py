@@ -227,7 +227,7 @@ def max_pool_indices(node: Node) -> list[Value]:
         column = node.op("integer_binary", tensor, width, "mod")
         column = node.op("integer_binary", column, height, "mul")
         tensor = node.op("integer_binary", row, column, "add")
-    check_elements(n * channels)
+    check_elements((n * channels) << 7)
     first = np.arange(n * channels, dtype=np.int64).reshape(n, *[1] * (x.rank - 2), channels)
     tensor = node.op("integer_binary", tensor, first * product(spatial), "add")
     return [result, found.like(tensor)]
