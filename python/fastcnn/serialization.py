@@ -238,7 +238,9 @@ def find_layer_class(name: Any) -> type[Layer]:
     if cls is None and isinstance(name, str):
         cls = {c.__name__: c for c in (Model, Sequential, OpLayer)}.get(name)
         if name == "PostprocessedModel":
-            from fastcnn.io.onnx.postprocessing import PostprocessedModel as cls
+            from fastcnn.io.onnx.postprocessing import PostprocessedModel
+
+            cls = PostprocessedModel
         if cls is None and name in layers.__all__:
             cls = getattr(layers, name)
     if isinstance(cls, type) and issubclass(cls, Layer):

@@ -53,6 +53,8 @@ def small_models() -> list[Any]:
     """Models of a few kilobytes that between them use much of the reader."""
     rng = np.random.default_rng(0)
 
+    one = numpy_helper.from_array(np.ones(1, np.float32))
+
     def weights(*shape: int) -> np.ndarray:
         return rng.standard_normal(shape).astype(np.float32)
 
@@ -105,7 +107,7 @@ def small_models() -> list[Any]:
     shapes = graph_model(
         [
             node("Shape", "x", "shape"),
-            node("ConstantOfShape", "three", "ones", value=numpy_helper.from_array(np.ones(1, np.float32))),
+            node("ConstantOfShape", "three", "ones", value=one),
             node("Range", "zero four one", "range"),
             node("Cast", "range", "floats", to=1),
             node("Tile", "floats two", "tiled"),

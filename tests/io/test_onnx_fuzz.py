@@ -11,10 +11,10 @@ import fastcnn as fc
 
 pytest.importorskip("onnx", reason="reads the files")
 
-from fastcnn.io.onnx.operators import OPERATORS  # noqa: E402
-from tests.io.mutations import check, damaged, fuzzed  # noqa: E402
-from tests.io.onnx_operator_models import operator_models  # noqa: E402
-from tests.io.onnx_writer import small_models  # noqa: E402
+from fastcnn.io.onnx.operators import OPERATORS
+from tests.io.mutations import check, damaged, fuzzed
+from tests.io.onnx_operator_models import operator_models
+from tests.io.onnx_writer import small_models
 
 MODELS = [*small_models(), *operator_models()]
 FILES = [model.SerializeToString() for model in MODELS]

@@ -1,8 +1,8 @@
 """Networks in torch that fastcnn has no application for: DenseNet, ShuffleNetV2, EfficientNet,
 RegNet and ConvNeXt as torchvision builds them, and small ones that export in uncommon ways.
 
-All take pictures (n, 3, h, w). Arguments make them smaller than the papers' without losing a kind of
-layer.
+All take pictures (n, 3, h, w). Arguments make them smaller than the papers' without losing a kind
+of layer.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Classifier(nn.Module):
         return self.fc(torch.flatten(x, 1))
 
 
-# --- DenseNet ---------------------------------------------------------------------------------------
+# --- DenseNet -------------------------------------------------------------------------------------
 
 
 class DenseLayer(nn.Module):
@@ -85,7 +85,7 @@ def densenet(blocks: Sequence[int] = (6, 12, 24, 16), growth: int = 32) -> nn.Mo
     return Classifier(nn.Sequential(*layers), channels)
 
 
-# --- ShuffleNetV2 -----------------------------------------------------------------------------------
+# --- ShuffleNetV2 ---------------------------------------------------------------------------------
 
 
 class ShuffleUnit(nn.Module):
@@ -123,7 +123,7 @@ def shufflenet(blocks: Sequence[int] = (4, 8, 4)) -> nn.Module:
     return Classifier(nn.Sequential(*layers, conv(channels, 1024)), 1024)
 
 
-# --- EfficientNet and RegNet --------------------------------------------------------------------------
+# --- EfficientNet and RegNet ----------------------------------------------------------------------
 
 
 class SqueezeExcitation(nn.Module):
@@ -195,7 +195,7 @@ def regnet(blocks: Sequence[int] = (1, 3, 6, 6)) -> nn.Module:
     return Classifier(nn.Sequential(*layers), channels)
 
 
-# --- ConvNeXt -----------------------------------------------------------------------------------------
+# --- ConvNeXt -------------------------------------------------------------------------------------
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -232,7 +232,7 @@ def convnext(blocks: Sequence[int] = (3, 3, 9, 3)) -> nn.Module:
     return Classifier(nn.Sequential(*layers), channels)
 
 
-# --- Small ones -----------------------------------------------------------------------------------------
+# --- Small ones -----------------------------------------------------------------------------------
 
 
 class Resizing(nn.Module):

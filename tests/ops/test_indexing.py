@@ -1,4 +1,4 @@
-"""Elements by index, the largest, unpooling, RoIAlign, filters: every row on every case, gradients."""
+"""Elements by index, unpooling, RoIAlign, filters: every row on every case, gradients."""
 
 import numpy as np
 import pytest

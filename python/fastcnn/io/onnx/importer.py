@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,9 @@ from fastcnn.model import Model
 from fastcnn.sizes import Size, quotient, same
 from fastcnn.symbolic import KerasTensor, infer
 
-MOST_ELEMENTS = 2**27  # of a constant that is computed while the model is described
+# Numbers in all constants that are computed while a model is described, besides some for each byte
+# of the file: what it computes of parameters is of their size, all else is small.
+MOST_ELEMENTS = 2**21
 _INLINE = 16  # a constant of at most so many numbers is an argument, not a weight
 
 # Operators that see channels in axis 1: an input that one of them reads is a picture.
@@ -33,6 +36,13 @@ _SPATIAL = {
     "GlobalAveragePool", "GlobalLpPool", "GlobalMaxPool", "GroupNormalization",
     "InstanceNormalization", "LRN", "LpPool", "MaxPool", "MaxRoiPool", "MaxUnpool", "QLinearConv",
     "Resize", "RoiAlign", "SpaceToDepth", "Upsample",
+}  # fmt: skip
+
+# Operators after which one knows no more about the meaning of axes.
+_ANY_AXES = {
+    "Add", "Cast", "Clip", "Concat", "DequantizeLinear", "Div", "Dropout", "DynamicQuantizeLinear",
+    "Identity", "Mul", "Pad", "QuantizeLinear", "Relu", "Shape", "Sigmoid", "Slice", "Split", "Sub",
+    "Tanh",
 }  # fmt: skip
 
 # What each size that the data decide is in two imagined runs: batches, then other axes. No two
@@ -77,6 +87,7 @@ class Importer:
         self.graph = proto.graph
         self.opset = reading.opset_of(proto)
         self.folder = folder
+        self._held = proto.ByteSize() + reading.external_bytes(proto.graph, folder)
         self.input_shapes = dict(input_shapes or {})
         self.constants = dict(constants or {})
         self.whole: dict[int, KerasTensor] = {}  # by a cast's result: the input that it cast
@@ -128,7 +139,7 @@ class Importer:
             return np.ascontiguousarray(tensor.transpose(permutation))
         return self.op("transpose", tensor, tuple(permutation))
 
-    # ---- making tensors ----------------------------------------------------------------------------
+    # ---- making tensors --------------------------------------------------------------------------
 
     def op(self, function: str, *args: Any, name: str = "", **options: Any) -> Any:
         """Call a function of `fastcnn.ops`; at once where all operands are constants."""
@@ -161,7 +172,7 @@ class Importer:
             return name
         return self.unique(f"{name}_{count}")
 
-    # ---- the walk ------------------------------------------------------------------------------------
+    # ---- the walk --------------------------------------------------------------------------------
 
     def run(self) -> Model:
         """Translate the graph."""
@@ -230,26 +241,21 @@ class Importer:
         """
         graph = self.graph
         nodes = self._needed_nodes()
-        held = 0
         for tensor in graph.initializer:
             self._initializers[tensor.name] = tensor
-            held += min(math.prod(max(0, n) for n in tensor.dims), 2**50)
         if len(graph.sparse_initializer):
             raise UnsupportedError("sparse initializers")
-        for node in nodes:
-            for attribute in node.attribute:
-                held += min(math.prod(max(0, n) for n in attribute.t.dims), 2**50)
         for name, array in self.constants.items():
-            held += array.size
+            self._held += array.nbytes
             self.define(name, Value.of(self, array)._with(array.dtype.kind == "f"))
         inputs = [
             self._input(info, nodes)
             for info in graph.input
             if info.name not in self._initializers and info.name not in self.constants
         ]
-        # Weights start as zeros, and there may be no more of them than the file has numbers (some
-        # are used several times).
-        with serialization.weights_follow(4 * held + 4096 * (len(nodes) + 1)):
+        # Weights start as zeros, and there may be no more of them than the file has bytes.
+        weights = serialization.weights_follow(self._held + 4096 * (len(nodes) + 1))
+        with weights, _bounded_constants(self._held):
             self._translate(nodes)
             late = {name for node in self.late for name in node.output}
             return inputs, [
@@ -334,7 +340,7 @@ class Importer:
                 kind = info.type.tensor_type.elem_type
         return kinds.Name(kind).lower() if kind and kind in kinds.values() else ""
 
-    # ---- inputs and outputs --------------------------------------------------------------------------
+    # ---- inputs and outputs ----------------------------------------------------------------------
 
     def _input(self, info: Any, nodes: Sequence[Any]) -> KerasTensor:
         kind = info.type.tensor_type
@@ -376,7 +382,7 @@ class Importer:
         if self.open_batch and self.batch is None:
             self.batch = value.shape[0]
         self.define(info.name, value)
-        return tensor
+        return tensor  # type: ignore[no-any-return]
 
     def _of_type(self, info: Any, tensor: KerasTensor) -> KerasTensor:
         """Inputs of a model are float32: make one what the file says it is."""
@@ -406,20 +412,15 @@ class Importer:
         """Decide whether an input is a picture, by the operators that read it first."""
         if rank < 3:
             return tuple(range(rank))
-        same_axes = {
-            "Add", "Cast", "Clip", "Div", "DynamicQuantizeLinear", "Identity", "Mul", "Pad", "QuantizeLinear", "Relu",
-            "Sub", "DequantizeLinear", "Concat", "Slice", "Split", "Sigmoid", "Tanh", "Shape", "Dropout",
-        }  # fmt: skip
         reached = {name}
         readers: set[str] = set()
         for node in nodes:
             if reached.intersection(node.input):
                 readers.add(node.op_type)
-                if node.op_type in same_axes:
+                if node.op_type in _ANY_AXES:
                     reached.update(output for output in node.output if output)
-        if readers & _SPATIAL or (rank == 4 and not readers - same_axes <= {"Transpose"}):
-            return channels_last(rank)
-        if rank == 4 and readers <= same_axes:
+        # Of rank 4, all are pictures but those that are transposed first: (n, h, w, c) elsewhere.
+        if readers & _SPATIAL or (rank == 4 and readers - _ANY_AXES != {"Transpose"}):
             return channels_last(rank)
         return tuple(range(rank))
 
@@ -465,7 +466,7 @@ class Node:
                 self.attributes[attribute.name] = value
             self.inputs = [home.find(name) if name else None for name in proto.input]
 
-    # ---- what the file says --------------------------------------------------------------------------
+    # ---- what the file says ----------------------------------------------------------------------
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """Give an attribute, checked to be of the default's type."""
@@ -520,7 +521,8 @@ class Node:
             return list(value) if isinstance(value, list) else [value]
         if not self.has(index):
             return None
-        return self.constant(index).ravel().tolist()
+        found: list[Any] = self.constant(index).ravel().tolist()
+        return found
 
     def axis(self, value: Any, rank: int) -> int:
         """Count an axis from the front."""
@@ -532,7 +534,7 @@ class Node:
         """Make the error that names the operator and the node."""
         return UnsupportedError(f"node {self.name!r} ({self.op_type}): {reason}")
 
-    # ---- making its results --------------------------------------------------------------------------
+    # ---- making its results ----------------------------------------------------------------------
 
     def value(self, tensor: Any, order: Sequence[int] | None = None) -> Value:
         """Make the value of a tensor whose axis i is ONNX's axis ``order[i]``."""
@@ -588,7 +590,7 @@ class Node:
     def weight(
         self, value: Value | NDArray[Any], name: str = "weight", *, array: Any = None
     ) -> Any:
-        """Make a constant an operand of `op`: a weight, or the numbers themselves where they are few.
+        """Make a constant an operand of `op`: a weight, or the numbers where they are few.
 
         Parameters
         ----------
@@ -641,12 +643,25 @@ def readable_name(name: str) -> str:
     return ".".join(kept)[-256:] or "node"
 
 
+_budget: ContextVar[list[int]] = ContextVar("fastcnn_onnx_constants")
+
+
 def check_elements(count: int) -> None:
     """Refuse constants that a file makes larger than any it may need."""
-    if count > MOST_ELEMENTS:
-        raise FileFormatError(
-            f"expected constants of at most {MOST_ELEMENTS} elements, got {count}"
-        )
+    left = _budget.get([MOST_ELEMENTS])
+    if count > left[0]:
+        raise FileFormatError(f"expected constants of {left[0]} more elements at most, got {count}")
+    left[0] -= count
+
+
+@contextmanager
+def _bounded_constants(held: int) -> Iterator[None]:
+    """Within the block, count what `check_elements` is asked; `held`: the bytes of the file."""
+    token = _budget.set([MOST_ELEMENTS + 4 * held])
+    try:
+        yield
+    finally:
+        _budget.reset(token)
 
 
 def _outer_names(graph: Any) -> Iterator[str]:
@@ -670,8 +685,8 @@ def _naming_node(node: Node) -> Iterator[None]:
             raise
         raise FileFormatError(f"node {node.name!r} ({node.op_type}): {error}") from error
     except (
-        ArithmeticError, AttributeError, IndexError, KeyError, MemoryError, RecursionError, TypeError,
-        ValueError,
+        ArithmeticError, AttributeError, IndexError, KeyError, MemoryError, RecursionError,
+        TypeError, ValueError,
     ) as error:  # fmt: skip
         raise FileFormatError(
             f"node {node.name!r} ({node.op_type}): malformed: {type(error).__name__}: {error}"

@@ -1,8 +1,8 @@
 """Groups of nodes that are one function here.
 
 Exporters write what their operator set lacks as several nodes: SiLU as a product with a sigmoid,
-GELU with Erf. A node that ends such a group is replaced by one node; the others go where nothing else
-reads them.
+GELU with Erf. A node that ends such a group is replaced by one node; the others go where nothing
+else reads them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
-
 
 import numpy as np
 
@@ -34,15 +33,17 @@ class Groups:
 
     def replace(self, nodes: Sequence[Any]) -> list[Any]:
         """Give the nodes with one for each group found, in the place of its last."""
-        replaced = []
-        for node in nodes:
-            found = None
-            for match in _MATCHERS.get(node.op_type, ()) if not node.domain else ():
+        return [self._match(node) or node for node in nodes]
+
+    def _match(self, node: Any) -> Any:
+        for match in _MATCHERS.get(node.op_type, ()) if not node.domain else ():
+            try:
                 found = match(self, node)
-                if found is not None:
-                    break
-            replaced.append(node if found is None else found)
-        return replaced
+            except (ArithmeticError, IndexError, ValueError):
+                continue  # a malformed node is no group; its translator will say what is wrong
+            if found is not None:
+                return found
+        return None
 
     def _source(self, name: str) -> str:
         """Go back over the Identity nodes by which exporters share equal parameters."""
@@ -66,7 +67,7 @@ class Groups:
         return None if array is None or array.dtype.kind not in "fiu" else float(array.ravel()[0])
 
     def array(self, name: str, most: int = 4096) -> Any:
-        """Give a value that is a constant of at least one and at most so many elements, else None."""
+        """Give a value that is a constant of 1 to `most` elements, else None."""
         tensor = self._tensors.get(self._source(name))
         if tensor is None:
             node = self.maker(name, "Constant")
@@ -223,28 +224,35 @@ def _sum(groups: Groups, node: Any) -> Any:
 
 
 def _group_norm(groups: Groups, node: Any) -> Any:
-    """Group normalisation: parts of the channels as an axis, normalised, and a factor and offset."""
+    """Group normalisation: groups as an axis, normalised, and a factor and offset a channel."""
     for scaled, beta in (node.input, node.input[::-1]):
         product = groups.maker(scaled, "Mul")
         for restored, gamma in (product.input, product.input[::-1]) if product is not None else ():
-            back = groups.maker(restored, "Reshape")
-            inner = (
-                groups.maker(back.input[0], "InstanceNormalization") if back is not None else None
-            )
-            split = groups.maker(inner.input[0], "Reshape") if inner is not None else None
-            if split is None or len(inner.input) != 3:
-                continue
-            ones, zeros = (groups.array(name) for name in inner.input[1:])
-            if ones is None or zeros is None or (ones != 1).any() or (zeros != 0).any():
-                continue
-            if groups.array(split.input[1]) is None or groups.array(split.input[1]).size != 3:
-                continue
-            given = {attribute.name: attribute.f for attribute in inner.attribute}
-            return _made(
-                node, "GroupNorm", [split.input[0], gamma, beta, back.input[1]], DOMAIN,
-                num_groups=int(ones.size), epsilon=given.get("epsilon", 1e-5),
-            )  # fmt: skip
+            made = _normalized_groups(groups, restored)
+            if made is not None:
+                x, shape, options = made
+                return _made(node, "GroupNorm", [x, gamma, beta, shape], DOMAIN, **options)
     return None
+
+
+def _normalized_groups(groups: Groups, name: str) -> tuple[str, str, dict[str, Any]] | None:
+    """Give x, the shape asked for and the options of what is normalised and reshaped back."""
+    back = groups.maker(name, "Reshape")
+    if back is None:
+        return None
+    inner = groups.maker(back.input[0], "InstanceNormalization")
+    if inner is None:
+        return None
+    split = groups.maker(inner.input[0], "Reshape")
+    scale, offset = (groups.array(constant) for constant in inner.input[1:])
+    if split is None or scale is None or offset is None or (scale != 1).any() or offset.any():
+        return None
+    into = groups.array(split.input[1])
+    if into is None or into.size != 3:
+        return None
+    given = {attribute.name: attribute.f for attribute in inner.attribute}
+    options = {"num_groups": int(scale.size), "epsilon": given.get("epsilon", 1e-5)}
+    return split.input[0], back.input[1], options
 
 
 _MATCHERS: dict[str, tuple[Callable[[Groups, Any], Any], ...]] = {

@@ -1,8 +1,8 @@
 """What a graph does with results whose number the data decide: after the model has run.
 
-How many boxes NonMaxSuppression keeps is known only when they are. It, and the nodes that read what it
-gives, are kept as a graph of their own; `PostprocessedModel.predict` applies their translators to
-arrays.
+How many boxes NonMaxSuppression keeps is known only when they are. It, and the nodes that read what
+it gives, are kept as a graph of their own; `PostprocessedModel.predict` applies their translators
+to arrays.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -48,10 +49,18 @@ def read_model(path: StrPath) -> Any:
     UnsupportedError
         Its operator set is older or newer than those known.
     """
-    package = onnx()
     with open_binary(path) as file:
-        data = file.read()
-    model = parse_model(data)
+        return parse_model(file.read())
+
+
+def parse_model(data: bytes) -> Any:
+    """Make a ModelProto of bytes, as `read_model` does."""
+    package = onnx()
+    decode_error: Any = import_optional("google.protobuf.message", extra="onnx").DecodeError
+    try:
+        model = package.ModelProto.FromString(data)
+    except (decode_error, ValueError, RecursionError) as error:
+        raise FileFormatError(f"expected an ONNX model: {error}") from error
     if not model.HasField("graph") or not model.opset_import:
         raise FileFormatError("expected an ONNX model, got no graph or no operator set")
     if len(model.graph.node) > _MOST_NODES:
@@ -61,17 +70,6 @@ def read_model(path: StrPath) -> Any:
     if not OLDEST_OPSET <= opset <= newest:
         raise UnsupportedError(f"expected opset {OLDEST_OPSET} to {newest}, got {opset}")
     return model
-
-
-def parse_model(data: bytes) -> Any:
-    """Make a ModelProto of bytes."""
-    package = onnx()
-    from google.protobuf.message import DecodeError
-
-    try:
-        return package.ModelProto.FromString(data)
-    except (DecodeError, ValueError, RecursionError) as error:
-        raise FileFormatError(f"expected an ONNX model: {error}") from error
 
 
 def opset_of(model: Any) -> int:
@@ -160,12 +158,7 @@ def _external(
         length = int(entries["length"]) if entries.get("length") else None
     except ValueError as error:
         raise FileFormatError(f"external data: {error}") from error
-    if folder is None or not location:
-        raise FileFormatError("expected its data in the file")
-    root = os.path.realpath(folder)
-    path = os.path.realpath(os.path.join(root, location)) if "\0" not in location else ""
-    if os.path.isabs(location) or os.path.commonpath([root, path or os.sep]) != root:
-        raise FileFormatError(f"external data {location!r} lies outside the model's folder")
+    path = _inside(folder, location)
     wanted = math.prod(shape) * dtype.itemsize
     with open_binary(path) as file:
         held = os.fstat(file.fileno()).st_size
@@ -177,6 +170,28 @@ def _external(
         file.seek(offset)
         data = file.read(wanted)
     return usual(np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape).astype(dtype))
+
+
+def _inside(folder: str | None, location: str) -> str:
+    """Give the path of a file of external data, which must lie in the model's folder or below."""
+    if folder is None or not location or "\0" in location:
+        raise FileFormatError("expected its data in the file")
+    root = os.path.realpath(folder)
+    path = os.path.realpath(os.path.join(root, location))
+    if os.path.isabs(location) or os.path.commonpath([root, path]) != root:
+        raise FileFormatError(f"external data {location!r} lies outside the model's folder")
+    return path
+
+
+def external_bytes(graph: Any, folder: str | None) -> int:
+    """Tell how many bytes the files of external data hold that a graph refers to."""
+    files = set()
+    for tensor in graph.initializer:
+        for item in tensor.external_data:
+            if item.key == "location":
+                with suppress(FileFormatError):
+                    files.add(_inside(folder, item.value))
+    return sum(os.path.getsize(path) for path in files if os.path.isfile(path))
 
 
 def attribute_value(attribute: Any, folder: str | None = None) -> Any:

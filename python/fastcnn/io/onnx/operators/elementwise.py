@@ -196,7 +196,7 @@ def dropout(node: Node) -> list[Value]:
     return results
 
 
-# ---- two operands -------------------------------------------------------------------------------
+# ---- two operands --------------------------------------------------------------------------------
 
 
 def aligned(constant: Value, order: Order) -> Any:
@@ -274,7 +274,7 @@ total = variadic("add", Add, "add")
 def mean(node: Node) -> Value:
     """Translate Mean of several operands."""
     count = len(node.inputs)
-    x = total(node)
+    x: Value = total(node)
     return x.like(node.op("multiply", x.tensor, 1.0 / count))
 
 
@@ -286,7 +286,7 @@ def where(node: Node) -> Value:
         (v for v in (a, b, condition)), key=lambda v: (v.rank, not v.is_constant, len(v.stored))
     )
     order = leading.order
-    operands = []
+    operands: list[Any] = []
     for value in (condition, a, b):
         if value.is_constant:
             operands.append(node.weight(value, f"x{len(operands)}", array=aligned(value, order)))

@@ -53,11 +53,11 @@ def _bias_vector(c: Value | None, b: Value) -> NDArray[Any] | None:
 def _dense(node: Node, x: Value, kernel: NDArray[Any], bias: NDArray[Any] | None) -> Value:
     """Apply a Dense layer to the last axis, however its elements lie."""
     last = x.rank - 1
-    rows = x.permutation_of([last])
     ahead = [axis for axis in x.order if axis != last]
     size = x.shape[last]
     if kernel.shape[0] != size:
         raise FileFormatError(f"expected a matrix of {size} rows, got shape {kernel.shape}")
+    rows = x.permutation_of([last])
     inner = set(x.axes[last])
     if rows is not None and all(atom in inner for atom in x.stored[len(x.stored) - len(inner) :]):
         # The elements stay where they are; the rows of the matrix go where they lie.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from typing import Any
 
@@ -315,7 +316,7 @@ def gather(node: Node) -> Value:
 
     if not places:
         raise node.unsupported("no indices")
-    steps = {b - a for a, b in zip(places, places[1:], strict=False)}
+    steps = {b - a for a, b in itertools.pairwise(places)}
     if len(places) == 1 or (len(steps) == 1 and min(steps) > 0):
         taken = part(places[0], len(places), steps.pop() if steps else 1)
     else:

@@ -114,7 +114,7 @@ def layer_normalization(node: Node) -> Value:
     if node.has(2):
         weights["beta"] = node.constant(2)
     # The other axes may lie in any order.
-    order = tuple(axis for axis in x.order if axis != x.rank - 1) + (x.rank - 1,)
+    order = (*(axis for axis in x.order if axis != x.rank - 1), x.rank - 1)
     y = node.weighted(
         LayerNormalization, x.stored_as(order), weights, center=node.has(2),
         epsilon=node.attribute("epsilon", 1e-5),
