@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,10 @@ def graph_model(
         array = np.asarray(value)
         array = array.astype(np.float32) if array.dtype == np.float64 else array
         initializers.append(numpy_helper.from_array(array, name))
+    names: Counter[str] = Counter()
+    for one in nodes:
+        names[one.name] += 1
+        one.name += f"_{names[one.name]}" if names[one.name] > 1 else ""
     graph = helper.make_graph(
         list(nodes),
         "test",

@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import _tree, ops, serialization
-from fastcnn.errors import FastcnnError, FileFormatError, MissingDependencyError, UnsupportedError
+from fastcnn.errors import (
+    FastcnnError,
+    FileAccessError,
+    FileFormatError,
+    MissingDependencyError,
+    UnsupportedError,
+)
 from fastcnn.io.onnx import postprocessing, reading
 from fastcnn.io.onnx.patterns import Groups
 from fastcnn.io.onnx.values import Order, Value, channels_last
@@ -92,6 +98,7 @@ class Importer:
         self.constants = dict(constants or {})
         self.whole: dict[int, KerasTensor] = {}  # by a cast's result: the input that it cast
         self.late: list[Any] = []  # nodes that run after the model
+        self._late_names: set[str] = set()  # of the values that they give
         self.planes: dict[int, tuple[int, ...]] = {}  # by indices of maxima: the picture's size
         self.open_batch = open_batch
         self.batch: Any = None
@@ -257,7 +264,7 @@ class Importer:
         weights = serialization.weights_follow(self._held + 4096 * (len(nodes) + 1))
         with weights, _bounded_constants(self._held):
             self._translate(nodes)
-            late = {name for node in self.late for name in node.output}
+            late = self._late_names
             return inputs, [
                 None if info.name in late else self.find(info.name) for info in graph.output
             ]
@@ -277,17 +284,18 @@ class Importer:
 
     def _translate(self, nodes: Sequence[Any]) -> None:
         from fastcnn.io.onnx.operators import OPERATORS
-        from fastcnn.io.onnx.operators.constants import fold
+        from fastcnn.io.onnx.operators.constants import FOLDERS, fold, only_constant
 
-        late: set[str] = set()
         for proto in nodes:
-            if late.intersection(proto.input) or self._is_late(proto):
-                late.update(name for name in proto.output if name)
+            if self._late_names.intersection(proto.input) or self._is_late(proto):
+                self._late_names.update(name for name in proto.output if name)
                 self.late.append(proto)
                 continue
             node = Node(self, proto)
             domain = "" if proto.domain == "ai.onnx" else proto.domain
             translate = OPERATORS.get(f"{domain}.{proto.op_type}" if domain else proto.op_type)
+            if translate is None and not domain and proto.op_type in FOLDERS:
+                translate = only_constant
             if translate is None:
                 raise node.unsupported("this operator is not supported")
             with _naming_node(node):
@@ -303,6 +311,15 @@ class Importer:
         return proto.op_type in postprocessing.LATE and not all(
             self.find(name).is_constant for name in proto.input if name
         )
+
+    def inline(self, graph: Any) -> list[Value]:
+        """Translate a graph inside a node, which sees the values around it."""
+        for tensor in graph.initializer:
+            if tensor.name in self._initializers or tensor.name in self.values:
+                raise FileFormatError(f"the value {tensor.name!r} is defined twice")
+            self._initializers[tensor.name] = tensor
+        self._translate(graph.node)
+        return [self.find(info.name) for info in graph.output]
 
     def define(self, name: str, value: Value) -> None:
         """Let a name of the file stand for a value."""
@@ -326,6 +343,8 @@ class Importer:
             value.trainable = array.dtype.kind == "f"
             value.name = name
             self.values[name] = value
+        if name in self._late_names:
+            raise UnsupportedError(f"{name!r} is known only after the model has run")
         if name not in self.values:
             raise FileFormatError(f"the value {name!r} is used before it is defined")
         return self.values[name]
@@ -676,7 +695,7 @@ def _naming_node(node: Node) -> Iterator[None]:
     """Report whatever a node of a file makes go wrong as a fault of the file, with its name."""
     try:
         yield
-    except (UnsupportedError, MissingDependencyError) as error:
+    except (FileAccessError, MissingDependencyError, UnsupportedError) as error:
         if f"node {node.name!r}" in str(error):
             raise
         raise type(error)(f"node {node.name!r} ({node.op_type}): {error}") from error

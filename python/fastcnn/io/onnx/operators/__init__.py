@@ -7,6 +7,7 @@ from typing import Any
 
 from fastcnn.io.onnx.operators import (
     constants,
+    control,
     convolution,
     detection,
     elementwise,
@@ -77,6 +78,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "HardSwish": elementwise.unary("hard_silu"),
     "Hardmax": searching.hardmax,
     "Identity": movement.identity,
+    "If": control.if_,
     "InstanceNormalization": normalization.instance_normalization,
     "IsInf": logic.is_inf,
     "IsNaN": logic.is_nan,

@@ -143,7 +143,7 @@ def _transpose_padding(
     for total, more in zip(cut, extra, strict=True):
         less, total = max(0, -total), max(0, total)
         half = total // 2
-        sides.append((half, total - half) if mode != "SAME_LOWER" else (total - half, half))
+        sides.append((half, total - half) if mode == "SAME_UPPER" else (total - half, half))
         added.append(more + less)
     return (sides[0], sides[1]), (added[0], added[1])
 
