@@ -13,10 +13,10 @@ from fastcnn.errors import UnsupportedError
 
 pytest.importorskip("onnx", reason="reads the files")
 
-from onnx.reference import ReferenceEvaluator  # noqa: E402
+from onnx.reference import ReferenceEvaluator
 
-from tests.io import onnx_operator_models as models  # noqa: E402
-from tests.io.onnx_writer import graph_model, node, write  # noqa: E402
+from tests.io import onnx_operator_models as models
+from tests.io.onnx_writer import graph_model, node, write
 
 
 def picture(*shape: int) -> np.ndarray:
