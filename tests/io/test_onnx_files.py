@@ -402,8 +402,8 @@ def refused(nodes: list[Any], **constants: Any) -> Any:
 UNSUPPORTED: dict[str, tuple[Any, str]] = {
     "operator": (refused([node("Loop", "x", "y")]), r"node 'the_Loop' \(Loop\)"),
     "option": (
-        refused([node("Resize", "x - s", "y", mode="linear", antialias=1)], s=[1.0, 1.0, 0.5, 0.5]),
-        r"node 'the_Resize' \(Resize\)",
+        refused([node("Dropout", "x ratio training", "y")], ratio=0.5, training=True),
+        r"node 'the_Dropout' \(Dropout\)",
     ),
     "shape that data decide": (
         refused([node("Reshape", "x x", "y")]), r"node 'the_Reshape' .*input 1 to be constant"

@@ -13,9 +13,10 @@ pytest.importorskip("onnx", reason="reads the files")
 
 from fastcnn.io.onnx.operators import OPERATORS
 from tests.io.mutations import check, damaged, fuzzed
+from tests.io.onnx_operator_models import operator_models
 from tests.io.onnx_writer import small_models
 
-MODELS = small_models()
+MODELS = [*small_models(), *operator_models()]
 FILES = [model.SerializeToString() for model in MODELS]
 NUMBERS = [-(2**63), -(2**31), -9, -1, 0, 1, 2, 3, 7, 2**16, 2**31, 2**40, 2**62, 2**63 - 1]
 

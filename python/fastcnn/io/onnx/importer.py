@@ -21,7 +21,7 @@ from fastcnn.errors import (
     MissingDependencyError,
     UnsupportedError,
 )
-from fastcnn.io.onnx import reading
+from fastcnn.io.onnx import postprocessing, reading
 from fastcnn.io.onnx.patterns import Groups
 from fastcnn.io.onnx.values import Order, Value, channels_last
 from fastcnn.layers.core import Identity, Input
@@ -67,6 +67,8 @@ class Importer:
         Where files of external data lie.
     input_shapes : mapping of str to sequence of int or None, optional
         Shapes of inputs, as ONNX counts their axes, instead of those in the file.
+    constants : mapping of str to array, optional
+        Inputs that are known now: they become weights, shapes and options of layers.
     open_batch : bool, default False
         Whether a batch that the file fixes at 1 may be any: `run` fails where a value does not have
         one part for each picture.
@@ -85,6 +87,7 @@ class Importer:
         proto: Any,
         folder: str | None = None,
         input_shapes: Mapping[str, Sequence[int | None]] | None = None,
+        constants: Mapping[str, NDArray[Any]] | None = None,
         open_batch: bool = False,
     ) -> None:
         self.graph = proto.graph
@@ -92,6 +95,11 @@ class Importer:
         self.folder = folder
         self._held = proto.ByteSize() + reading.external_bytes(proto.graph, folder)
         self.input_shapes = dict(input_shapes or {})
+        self.constants = dict(constants or {})
+        self.whole: dict[int, KerasTensor] = {}  # by a cast's result: the input that it cast
+        self.late: list[Any] = []  # nodes that run after the model
+        self._late_names: set[str] = set()  # of the values that they give
+        self.planes: dict[int, tuple[int, ...]] = {}  # by indices of maxima: the picture's size
         self.open_batch = open_batch
         self.batch: Any = None
         self.values: dict[str, Value] = {}
@@ -176,29 +184,90 @@ class Importer:
     def run(self) -> Model:
         """Translate the graph."""
         graph = self.graph
-        nodes = self._needed_nodes()
-        for tensor in graph.initializer:
-            self._initializers[tensor.name] = tensor
-        if len(graph.sparse_initializer):
-            raise UnsupportedError("sparse initializers")
-        inputs = [
-            self._input(info, nodes) for info in graph.input if info.name not in self._initializers
-        ]
+        inputs, values = self.trace()
         if not inputs:
             raise UnsupportedError("a graph without inputs")
-        # Weights start as zeros, and there may be no more of them than the file has bytes.
-        weights = serialization.weights_follow(self._held + 4096 * (len(nodes) + 1))
-        with weights, _bounded_constants(self._held):
-            self._translate(nodes)
-            outputs = [self._output(info.name, inputs) for info in graph.output]
-        if not outputs:
+        if not values:
             raise FileFormatError("expected a graph with outputs")
         name = re.sub(r"[^\w.-]+", "_", graph.name).strip("_") or "onnx"
+        if self.late:
+            return self.postprocessed(inputs, values, name)
+        outputs = [
+            self.output(info.name, value, inputs)
+            for info, value in zip(graph.output, values, strict=True)
+            if value is not None
+        ]
         return Model(
             inputs[0] if len(inputs) == 1 else inputs,
             outputs[0] if len(outputs) == 1 else outputs,
             name=name,
         )
+
+    def postprocessed(
+        self, inputs: list[KerasTensor], values: Sequence[Value | None], name: str
+    ) -> postprocessing.PostprocessedModel:
+        """Make a model that ends with the late nodes."""
+        outputs: list[KerasTensor] = []
+        reads: list[tuple[str, Order]] = []
+        gives: list[tuple[str, int]] = []
+        for info, value in zip(self.graph.output, values, strict=True):
+            gives.append((info.name, 0) if value is None else ("", len(outputs)))
+            if value is not None:
+                outputs.append(self.output(info.name, value, inputs))
+                reads.append(("", ()))
+        known: dict[str, NDArray[Any]] = {}
+        made = {output for node in self.late for output in node.output}
+        for read in dict.fromkeys(i for node in self.late for i in node.input if i):
+            if read in made:
+                continue
+            value = self.find(read)
+            if value.is_constant:
+                known[read] = value.plain()
+                continue
+            outputs.append(self.output(read, value, inputs))
+            reads.append((read, self.output_orders[-1]))
+        late_outputs = [
+            info.name for info, v in zip(self.graph.output, values, strict=True) if v is None
+        ]
+        steps = postprocessing.graph_of(self.late, known, late_outputs, self.opset)
+        return postprocessing.PostprocessedModel(
+            inputs[0] if len(inputs) == 1 else inputs, outputs, name,
+            steps=steps, reads=reads, gives=gives,
+        )  # fmt: skip
+
+    def trace(self) -> tuple[list[KerasTensor], list[Value | None]]:
+        """Translate the nodes.
+
+        Returns
+        -------
+        inputs : list of KerasTensor
+            Of a model.
+        values : list of Value or None
+            The graph's outputs; None for those that are known only after the model has run, by
+            the nodes in `late`.
+        """
+        graph = self.graph
+        nodes = self._needed_nodes()
+        for tensor in graph.initializer:
+            self._initializers[tensor.name] = tensor
+        if len(graph.sparse_initializer):
+            raise UnsupportedError("sparse initializers")
+        for name, array in self.constants.items():
+            self._held += array.nbytes
+            self.define(name, Value.of(self, array)._with(array.dtype.kind == "f"))
+        inputs = [
+            self._input(info, nodes)
+            for info in graph.input
+            if info.name not in self._initializers and info.name not in self.constants
+        ]
+        # Weights start as zeros, and there may be no more of them than the file has bytes.
+        weights = serialization.weights_follow(self._held + 4096 * (len(nodes) + 1))
+        with weights, _bounded_constants(self._held):
+            self._translate(nodes)
+            late = self._late_names
+            return inputs, [
+                None if info.name in late else self.find(info.name) for info in graph.output
+            ]
 
     def _needed_nodes(self) -> list[Any]:
         """Leave out what no output depends on."""
@@ -218,6 +287,10 @@ class Importer:
         from fastcnn.io.onnx.operators.constants import FOLDERS, fold, only_constant
 
         for proto in nodes:
+            if self._late_names.intersection(proto.input) or self._is_late(proto):
+                self._late_names.update(name for name in proto.output if name)
+                self.late.append(proto)
+                continue
             node = Node(self, proto)
             domain = "" if proto.domain == "ai.onnx" else proto.domain
             translate = OPERATORS.get(f"{domain}.{proto.op_type}" if domain else proto.op_type)
@@ -232,6 +305,12 @@ class Importer:
                     self.define(name, value)
                 if any(proto.output[len(results) :]):
                     raise node.unsupported(f"output {len(results)}")
+
+    def _is_late(self, proto: Any) -> bool:
+        """Whether the data decide how many results a node gives."""
+        return proto.op_type in postprocessing.LATE and not all(
+            self.find(name).is_constant for name in proto.input if name
+        )
 
     def inline(self, graph: Any) -> list[Value]:
         """Translate a graph inside a node, which sees the values around it."""
@@ -264,9 +343,21 @@ class Importer:
             value.trainable = array.dtype.kind == "f"
             value.name = name
             self.values[name] = value
+        if name in self._late_names:
+            raise UnsupportedError(f"{name!r} is known only after the model has run")
         if name not in self.values:
             raise FileFormatError(f"the value {name!r} is used before it is defined")
         return self.values[name]
+
+    def type_of(self, value: Value) -> str:
+        """Tell of which type the file says a tensor or an input is; "" of what nodes compute."""
+        kinds = reading.onnx().TensorProto.DataType
+        tensor = self._initializers.get(value.name)
+        kind = tensor.data_type if tensor is not None else 0
+        for info in self.graph.input:
+            if info.name == value.name and tensor is None:
+                kind = info.type.tensor_type.elem_type
+        return kinds.Name(kind).lower() if kind and kind in kinds.values() else ""
 
     # ---- inputs and outputs ----------------------------------------------------------------------
 
@@ -306,11 +397,25 @@ class Importer:
         )
         tensor.samples = tuple(tuple(samples[axis][run] for axis in order) for run in range(2))
         self.input_orders.append(order)
-        value = Value.of(self, tensor, order)
+        value = Value.of(self, self._of_type(info, tensor), order)
         if self.open_batch and self.batch is None:
             self.batch = value.shape[0]
         self.define(info.name, value)
         return tensor  # type: ignore[no-any-return]
+
+    def _of_type(self, info: Any, tensor: KerasTensor) -> KerasTensor:
+        """Inputs of a model are float32: make one what the file says it is."""
+        names = reading.onnx().TensorProto
+        kind = info.type.tensor_type.elem_type
+        if kind in (names.FLOAT, names.DOUBLE, names.FLOAT16, names.BFLOAT16):
+            return tensor
+        name = names.DataType.Name(kind).lower() if kind in names.DataType.values() else str(kind)
+        name = reading.WIDER.get(name, name)
+        if name not in ("int64", "int32", "uint8", "int8", "bool"):
+            raise UnsupportedError(f"input {info.name!r} of type {name}")
+        cast = self.op("cast", tensor, name, name=f"{info.name}_{name}")
+        self.whole[id(cast)] = tensor
+        return cast  # type: ignore[no-any-return]
 
     def _sample(self, symbol: str, axis: int) -> tuple[int, int]:
         if symbol not in self._symbols:
@@ -338,8 +443,8 @@ class Importer:
             return channels_last(rank)
         return tuple(range(rank))
 
-    def _output(self, name: str, inputs: Sequence[KerasTensor]) -> KerasTensor:
-        value = self.find(name)
+    def output(self, name: str, value: Value, inputs: Sequence[KerasTensor]) -> KerasTensor:
+        """Give the tensor of the model that is an output of the graph, and note its order."""
         if value.is_constant:
             raise UnsupportedError(f"the output {name!r} is a constant")
         order = value.order

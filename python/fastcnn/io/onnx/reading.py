@@ -49,10 +49,14 @@ def read_model(path: StrPath) -> Any:
     UnsupportedError
         Its operator set is older or newer than those known.
     """
+    with open_binary(path) as file:
+        return parse_model(file.read())
+
+
+def parse_model(data: bytes) -> Any:
+    """Make a ModelProto of bytes, as `read_model` does."""
     package = onnx()
     decode_error: Any = import_optional("google.protobuf.message", extra="onnx").DecodeError
-    with open_binary(path) as file:
-        data = file.read()
     try:
         model = package.ModelProto.FromString(data)
     except (decode_error, ValueError, RecursionError) as error:
@@ -121,11 +125,17 @@ def tensor_array(tensor: Any, folder: str | None = None) -> NDArray[Any]:
             raise FileFormatError(f"unreadable: {error}") from error
         if array.shape != shape:
             raise FileFormatError(f"expected shape {shape}, got {array.shape}")
-        return _usual(array)
+        return usual(array)
 
 
-def _usual(array: NDArray[Any]) -> NDArray[Any]:
-    """NumPy's own types: small floating-point numbers become float32, small integers int8."""
+# Integers that a model does not compute with, and those that hold their numbers.
+WIDER = {"int16": "int32", "uint16": "int32", "uint32": "int64", "uint64": "int64"}
+
+
+def usual(array: NDArray[Any]) -> NDArray[Any]:
+    """Types that a model has: small floats become float32, small integers int8, others wider."""
+    if array.dtype.name in WIDER:
+        return array.astype(WIDER[array.dtype.name])
     if array.dtype.kind in "biuf" and array.dtype != np.float16:
         return array
     name = array.dtype.name
@@ -159,7 +169,7 @@ def _external(
             )
         file.seek(offset)
         data = file.read(wanted)
-    return _usual(np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape).astype(dtype))
+    return usual(np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape).astype(dtype))
 
 
 def _inside(folder: str | None, location: str) -> str:

@@ -81,10 +81,27 @@ def matmul(node: Node) -> Value:
     if b.is_constant and b.rank == 2 and a.rank >= 2 and not a.is_constant:
         return _dense(node, a, np.asarray(b.plain(), np.float32), None)
     if a.rank < 2 or b.rank < 2:
-        raise node.unsupported("vectors")
+        return _of_vectors(node, a, b)
     if a.rank == b.rank <= 3 or (a.rank == 2 and b.rank == 3) or (a.rank == 3 and b.rank == 2):
         return node.value(node.op("matmul", _operand(node, a, "a"), _operand(node, b, "b")))
     return _stacked(node, a, b)
+
+
+def _of_vectors(node: Node, a: Value, b: Value) -> Value:
+    """Multiply with a vector: a row before, a column after."""
+    if 0 in (a.rank, b.rank):
+        raise FileFormatError(f"expected matrices or vectors, got {a.shape} and {b.shape}")
+    node.inputs = [
+        a.reshaped([1, *a.shape]) if a.rank == 1 else a,
+        b.reshaped([*b.shape, 1]) if b.rank == 1 else b,
+    ]
+    y = matmul(node)
+    shape = list(y.shape)
+    if b.rank == 1:
+        shape.pop()
+    if a.rank == 1:
+        shape.pop(-1 if b.rank == 1 else -2)
+    return y.reshaped(shape)
 
 
 def linear(node: Node) -> Value:
