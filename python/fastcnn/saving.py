@@ -154,9 +154,11 @@ def _complete(model: Layer, description: Mapping[str, Any]) -> None:
 
 
 def _symbolic_shapes(model: Layer) -> Any:
-    """Give the shapes a model was first called with, the batch left open."""
+    """Give the shapes a model was first called with, the batch left open if it may be."""
     if model._call_shapes is None:
         return None
+    if getattr(model, "_graph", None) is not None:
+        return [model.input_shape]  # type: ignore[attr-defined]
     return [_map_shapes(lambda s: (None, *s[1:]), shapes) for shapes in model._call_shapes]
 
 

@@ -1,8 +1,8 @@
 """Sizes that only the data decide, and arithmetic on them.
 
 Inside a model a call may depend on the size of a tensor: a picture is enlarged to the height and
-width of another. `Size` stands for such a number while the model is described; `OpLayer` keeps it as
-an expression and works it out when the model is traced for arrays of given shapes.
+width of another. `Size` stands for such a number while the model is described; `OpLayer` keeps it
+as an expression and works it out when the model is traced for arrays of given shapes.
 """
 
 from __future__ import annotations

@@ -209,7 +209,8 @@ class Layer:
         outputs = _map_shapes(KerasTensor, self.compute_output_shape(shapes))
         if all(x.samples is not None for x in leaves):
             for run in range(2):
-                shapes = _tree.map_structure(lambda x, run=run: x.samples[run], inputs)
+                sampled = iter([x.samples[run] for x in leaves])
+                shapes = _tree.pack(inputs, sampled)
                 found = _map_shapes(KerasTensor, self.compute_output_shape(shapes))
                 for x, y in zip(_tree.flatten(outputs), _tree.flatten(found), strict=True):
                     x.samples = (*(x.samples or ()), y.shape)

@@ -100,7 +100,10 @@ class OpLayer(Layer):
                     f"{function}: expected symbolic tensors and arrays, got a Variable: a model "
                     "saves the weights of layers, so make a layer whose call does this"
                 )
-            return as_array(x) if is_array(x) else x
+            if not is_array(x):
+                return x
+            array = as_array(x, None)  # integers stay: they may be indices
+            return array if array.dtype.kind in "iub" else as_array(array)
 
         arguments, options = _tree.map_structure(place, (list(args), kwargs))
         layer = cls(function, arguments, options, name=name)

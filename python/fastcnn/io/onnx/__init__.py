@@ -1,7 +1,8 @@
 """ONNX files as models.
 
 `load_onnx` reads the file (`reading`), walks its graph (`importer`) and asks the table of operators
-(`operators.OPERATORS`) for a translator of each node; `values` keeps track of how tensors are stored.
+(`operators.OPERATORS`) for a translator of each node; `values` keeps track of how tensors are
+stored, and `patterns` finds groups of nodes that are one function here.
 """
 
 from __future__ import annotations

@@ -7,14 +7,21 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import _tree, ops, serialization
-from fastcnn.errors import FastcnnError, FileFormatError, MissingDependencyError, UnsupportedError
-from fastcnn.io.onnx import reading
+from fastcnn.errors import (
+    FastcnnError,
+    FileAccessError,
+    FileFormatError,
+    MissingDependencyError,
+    UnsupportedError,
+)
+from fastcnn.io.onnx import postprocessing, reading
 from fastcnn.io.onnx.patterns import Groups
 from fastcnn.io.onnx.values import Order, Value, channels_last
 from fastcnn.layers.core import Identity, Input
@@ -24,7 +31,9 @@ from fastcnn.model import Model
 from fastcnn.sizes import Size, quotient, same
 from fastcnn.symbolic import KerasTensor, infer
 
-MOST_ELEMENTS = 2**27  # of a constant that is computed while the model is described
+# Numbers in all constants that are computed while a model is described, besides some for each byte
+# of the file: what it computes of parameters is of their size, all else is small.
+MOST_ELEMENTS = 2**21
 _INLINE = 16  # a constant of at most so many numbers is an argument, not a weight
 
 # Operators that see channels in axis 1: an input that one of them reads is a picture.
@@ -35,10 +44,17 @@ _SPATIAL = {
     "Resize", "RoiAlign", "SpaceToDepth", "Upsample",
 }  # fmt: skip
 
+# Operators after which one knows no more about the meaning of axes.
+_ANY_AXES = {
+    "Add", "Cast", "Clip", "Concat", "DequantizeLinear", "Div", "Dropout", "DynamicQuantizeLinear",
+    "Identity", "Mul", "Pad", "QuantizeLinear", "Relu", "Shape", "Sigmoid", "Slice", "Split", "Sub",
+    "Tanh",
+}  # fmt: skip
+
 # What each size that the data decide is in two imagined runs: batches, then other axes. No two
 # are alike, and sizes of pictures survive strides.
-_BATCHES = ((3, 5), (7, 11), (13, 17), (19, 23))
-_OTHERS = tuple((512 + 128 * i, 1088 + 192 * i) for i in range(64))
+_BATCHES = ((31, 53), (37, 59), (41, 61), (43, 67))
+_OTHERS = tuple((1024 + 256 * i, 2176 + 512 * i) for i in range(64))
 
 
 class Importer:
@@ -51,6 +67,8 @@ class Importer:
         Where files of external data lie.
     input_shapes : mapping of str to sequence of int or None, optional
         Shapes of inputs, as ONNX counts their axes, instead of those in the file.
+    constants : mapping of str to array, optional
+        Inputs that are known now: they become weights, shapes and options of layers.
     open_batch : bool, default False
         Whether a batch that the file fixes at 1 may be any: `run` fails where a value does not have
         one part for each picture.
@@ -69,12 +87,19 @@ class Importer:
         proto: Any,
         folder: str | None = None,
         input_shapes: Mapping[str, Sequence[int | None]] | None = None,
+        constants: Mapping[str, NDArray[Any]] | None = None,
         open_batch: bool = False,
     ) -> None:
         self.graph = proto.graph
         self.opset = reading.opset_of(proto)
         self.folder = folder
+        self._held = proto.ByteSize() + reading.external_bytes(proto.graph, folder)
         self.input_shapes = dict(input_shapes or {})
+        self.constants = dict(constants or {})
+        self.whole: dict[int, KerasTensor] = {}  # by a cast's result: the input that it cast
+        self.late: list[Any] = []  # nodes that run after the model
+        self._late_names: set[str] = set()  # of the values that they give
+        self.planes: dict[int, tuple[int, ...]] = {}  # by indices of maxima: the picture's size
         self.open_batch = open_batch
         self.batch: Any = None
         self.values: dict[str, Value] = {}
@@ -121,7 +146,7 @@ class Importer:
             return np.ascontiguousarray(tensor.transpose(permutation))
         return self.op("transpose", tensor, tuple(permutation))
 
-    # ---- making tensors ----------------------------------------------------------------------------
+    # ---- making tensors --------------------------------------------------------------------------
 
     def op(self, function: str, *args: Any, name: str = "", **options: Any) -> Any:
         """Call a function of `fastcnn.ops`; at once where all operands are constants."""
@@ -154,39 +179,95 @@ class Importer:
             return name
         return self.unique(f"{name}_{count}")
 
-    # ---- the walk ------------------------------------------------------------------------------------
+    # ---- the walk --------------------------------------------------------------------------------
 
     def run(self) -> Model:
         """Translate the graph."""
         graph = self.graph
-        nodes = self._needed_nodes()
-        held = 0
-        for tensor in graph.initializer:
-            self._initializers[tensor.name] = tensor
-            held += min(math.prod(max(0, n) for n in tensor.dims), 2**50)
-        if len(graph.sparse_initializer):
-            raise UnsupportedError("sparse initializers")
-        for node in nodes:
-            for attribute in node.attribute:
-                held += min(math.prod(max(0, n) for n in attribute.t.dims), 2**50)
-        inputs = [
-            self._input(info, nodes) for info in graph.input if info.name not in self._initializers
-        ]
+        inputs, values = self.trace()
         if not inputs:
             raise UnsupportedError("a graph without inputs")
-        # Weights start as zeros, and there may be no more of them than the file has numbers (some
-        # are used several times).
-        with serialization.weights_follow(4 * held + 4096 * (len(nodes) + 1)):
-            self._translate(nodes)
-            outputs = [self._output(info.name, inputs) for info in graph.output]
-        if not outputs:
+        if not values:
             raise FileFormatError("expected a graph with outputs")
         name = re.sub(r"[^\w.-]+", "_", graph.name).strip("_") or "onnx"
+        if self.late:
+            return self.postprocessed(inputs, values, name)
+        outputs = [
+            self.output(info.name, value, inputs)
+            for info, value in zip(graph.output, values, strict=True)
+            if value is not None
+        ]
         return Model(
             inputs[0] if len(inputs) == 1 else inputs,
             outputs[0] if len(outputs) == 1 else outputs,
             name=name,
         )
+
+    def postprocessed(
+        self, inputs: list[KerasTensor], values: Sequence[Value | None], name: str
+    ) -> postprocessing.PostprocessedModel:
+        """Make a model that ends with the late nodes."""
+        outputs: list[KerasTensor] = []
+        reads: list[tuple[str, Order]] = []
+        gives: list[tuple[str, int]] = []
+        for info, value in zip(self.graph.output, values, strict=True):
+            gives.append((info.name, 0) if value is None else ("", len(outputs)))
+            if value is not None:
+                outputs.append(self.output(info.name, value, inputs))
+                reads.append(("", ()))
+        known: dict[str, NDArray[Any]] = {}
+        made = {output for node in self.late for output in node.output}
+        for read in dict.fromkeys(i for node in self.late for i in node.input if i):
+            if read in made:
+                continue
+            value = self.find(read)
+            if value.is_constant:
+                known[read] = value.plain()
+                continue
+            outputs.append(self.output(read, value, inputs))
+            reads.append((read, self.output_orders[-1]))
+        late_outputs = [
+            info.name for info, v in zip(self.graph.output, values, strict=True) if v is None
+        ]
+        steps = postprocessing.graph_of(self.late, known, late_outputs, self.opset)
+        return postprocessing.PostprocessedModel(
+            inputs[0] if len(inputs) == 1 else inputs, outputs, name,
+            steps=steps, reads=reads, gives=gives,
+        )  # fmt: skip
+
+    def trace(self) -> tuple[list[KerasTensor], list[Value | None]]:
+        """Translate the nodes.
+
+        Returns
+        -------
+        inputs : list of KerasTensor
+            Of a model.
+        values : list of Value or None
+            The graph's outputs; None for those that are known only after the model has run, by
+            the nodes in `late`.
+        """
+        graph = self.graph
+        nodes = self._needed_nodes()
+        for tensor in graph.initializer:
+            self._initializers[tensor.name] = tensor
+        if len(graph.sparse_initializer):
+            raise UnsupportedError("sparse initializers")
+        for name, array in self.constants.items():
+            self._held += array.nbytes
+            self.define(name, Value.of(self, array)._with(array.dtype.kind == "f"))
+        inputs = [
+            self._input(info, nodes)
+            for info in graph.input
+            if info.name not in self._initializers and info.name not in self.constants
+        ]
+        # Weights start as zeros, and there may be no more of them than the file has bytes.
+        weights = serialization.weights_follow(self._held + 4096 * (len(nodes) + 1))
+        with weights, _bounded_constants(self._held):
+            self._translate(nodes)
+            late = self._late_names
+            return inputs, [
+                None if info.name in late else self.find(info.name) for info in graph.output
+            ]
 
     def _needed_nodes(self) -> list[Any]:
         """Leave out what no output depends on."""
@@ -203,12 +284,18 @@ class Importer:
 
     def _translate(self, nodes: Sequence[Any]) -> None:
         from fastcnn.io.onnx.operators import OPERATORS
-        from fastcnn.io.onnx.operators.constants import fold
+        from fastcnn.io.onnx.operators.constants import FOLDERS, fold, only_constant
 
         for proto in nodes:
+            if self._late_names.intersection(proto.input) or self._is_late(proto):
+                self._late_names.update(name for name in proto.output if name)
+                self.late.append(proto)
+                continue
             node = Node(self, proto)
             domain = "" if proto.domain == "ai.onnx" else proto.domain
             translate = OPERATORS.get(f"{domain}.{proto.op_type}" if domain else proto.op_type)
+            if translate is None and not domain and proto.op_type in FOLDERS:
+                translate = only_constant
             if translate is None:
                 raise node.unsupported("this operator is not supported")
             with _naming_node(node):
@@ -218,6 +305,21 @@ class Importer:
                     self.define(name, value)
                 if any(proto.output[len(results) :]):
                     raise node.unsupported(f"output {len(results)}")
+
+    def _is_late(self, proto: Any) -> bool:
+        """Whether the data decide how many results a node gives."""
+        return proto.op_type in postprocessing.LATE and not all(
+            self.find(name).is_constant for name in proto.input if name
+        )
+
+    def inline(self, graph: Any) -> list[Value]:
+        """Translate a graph inside a node, which sees the values around it."""
+        for tensor in graph.initializer:
+            if tensor.name in self._initializers or tensor.name in self.values:
+                raise FileFormatError(f"the value {tensor.name!r} is defined twice")
+            self._initializers[tensor.name] = tensor
+        self._translate(graph.node)
+        return [self.find(info.name) for info in graph.output]
 
     def define(self, name: str, value: Value) -> None:
         """Let a name of the file stand for a value."""
@@ -241,11 +343,23 @@ class Importer:
             value.trainable = array.dtype.kind == "f"
             value.name = name
             self.values[name] = value
+        if name in self._late_names:
+            raise UnsupportedError(f"{name!r} is known only after the model has run")
         if name not in self.values:
             raise FileFormatError(f"the value {name!r} is used before it is defined")
         return self.values[name]
 
-    # ---- inputs and outputs --------------------------------------------------------------------------
+    def type_of(self, value: Value) -> str:
+        """Tell of which type the file says a tensor or an input is; "" of what nodes compute."""
+        kinds = reading.onnx().TensorProto.DataType
+        tensor = self._initializers.get(value.name)
+        kind = tensor.data_type if tensor is not None else 0
+        for info in self.graph.input:
+            if info.name == value.name and tensor is None:
+                kind = info.type.tensor_type.elem_type
+        return kinds.Name(kind).lower() if kind and kind in kinds.values() else ""
+
+    # ---- inputs and outputs ----------------------------------------------------------------------
 
     def _input(self, info: Any, nodes: Sequence[Any]) -> KerasTensor:
         kind = info.type.tensor_type
@@ -283,11 +397,25 @@ class Importer:
         )
         tensor.samples = tuple(tuple(samples[axis][run] for axis in order) for run in range(2))
         self.input_orders.append(order)
-        value = Value.of(self, tensor, order)
+        value = Value.of(self, self._of_type(info, tensor), order)
         if self.open_batch and self.batch is None:
             self.batch = value.shape[0]
         self.define(info.name, value)
-        return tensor
+        return tensor  # type: ignore[no-any-return]
+
+    def _of_type(self, info: Any, tensor: KerasTensor) -> KerasTensor:
+        """Inputs of a model are float32: make one what the file says it is."""
+        names = reading.onnx().TensorProto
+        kind = info.type.tensor_type.elem_type
+        if kind in (names.FLOAT, names.DOUBLE, names.FLOAT16, names.BFLOAT16):
+            return tensor
+        name = names.DataType.Name(kind).lower() if kind in names.DataType.values() else str(kind)
+        name = reading.WIDER.get(name, name)
+        if name not in ("int64", "int32", "uint8", "int8", "bool"):
+            raise UnsupportedError(f"input {info.name!r} of type {name}")
+        cast = self.op("cast", tensor, name, name=f"{info.name}_{name}")
+        self.whole[id(cast)] = tensor
+        return cast  # type: ignore[no-any-return]
 
     def _sample(self, symbol: str, axis: int) -> tuple[int, int]:
         if symbol not in self._symbols:
@@ -303,25 +431,20 @@ class Importer:
         """Decide whether an input is a picture, by the operators that read it first."""
         if rank < 3:
             return tuple(range(rank))
-        same_axes = {
-            "Add", "Cast", "Clip", "Div", "DynamicQuantizeLinear", "Identity", "Mul", "Pad", "QuantizeLinear", "Relu",
-            "Sub", "DequantizeLinear", "Concat", "Slice", "Split", "Sigmoid", "Tanh", "Shape", "Dropout",
-        }  # fmt: skip
         reached = {name}
         readers: set[str] = set()
         for node in nodes:
             if reached.intersection(node.input):
                 readers.add(node.op_type)
-                if node.op_type in same_axes:
+                if node.op_type in _ANY_AXES:
                     reached.update(output for output in node.output if output)
-        if readers & _SPATIAL or (rank == 4 and not readers - same_axes <= {"Transpose"}):
-            return channels_last(rank)
-        if rank == 4 and readers <= same_axes:
+        # Of rank 4, all are pictures but those that are transposed first: (n, h, w, c) elsewhere.
+        if readers & _SPATIAL or (rank == 4 and readers - _ANY_AXES != {"Transpose"}):
             return channels_last(rank)
         return tuple(range(rank))
 
-    def _output(self, name: str, inputs: Sequence[KerasTensor]) -> KerasTensor:
-        value = self.find(name)
+    def output(self, name: str, value: Value, inputs: Sequence[KerasTensor]) -> KerasTensor:
+        """Give the tensor of the model that is an output of the graph, and note its order."""
         if value.is_constant:
             raise UnsupportedError(f"the output {name!r} is a constant")
         order = value.order
@@ -362,7 +485,7 @@ class Node:
                 self.attributes[attribute.name] = value
             self.inputs = [home.find(name) if name else None for name in proto.input]
 
-    # ---- what the file says --------------------------------------------------------------------------
+    # ---- what the file says ----------------------------------------------------------------------
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """Give an attribute, checked to be of the default's type."""
@@ -417,7 +540,8 @@ class Node:
             return list(value) if isinstance(value, list) else [value]
         if not self.has(index):
             return None
-        return self.constant(index).ravel().tolist()
+        found: list[Any] = self.constant(index).ravel().tolist()
+        return found
 
     def axis(self, value: Any, rank: int) -> int:
         """Count an axis from the front."""
@@ -429,7 +553,7 @@ class Node:
         """Make the error that names the operator and the node."""
         return UnsupportedError(f"node {self.name!r} ({self.op_type}): {reason}")
 
-    # ---- making its results --------------------------------------------------------------------------
+    # ---- making its results ----------------------------------------------------------------------
 
     def value(self, tensor: Any, order: Sequence[int] | None = None) -> Value:
         """Make the value of a tensor whose axis i is ONNX's axis ``order[i]``."""
@@ -485,7 +609,7 @@ class Node:
     def weight(
         self, value: Value | NDArray[Any], name: str = "weight", *, array: Any = None
     ) -> Any:
-        """Make a constant an operand of `op`: a weight, or the numbers themselves where they are few.
+        """Make a constant an operand of `op`: a weight, or the numbers where they are few.
 
         Parameters
         ----------
@@ -538,12 +662,25 @@ def readable_name(name: str) -> str:
     return ".".join(kept)[-256:] or "node"
 
 
+_budget: ContextVar[list[int]] = ContextVar("fastcnn_onnx_constants")
+
+
 def check_elements(count: int) -> None:
     """Refuse constants that a file makes larger than any it may need."""
-    if count > MOST_ELEMENTS:
-        raise FileFormatError(
-            f"expected constants of at most {MOST_ELEMENTS} elements, got {count}"
-        )
+    left = _budget.get([MOST_ELEMENTS])
+    if count > left[0]:
+        raise FileFormatError(f"expected constants of {left[0]} more elements at most, got {count}")
+    left[0] -= count
+
+
+@contextmanager
+def _bounded_constants(held: int) -> Iterator[None]:
+    """Within the block, count what `check_elements` is asked; `held`: the bytes of the file."""
+    token = _budget.set([MOST_ELEMENTS + 4 * held])
+    try:
+        yield
+    finally:
+        _budget.reset(token)
 
 
 def _outer_names(graph: Any) -> Iterator[str]:
@@ -558,7 +695,7 @@ def _naming_node(node: Node) -> Iterator[None]:
     """Report whatever a node of a file makes go wrong as a fault of the file, with its name."""
     try:
         yield
-    except (UnsupportedError, MissingDependencyError) as error:
+    except (FileAccessError, MissingDependencyError, UnsupportedError) as error:
         if f"node {node.name!r}" in str(error):
             raise
         raise type(error)(f"node {node.name!r} ({node.op_type}): {error}") from error
@@ -567,8 +704,8 @@ def _naming_node(node: Node) -> Iterator[None]:
             raise
         raise FileFormatError(f"node {node.name!r} ({node.op_type}): {error}") from error
     except (
-        ArithmeticError, AttributeError, IndexError, KeyError, MemoryError, RecursionError, TypeError,
-        ValueError,
+        ArithmeticError, AttributeError, IndexError, KeyError, MemoryError, RecursionError,
+        TypeError, ValueError,
     ) as error:  # fmt: skip
         raise FileFormatError(
             f"node {node.name!r} ({node.op_type}): malformed: {type(error).__name__}: {error}"

@@ -1,8 +1,8 @@
 """Groups of nodes that are one function here.
 
 Exporters write what their operator set lacks as several nodes: SiLU as a product with a sigmoid,
-GELU with Erf. A node that ends such a group is replaced by one node; the others go where nothing else
-reads them.
+GELU with Erf. A node that ends such a group is replaced by one node; the others go where nothing
+else reads them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 
 from fastcnn.errors import FastcnnError
 from fastcnn.io.onnx import reading
@@ -32,15 +33,17 @@ class Groups:
 
     def replace(self, nodes: Sequence[Any]) -> list[Any]:
         """Give the nodes with one for each group found, in the place of its last."""
-        replaced = []
-        for node in nodes:
-            found = None
-            for match in _MATCHERS.get(node.op_type, ()) if not node.domain else ():
+        return [self._match(node) or node for node in nodes]
+
+    def _match(self, node: Any) -> Any:
+        for match in _MATCHERS.get(node.op_type, ()) if not node.domain else ():
+            try:
                 found = match(self, node)
-                if found is not None:
-                    break
-            replaced.append(node if found is None else found)
-        return replaced
+            except (ArithmeticError, IndexError, ValueError):
+                continue  # a malformed node is no group; its translator will say what is wrong
+            if found is not None:
+                return found
+        return None
 
     def _source(self, name: str) -> str:
         """Go back over the Identity nodes by which exporters share equal parameters."""
@@ -60,6 +63,11 @@ class Groups:
 
     def number(self, name: str) -> float | None:
         """Give a value that is one constant number, else None."""
+        array = self.array(name, most=1)
+        return None if array is None or array.dtype.kind not in "fiu" else float(array.ravel()[0])
+
+    def array(self, name: str, most: int = 4096) -> Any:
+        """Give a value that is a constant of 1 to `most` elements, else None."""
         tensor = self._tensors.get(self._source(name))
         if tensor is None:
             node = self.maker(name, "Constant")
@@ -67,14 +75,14 @@ class Groups:
                 return None
             attribute = node.attribute[0]
             if attribute.name == "value_float":
-                return float(attribute.f)
+                return np.array([attribute.f])
             if attribute.name != "value":
                 return None
             tensor = attribute.t
-        if math.prod(tensor.dims) != 1 or tensor.external_data:
+        if not 1 <= math.prod(tensor.dims) <= most or tensor.external_data:
             return None
         try:
-            return float(reading.tensor_array(tensor).ravel()[0])
+            return reading.tensor_array(tensor)
         except FastcnnError:
             return None
 
@@ -215,8 +223,40 @@ def _sum(groups: Groups, node: Any) -> Any:
     return None
 
 
+def _group_norm(groups: Groups, node: Any) -> Any:
+    """Group normalisation: groups as an axis, normalised, and a factor and offset a channel."""
+    for scaled, beta in (node.input, node.input[::-1]):
+        product = groups.maker(scaled, "Mul")
+        for restored, gamma in (product.input, product.input[::-1]) if product is not None else ():
+            made = _normalized_groups(groups, restored)
+            if made is not None:
+                x, shape, options = made
+                return _made(node, "GroupNorm", [x, gamma, beta, shape], DOMAIN, **options)
+    return None
+
+
+def _normalized_groups(groups: Groups, name: str) -> tuple[str, str, dict[str, Any]] | None:
+    """Give x, the shape asked for and the options of what is normalised and reshaped back."""
+    back = groups.maker(name, "Reshape")
+    if back is None:
+        return None
+    inner = groups.maker(back.input[0], "InstanceNormalization")
+    if inner is None:
+        return None
+    split = groups.maker(inner.input[0], "Reshape")
+    scale, offset = (groups.array(constant) for constant in inner.input[1:])
+    if split is None or scale is None or offset is None or (scale != 1).any() or offset.any():
+        return None
+    into = groups.array(split.input[1])
+    if into is None or into.size != 3:
+        return None
+    given = {attribute.name: attribute.f for attribute in inner.attribute}
+    options = {"num_groups": int(scale.size), "epsilon": given.get("epsilon", 1e-5)}
+    return split.input[0], back.input[1], options
+
+
 _MATCHERS: dict[str, tuple[Callable[[Groups, Any], Any], ...]] = {
-    "Add": (_sum,),
+    "Add": (_sum, _group_norm),
     "Div": (_quotient, _product),
     "Mul": (_quotient, _product),
 }

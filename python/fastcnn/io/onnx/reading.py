@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,17 @@ def read_model(path: StrPath) -> Any:
     UnsupportedError
         Its operator set is older or newer than those known.
     """
-    package = onnx()
     with open_binary(path) as file:
-        data = file.read()
-    from google.protobuf.message import DecodeError
+        return parse_model(file.read())
 
+
+def parse_model(data: bytes) -> Any:
+    """Make a ModelProto of bytes, as `read_model` does."""
+    package = onnx()
+    decode_error: Any = import_optional("google.protobuf.message", extra="onnx").DecodeError
     try:
         model = package.ModelProto.FromString(data)
-    except (DecodeError, ValueError, RecursionError) as error:
+    except (decode_error, ValueError, RecursionError) as error:
         raise FileFormatError(f"expected an ONNX model: {error}") from error
     if not model.HasField("graph") or not model.opset_import:
         raise FileFormatError("expected an ONNX model, got no graph or no operator set")
@@ -64,9 +68,7 @@ def read_model(path: StrPath) -> Any:
     opset = opset_of(model)
     newest = package.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
-        raise UnsupportedError(
-            f"expected opset {OLDEST_OPSET} to {newest}, got {opset}"
-        )
+        raise UnsupportedError(f"expected opset {OLDEST_OPSET} to {newest}, got {opset}")
     return model
 
 
@@ -123,11 +125,17 @@ def tensor_array(tensor: Any, folder: str | None = None) -> NDArray[Any]:
             raise FileFormatError(f"unreadable: {error}") from error
         if array.shape != shape:
             raise FileFormatError(f"expected shape {shape}, got {array.shape}")
-        return _usual(array)
+        return usual(array)
 
 
-def _usual(array: NDArray[Any]) -> NDArray[Any]:
-    """NumPy's own types: small floating-point numbers become float32, small integers int8."""
+# Integers that a model does not compute with, and those that hold their numbers.
+WIDER = {"int16": "int32", "uint16": "int32", "uint32": "int64", "uint64": "int64"}
+
+
+def usual(array: NDArray[Any]) -> NDArray[Any]:
+    """Types that a model has: small floats become float32, small integers int8, others wider."""
+    if array.dtype.name in WIDER:
+        return array.astype(WIDER[array.dtype.name])
     if array.dtype.kind in "biuf" and array.dtype != np.float16:
         return array
     name = array.dtype.name
@@ -150,12 +158,7 @@ def _external(
         length = int(entries["length"]) if entries.get("length") else None
     except ValueError as error:
         raise FileFormatError(f"external data: {error}") from error
-    if folder is None or not location:
-        raise FileFormatError("expected its data in the file")
-    root = os.path.realpath(folder)
-    path = os.path.realpath(os.path.join(root, location)) if "\0" not in location else ""
-    if os.path.isabs(location) or os.path.commonpath([root, path or os.sep]) != root:
-        raise FileFormatError(f"external data {location!r} lies outside the model's folder")
+    path = _inside(folder, location)
     wanted = math.prod(shape) * dtype.itemsize
     with open_binary(path) as file:
         held = os.fstat(file.fileno()).st_size
@@ -166,7 +169,29 @@ def _external(
             )
         file.seek(offset)
         data = file.read(wanted)
-    return _usual(np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape).astype(dtype))
+    return usual(np.frombuffer(data, dtype.newbyteorder("<")).reshape(shape).astype(dtype))
+
+
+def _inside(folder: str | None, location: str) -> str:
+    """Give the path of a file of external data, which must lie in the model's folder or below."""
+    if folder is None or not location or "\0" in location:
+        raise FileFormatError("expected its data in the file")
+    root = os.path.realpath(folder)
+    path = os.path.realpath(os.path.join(root, location))
+    if os.path.isabs(location) or os.path.commonpath([root, path]) != root:
+        raise FileFormatError(f"external data {location!r} lies outside the model's folder")
+    return path
+
+
+def external_bytes(graph: Any, folder: str | None) -> int:
+    """Tell how many bytes the files of external data hold that a graph refers to."""
+    files = set()
+    for tensor in graph.initializer:
+        for item in tensor.external_data:
+            if item.key == "location":
+                with suppress(FileFormatError):
+                    files.add(_inside(folder, item.value))
+    return sum(os.path.getsize(path) for path in files if os.path.isfile(path))
 
 
 def attribute_value(attribute: Any, folder: str | None = None) -> Any:

@@ -14,6 +14,7 @@ Reshape, Transpose, Flatten, Squeeze and Unsqueeze only rename. An axis of size 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,7 @@ class Value:
             axes[place] = _axis(size)
         return cls(home, tensor, axes, [atom for place in places for atom in axes[place]])
 
-    # ---- what it is ----------------------------------------------------------------------------
+    # ---- what it is ------------------------------------------------------------------------------
 
     @property
     def shape(self) -> tuple[Any, ...]:
@@ -161,7 +162,7 @@ class Value:
         wanted = tuple(wanted)
         if wanted not in self._arranged:
             # Atoms that are neighbours before and after move as one.
-            follows = dict(zip(wanted, wanted[1:], strict=False))
+            follows = dict(itertools.pairwise(wanted))
             runs: list[list[Atom]] = []
             for atom in self.stored:
                 if runs and follows.get(runs[-1][-1]) is atom:
@@ -249,7 +250,8 @@ class Value:
         index = np.arange(math.prod(atom.size for atom in logical)).reshape(
             [atom.size for atom in logical]
         )
-        return index.transpose([logical.index(self.stored[place]) for place in places]).ravel()
+        moved = index.transpose([logical.index(self.stored[place]) for place in places])
+        return np.ravel(moved)
 
     def __repr__(self) -> str:
         kind = "constant" if self.is_constant else "value"

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "ops/dtype_switch.h"
 #include "ops/gradient.h"
 #include "ops/rooms.h"
 
@@ -54,20 +55,6 @@ void cast_rule(NodeGradient& node) {
 // ---- kernels --------------------------------------------------------------------------------
 
 constexpr std::int64_t kTask = 32768;  // elements
-
-// Calls body(T{}) with a number of the dtype's kind.
-template <class Body>
-void with_dtype(DType dtype, const Body& body) {
-  switch (dtype) {
-    case DType::F32: return body(float{});
-    case DType::F64: return body(double{});
-    case DType::I64: return body(std::int64_t{});
-    case DType::I32: return body(std::int32_t{});
-    case DType::U8: return body(std::uint8_t{});
-    case DType::S8: return body(std::int8_t{});
-    case DType::Bool: return body(bool{});
-  }
-}
 
 template <class To, class From>
 To convert(From x) {

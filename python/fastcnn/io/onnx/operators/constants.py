@@ -74,15 +74,20 @@ def size(node: Node) -> Value:
     return node.value(numbers([total]).reshape(()))
 
 
-# ---- folding ---------------------------------------------------------------------------------------
+def only_constant(node: Node) -> Value:
+    """Refuse an operator that is computed at import only."""
+    raise node.unsupported("expected operands that are known at import")
+
+
+# ---- folding -------------------------------------------------------------------------------------
 
 
 def _usual(array: Any) -> Array:
     """Make integers of an array of objects that has no `Size` left."""
-    array = np.asarray(array)
-    if array.dtype == object and not any(isinstance(n, Size) for n in array.ravel()):
-        return np.array(array.tolist()).reshape(array.shape)
-    return array
+    found: Array = np.asarray(array)
+    if found.dtype == object and not any(isinstance(n, Size) for n in found.ravel()):
+        found = np.array(found.tolist()).reshape(found.shape)
+    return found
 
 
 def _each(function: Callable[[Any], Any], array: Array) -> Array:

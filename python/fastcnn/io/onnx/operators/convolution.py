@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fastcnn.errors import FileFormatError
 from fastcnn.io.onnx.importer import Node
+from fastcnn.io.onnx.operators import volumes
 from fastcnn.io.onnx.operators._windows import as_pictures, from_pictures, pads, two, window
 from fastcnn.io.onnx.values import Value
 from fastcnn.layers.convolutional import Conv2D, Conv2DTranspose, DepthwiseConv2D
@@ -18,6 +19,8 @@ from fastcnn.sizes import Size
 def conv(node: Node) -> Value:
     """Translate Conv: a Conv2D or DepthwiseConv2D where the weights are constant."""
     x, w = node.input(0), node.input(1)
+    if x.rank > 4:
+        return volumes.conv_3d(node)
     channels, filters = _known(node, x.shape[1]), _known(node, w.shape[0])
     if w.rank != x.rank:
         raise FileFormatError(f"expected weights of {x.rank} axes, got {w.shape}")
@@ -75,6 +78,8 @@ def as_kernel(w: Any) -> Any:
 def conv_transpose(node: Node) -> Value:
     """Translate ConvTranspose: a Conv2DTranspose where there is one group."""
     x, w = node.input(0), node.input(1)
+    if x.rank > 4:
+        return volumes.conv_transpose_3d(node)
     channels = _known(node, x.shape[1])
     if w.rank != x.rank or _known(node, w.shape[0]) != channels:
         raise FileFormatError(f"weights {w.shape} do not fit {x.shape}")
@@ -138,7 +143,7 @@ def _transpose_padding(
     for total, more in zip(cut, extra, strict=True):
         less, total = max(0, -total), max(0, total)
         half = total // 2
-        sides.append((half, total - half) if mode != "SAME_LOWER" else (total - half, half))
+        sides.append((half, total - half) if mode == "SAME_UPPER" else (total - half, half))
         added.append(more + less)
     return (sides[0], sides[1]), (added[0], added[1])
 

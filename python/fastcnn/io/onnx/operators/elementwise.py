@@ -9,6 +9,7 @@ import numpy as np
 
 from fastcnn.errors import FileFormatError
 from fastcnn.io.onnx.importer import Node
+from fastcnn.io.onnx.operators.logic import is_whole
 from fastcnn.io.onnx.values import Order, Value
 from fastcnn.layers.activations import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from fastcnn.layers.layer import Layer
@@ -57,6 +58,12 @@ def clip(node: Node) -> Value:
     high = node.numbers(2, "max")
     lower = float(low[0]) if low else None
     upper = float(high[0]) if high else None
+    if is_whole(x.tensor):
+        y = x.tensor
+        for bound, kind in ((low, "maximum"), (high, "minimum")):
+            if bound:
+                y = node.op("integer_binary", y, np.asarray(bound[0], x.dtype), kind)
+        return x.like(y)
     if lower == 0.0 and (upper is None or upper > 0):
         return x.like(node.layer(ReLU, x.tensor, max_value=upper))
     if lower is None and upper is None:
@@ -82,6 +89,50 @@ def gelu(node: Node) -> Value:
     x = node.input()
     approximate = node.attribute("approximate", "none") == "tanh"
     return x.like(node.op("gelu", x.tensor, approximate=approximate))
+
+
+def selu(node: Node) -> Value:
+    """Translate Selu."""
+    x = node.input()
+    alpha = node.attribute("alpha", 1.67326319217681884765625)
+    gamma = node.attribute("gamma", 1.05070102214813232421875)
+    return x.like(node.op("multiply", node.op("elu", x.tensor, alpha), gamma))
+
+
+def celu(node: Node) -> Value:
+    """Translate Celu."""
+    x = node.input()
+    alpha = node.attribute("alpha", 1.0)
+    y = x.tensor if alpha == 1.0 else node.op("divide", x.tensor, alpha)
+    y = node.op("elu", y)  # of x / alpha: what is positive is scaled back too
+    return x.like(y if alpha == 1.0 else node.op("multiply", y, alpha))
+
+
+def swish(node: Node) -> Value:
+    """Translate Swish: x sigmoid(alpha x)."""
+    x = node.input()
+    alpha = node.attribute("alpha", 1.0)
+    if alpha == 1.0:
+        return x.like(node.op("silu", x.tensor))
+    share = node.op("sigmoid", node.op("multiply", x.tensor, alpha))
+    return x.like(node.op("multiply", x.tensor, share))
+
+
+def shrink(node: Node) -> Value:
+    """Translate Shrink: 0 within lambd of 0, nearer to 0 by the bias elsewhere."""
+    x = node.input()
+    bias, limit = node.attribute("bias", 0.0), node.attribute("lambd", 0.5)
+    above = node.op("greater", x.tensor, limit)
+    below = node.op("less", x.tensor, -limit)
+    y = node.op("where", above, node.op("subtract", x.tensor, bias), 0.0)
+    return x.like(node.op("where", below, node.op("add", x.tensor, bias), y))
+
+
+def thresholded_relu(node: Node) -> Value:
+    """Translate ThresholdedRelu: 0 up to alpha."""
+    x = node.input()
+    above = node.op("greater", x.tensor, node.attribute("alpha", 1.0))
+    return x.like(node.op("where", above, x.tensor, 0.0))
 
 
 def prelu(node: Node) -> Value:
@@ -135,16 +186,17 @@ def dropout(node: Node) -> list[Value]:
     x = node.input()
     rate = node.numbers(1, "ratio")
     share = float(rate[0]) if rate else 0.5
-    if node.has(2) and bool(np.any(node.constant(2))):
-        raise node.unsupported("training mode")
-    if len(node.outputs) > 1 and node.outputs[1]:
-        raise node.unsupported("the output of the mask")
+    if share and node.has(2) and bool(np.any(node.constant(2))):
+        raise node.unsupported("training mode, whose random numbers are another generator's")
     if not 0.0 <= share < 1.0:
         raise FileFormatError(f"expected a ratio from 0 to 1, got {share}")
-    return [x.like(node.layer(Dropout, x.tensor, rate=share))]
+    results = [x.like(node.layer(Dropout, x.tensor, rate=share))]
+    if any(node.outputs[1:]):  # nothing is left out
+        results.append(x.like(node.op("logical_or", x.tensor, True)))
+    return results
 
 
-# ---- two operands -------------------------------------------------------------------------------
+# ---- two operands --------------------------------------------------------------------------------
 
 
 def aligned(constant: Value, order: Order) -> Any:
@@ -176,12 +228,17 @@ def broadcast(node: Node, a: Value, b: Value) -> tuple[Any, Any, Order]:
     return found[0], found[1], order
 
 
-def binary(function: str, layer: type[Layer] | None = None) -> Translator:
-    """Translate an operator of two operands by a function, or by a layer where that says more."""
+def binary(function: str, layer: type[Layer] | None = None, whole: str = "") -> Translator:
+    """Translate an operator of two operands by a function, or by a layer where that says more.
+
+    `whole` is the kind of `fastcnn.ops.integer_binary` that does the same with integers.
+    """
 
     def translate(node: Node) -> Value:
         a, b = node.input(0), node.input(1)
         left, right, order = broadcast(node, a, b)
+        if is_whole(left, right):
+            return node.value(node.op("integer_binary", left, right, whole), order)
         both = isinstance(left, KerasTensor) and isinstance(right, KerasTensor)
         if layer is not None and both and left is not right:
             return node.value(node.layer(layer, [left, right]), order)
@@ -190,9 +247,9 @@ def binary(function: str, layer: type[Layer] | None = None) -> Translator:
     return translate
 
 
-def variadic(function: str, layer: type[Layer] | None = None) -> Translator:
+def variadic(function: str, layer: type[Layer] | None = None, whole: str = "") -> Translator:
     """Translate an operator of any number of operands, two at a time."""
-    pair = binary(function, layer)
+    pair = binary(function, layer, whole)
 
     def translate(node: Node) -> Value:
         result = node.input(0)
@@ -205,20 +262,19 @@ def variadic(function: str, layer: type[Layer] | None = None) -> Translator:
     return translate
 
 
-add = binary("add", Add)
-subtract = binary("subtract", Subtract)
-multiply = binary("multiply", Multiply)
-divide = binary("divide")
-power = binary("power")
-maximum = variadic("maximum", Maximum)
-minimum = variadic("minimum", Minimum)
-total = variadic("add", Add)
+add = binary("add", Add, "add")
+subtract = binary("subtract", Subtract, "sub")
+multiply = binary("multiply", Multiply, "mul")
+divide = binary("divide", whole="div")
+maximum = variadic("maximum", Maximum, "maximum")
+minimum = variadic("minimum", Minimum, "minimum")
+total = variadic("add", Add, "add")
 
 
 def mean(node: Node) -> Value:
     """Translate Mean of several operands."""
     count = len(node.inputs)
-    x = total(node)
+    x: Value = total(node)
     return x.like(node.op("multiply", x.tensor, 1.0 / count))
 
 
@@ -230,7 +286,7 @@ def where(node: Node) -> Value:
         (v for v in (a, b, condition)), key=lambda v: (v.rank, not v.is_constant, len(v.stored))
     )
     order = leading.order
-    operands = []
+    operands: list[Any] = []
     for value in (condition, a, b):
         if value.is_constant:
             operands.append(node.weight(value, f"x{len(operands)}", array=aligned(value, order)))

@@ -110,6 +110,7 @@ def depth_to_space(node: Node) -> Value:
 def space_to_depth(node: Node) -> Value:
     """Translate SpaceToDepth."""
     y = node.layer(
-        SpaceToDepth, node.input().channels_last(), block_size=node.attribute("blocksize", 0)
-    )
+        SpaceToDepth, node.input().channels_last(), block_size=node.attribute("blocksize", 0),
+        mode=node.attribute("mode", "DCR"),
+    )  # fmt: skip
     return node.pictures(y)

@@ -53,11 +53,11 @@ def _bias_vector(c: Value | None, b: Value) -> NDArray[Any] | None:
 def _dense(node: Node, x: Value, kernel: NDArray[Any], bias: NDArray[Any] | None) -> Value:
     """Apply a Dense layer to the last axis, however its elements lie."""
     last = x.rank - 1
-    rows = x.permutation_of([last])
     ahead = [axis for axis in x.order if axis != last]
     size = x.shape[last]
     if kernel.shape[0] != size:
         raise FileFormatError(f"expected a matrix of {size} rows, got shape {kernel.shape}")
+    rows = x.permutation_of([last])
     inner = set(x.axes[last])
     if rows is not None and all(atom in inner for atom in x.stored[len(x.stored) - len(inner) :]):
         # The elements stay where they are; the rows of the matrix go where they lie.
@@ -81,10 +81,27 @@ def matmul(node: Node) -> Value:
     if b.is_constant and b.rank == 2 and a.rank >= 2 and not a.is_constant:
         return _dense(node, a, np.asarray(b.plain(), np.float32), None)
     if a.rank < 2 or b.rank < 2:
-        raise node.unsupported("vectors")
+        return _of_vectors(node, a, b)
     if a.rank == b.rank <= 3 or (a.rank == 2 and b.rank == 3) or (a.rank == 3 and b.rank == 2):
         return node.value(node.op("matmul", _operand(node, a, "a"), _operand(node, b, "b")))
     return _stacked(node, a, b)
+
+
+def _of_vectors(node: Node, a: Value, b: Value) -> Value:
+    """Multiply with a vector: a row before, a column after."""
+    if 0 in (a.rank, b.rank):
+        raise FileFormatError(f"expected matrices or vectors, got {a.shape} and {b.shape}")
+    node.inputs = [
+        a.reshaped([1, *a.shape]) if a.rank == 1 else a,
+        b.reshaped([*b.shape, 1]) if b.rank == 1 else b,
+    ]
+    y = matmul(node)
+    shape = list(y.shape)
+    if b.rank == 1:
+        shape.pop()
+    if a.rank == 1:
+        shape.pop(-1 if b.rank == 1 else -2)
+    return y.reshaped(shape)
 
 
 def linear(node: Node) -> Value:

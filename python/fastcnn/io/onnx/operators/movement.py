@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from typing import Any
 
@@ -28,8 +29,14 @@ def cast(node: Node) -> Value:
     to = node.attribute("to", 1)
     kinds = onnx.TensorProto
     if to in (kinds.FLOAT, kinds.DOUBLE, kinds.FLOAT16, kinds.BFLOAT16):
+        if id(x.tensor) in node.home.whole:  # an input, which is float32 already
+            return x.like(node.home.whole[id(x.tensor)])
         return x if x.dtype == "float32" else x.like(node.op("cast", x.tensor, "float32"))
-    names = {kinds.INT64: "int64", kinds.INT32: "int32", kinds.UINT8: "uint8", kinds.BOOL: "bool"}
+    names = {
+        kinds.INT64: "int64", kinds.INT32: "int32", kinds.UINT8: "uint8", kinds.INT8: "int8",
+        kinds.BOOL: "bool", kinds.INT16: "int32", kinds.UINT16: "int32", kinds.UINT32: "int64",
+        kinds.UINT64: "int64",
+    }  # fmt: skip
     if to not in names:
         raise node.unsupported(f"a cast to {kinds.DataType.Name(to)}")
     return x.like(node.op("cast", x.tensor, names[to]))
@@ -176,14 +183,15 @@ def slice_(node: Node) -> Value:
         if step == -1 and not isinstance(size, Size) and len(range(size)[start:end:step]) == size:
             backwards.append(axis)
             continue
-        if isinstance(step, Size) or step < 1:
+        if isinstance(step, Size) or (step < 0 and isinstance(size, Size)):
             raise node.unsupported(f"steps {steps}")
         begin[axis], sizes[axis] = _part(node, start, end, step, size)
         strides[axis] = step
     tensor, order = x.as_stored()
     if backwards:
         tensor = node.op("flip", tensor, tuple(order.index(axis) for axis in backwards))
-    if all(same(n, m) for n, m in zip(sizes, x.shape, strict=True)):
+    whole = all(same(n, m) for n, m in zip(sizes, x.shape, strict=True))
+    if whole and all(step == 1 for step in strides):
         return node.value(tensor, order)
     tensor = node.op(
         "slice", tensor, tuple(begin[a] for a in order), tuple(sizes[a] for a in order),
@@ -228,8 +236,8 @@ def pad(node: Node) -> Value:
     pairs = [(0, 0)] * x.rank
     for i, axis in enumerate(axes):
         pairs[axis] = (int(widths[i]), int(widths[i + len(axes)]))
-    if mode not in ("constant", "reflect", "edge"):
-        raise node.unsupported(f"mode {mode!r}")
+    if mode not in ("constant", "reflect", "edge", "wrap"):
+        raise FileFormatError(f"mode: unknown {mode!r}")
     tensor, order = x.as_stored()
     cropped = [(max(0, -a), max(0, -b)) for a, b in pairs]
     if any(a or b for a, b in cropped):
@@ -238,11 +246,34 @@ def pad(node: Node) -> Value:
             "slice", tensor, tuple(cropped[a][0] for a in order), tuple(shape[a] for a in order)
         )
     grown = [(max(0, a), max(0, b)) for a, b in pairs]
+    if mode == "wrap":
+        return node.value(_wrapped(node, tensor, [grown[a] for a in order]), order)
     if any(a or b for a, b in grown):
         tensor = node.op(
             "pad", tensor, tuple(grown[a] for a in order), mode=mode, constant_values=fill
         )
     return node.value(tensor, order)
+
+
+def _wrapped(node: Node, tensor: Any, widths: list[tuple[int, int]]) -> Any:
+    """Put the end of each axis before it, and its beginning after it."""
+    for place, (before, after) in enumerate(widths):
+        sizes = node.home.sizes(tensor)
+        size = sizes[place]
+        if isinstance(size, Size) or not before + after:
+            if before + after:
+                raise node.unsupported("mode 'wrap' of an axis whose size the data decide")
+            continue
+        if not 0 <= max(before, after) <= size:
+            raise FileFormatError(f"cannot wrap {max(before, after)} elements of {size}")
+        parts = []
+        for first, count in ((size - before, before), (0, size), (0, after)):
+            if count:
+                begin = [0] * len(sizes)
+                begin[place], sizes[place] = first, count
+                parts.append(node.op("slice", tensor, tuple(begin), tuple(sizes)))
+        tensor = node.op("concatenate", parts, axis=place)
+    return tensor
 
 
 def expand(node: Node) -> Value:
@@ -285,7 +316,7 @@ def gather(node: Node) -> Value:
 
     if not places:
         raise node.unsupported("no indices")
-    steps = {b - a for a, b in zip(places, places[1:], strict=False)}
+    steps = {b - a for a, b in itertools.pairwise(places)}
     if len(places) == 1 or (len(steps) == 1 and min(steps) > 0):
         taken = part(places[0], len(places), steps.pop() if steps else 1)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from fastcnn.io.onnx.importer import Node
@@ -13,15 +15,18 @@ from fastcnn.layers.normalization import (
     LayerNormalization,
     LocalResponseNormalization,
 )
+from fastcnn.sizes import same
 
 
-def batch_normalization(node: Node) -> Value:
+def batch_normalization(node: Node) -> Any:
     """Translate BatchNormalization."""
     x = node.input()
     if node.attribute("spatial", 1) != 1:
         raise node.unsupported("spatial=0")
-    if node.attribute("training_mode", 0) or any(node.outputs[1:]):
-        raise node.unsupported("training mode")
+    if node.attribute("training_mode", 0):
+        return _by_own_statistics(node, x)
+    if any(node.outputs[1:]):
+        raise node.unsupported("outputs of statistics")
     names = ("gamma", "beta", "moving_mean", "moving_variance")
     epsilon = node.attribute("epsilon", 1e-5)
     order = channels_last(x.rank)
@@ -38,6 +43,24 @@ def batch_normalization(node: Node) -> Value:
         momentum=node.attribute("momentum", 0.9),
     )  # fmt: skip
     return node.value(y, order)
+
+
+def _by_own_statistics(node: Node, x: Value) -> list[Value]:
+    """Normalise by the statistics of the batch, and give their moving averages."""
+    order = channels_last(x.rank)
+    tensor = x.stored_as(order)
+    places = tuple(range(x.rank - 1))
+    mean = node.op("mean", tensor, axis=places)
+    centred = node.op("subtract", tensor, mean)
+    variance = node.op("mean", node.op("square", centred), axis=places)
+    deviation = node.op("sqrt", node.op("add", variance, node.attribute("epsilon", 1e-5)))
+    y = node.op("multiply", node.op("divide", centred, deviation), node.input(1).plain())
+    results = [node.value(node.op("add", y, node.input(2).plain()), order)]
+    momentum = node.attribute("momentum", 0.9)
+    for old, new in ((node.input(3), mean), (node.input(4), variance)):
+        kept = node.op("multiply", old.plain(), momentum)
+        results.append(node.value(node.op("add", kept, node.op("multiply", new, 1.0 - momentum))))
+    return results
 
 
 def instance_normalization(node: Node) -> Value:
@@ -67,6 +90,19 @@ def group_normalization(node: Node) -> Value:
     return node.value(y, order)
 
 
+def group_norm(node: Node) -> Value:
+    """Translate the group of nodes by which exporters write GroupNormalization."""
+    x, gamma, beta = node.input(0), node.constant(1), node.constant(2)
+    if not all(same(n, m) for n, m in zip(x.shape, node.numbers(3) or [], strict=True)):
+        raise node.unsupported("a normalisation that changes the shape")
+    order = channels_last(x.rank)
+    y = node.weighted(
+        GroupNormalization, x.stored_as(order), {"gamma": gamma.ravel(), "beta": beta.ravel()},
+        groups=node.attribute("num_groups", 1), epsilon=node.attribute("epsilon", 1e-5),
+    )  # fmt: skip
+    return node.value(y, order)
+
+
 def layer_normalization(node: Node) -> Value:
     """Translate LayerNormalization over the last axis."""
     x = node.input()
@@ -78,7 +114,7 @@ def layer_normalization(node: Node) -> Value:
     if node.has(2):
         weights["beta"] = node.constant(2)
     # The other axes may lie in any order.
-    order = tuple(axis for axis in x.order if axis != x.rank - 1) + (x.rank - 1,)
+    order = (*(axis for axis in x.order if axis != x.rank - 1), x.rank - 1)
     y = node.weighted(
         LayerNormalization, x.stored_as(order), weights, center=node.has(2),
         epsilon=node.attribute("epsilon", 1e-5),

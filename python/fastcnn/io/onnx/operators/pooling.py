@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fastcnn.io.onnx.importer import Node
+from fastcnn.io.onnx.operators import volumes
 from fastcnn.io.onnx.operators._windows import as_pictures, from_pictures, window
+from fastcnn.io.onnx.operators.logic import EXACT
 from fastcnn.io.onnx.values import Value
 from fastcnn.layers.pooling import (
     AveragePooling2D,
@@ -15,9 +17,17 @@ from fastcnn.layers.pooling import (
 )
 
 
-def max_pool(node: Node) -> Value:
+def max_pool(node: Node) -> Any:
     """Translate MaxPool."""
     x = node.input()
+    if any(node.outputs[1:]):
+        return volumes.max_pool_indices(node)
+    if x.dtype in EXACT:
+        node.inputs[0] = x.like(node.op("cast", x.tensor, "float32"))
+        y = max_pool(node)
+        return y.like(node.op("cast", y.tensor, x.dtype))
+    if x.rank > 4:
+        return volumes.max_pool_nd(node)
     win = window(node, x, node.ints("kernel_shape"))
     ceil_mode = bool(node.attribute("ceil_mode", 0))
     pictures = as_pictures(node, x)
@@ -36,11 +46,11 @@ def max_pool(node: Node) -> Value:
 def average_pool(node: Node) -> Value:
     """Translate AveragePool."""
     x = node.input()
+    if x.rank > 4 or set(node.attributes.get("dilations", [1])) != {1}:
+        return volumes.average_pool_nd(node)
     win = window(node, x, node.ints("kernel_shape"))
     ceil_mode = bool(node.attribute("ceil_mode", 0))
     counted = bool(node.attribute("count_include_pad", 0))
-    if win.dilation != (1, 1):
-        raise node.unsupported("dilations")
     pictures = as_pictures(node, x)
     padded = win.padding not in ("valid", ((0, 0), (0, 0)))
     if not ceil_mode and not (counted and padded):
