@@ -182,6 +182,55 @@ OPERATIONS: dict[str, tuple[Any, Make]] = {
             "log_softmax",
         )
     },
+    **{
+        name: (PICTURE, lambda x, name=name: getattr(ops, name)(L.Conv2D(4, 1)(x)))
+        for name in (
+            "arcsinh",
+            "arctan",
+            "ceil",
+            "cos",
+            "cosh",
+            "erf",
+            "floor",
+            "round",
+            "sign",
+            "sin",
+            "sinh",
+            "tan",
+            "isnan",
+            "isinf",
+        )
+    },
+    "remainders": (PICTURE, lambda x: ops.mod(x, 0.7) + ops.fmod(x, 0.3)),
+    "take": (PICTURE, lambda x: ops.take(L.Conv2D(4, 1)(x), np.array([2, 0, -1]), axis=3)),
+    "topk": (PICTURE, lambda x: list(ops.topk(L.Conv2D(4, 1)(x), 2))),
+    "take along axis": (
+        PICTURE,
+        lambda x: ops.take_along_axis(x, ops.argmax(x, -1, keepdims=True), -1),
+    ),
+    "bicubic": (PICTURE, lambda x: ops.resize(L.Conv2D(4, 1)(x), (5, 16), "bicubic")),
+    "antialiased": (PICTURE, lambda x: ops.resize(x, (4, 5), antialias=True)),
+    "resample rows": ((5, 6), lambda x: ops.resample(x, [[0, 3], [1, 9]], [[1, 2], [3, 4]], 1)),
+    "roi align": (
+        PICTURE,
+        lambda x: ops.roi_align(
+            L.Conv2D(4, 1)(x), arrays([(3, 4)])[0] * 2 + [1, 1, 5, 5], 3, 0.9, 2
+        ),
+    ),
+    "roi align of two": (
+        PICTURE,
+        lambda x: ops.roi_align(
+            x, [[0, 1, 1, 5, 6], [1, 0, 0, 3, 3]], (2, 3), aligned=True, sampling_ratio=2
+        ),
+    ),
+    "integers": (
+        PICTURE,
+        lambda x: [
+            ops.integer_binary(ops.cast(x * 9.0, "int32"), np.full(6, 4, np.int32), kind)
+            for kind in ("add", "sub", "mul", "mod", "fmod", "maximum", "less", "not_equal")
+        ],
+    ),
+    "logic": (PICTURE, lambda x: ops.logical_not(ops.logical_xor(x, ops.greater(x, 0.5)))),
     "gelu tanh": (PICTURE, lambda x: ops.gelu(x, approximate=True)),
     "sqrt rsqrt log": (
         PICTURE,
@@ -299,7 +348,7 @@ def test_operations(name: str, tmp_path: Path) -> None:
     agree(weighted(fc.Model(x, make(x))), tmp_path / "m.onnx", [sized(shape)])
 
 
-@pytest.mark.parametrize("name", ["reductions", "layer norm without scale", "l2", "split"])
+@pytest.mark.parametrize("name", ["reductions", "topk", "layer norm without scale", "l2", "split"])
 @pytest.mark.parametrize("opset", [13, 18, 22])
 def test_versions_of_the_operators(name: str, opset: int, tmp_path: Path) -> None:
     shape, make = OPERATIONS[name]

@@ -77,12 +77,28 @@ def _half_of_one_more(g: Builder, x: str, y: str) -> Any:
 
 _UNARY = {
     "abs": "Abs",
+    "arccos": "Acos",
+    "arccosh": "Acosh",
+    "arcsin": "Asin",
+    "arcsinh": "Asinh",
+    "arctan": "Atan",
+    "arctanh": "Atanh",
+    "ceil": "Ceil",
+    "cos": "Cos",
+    "cosh": "Cosh",
+    "erf": "Erf",
     "exp": "Exp",
+    "floor": "Floor",
     "log": "Log",
     "negative": "Neg",
     "reciprocal": "Reciprocal",
+    "round": "Round",
+    "sign": "Sign",
+    "sin": "Sin",
+    "sinh": "Sinh",
     "softplus": "Softplus",
     "sqrt": "Sqrt",
+    "tan": "Tan",
 }
 
 
@@ -107,6 +123,15 @@ _BINARY = {
     "pow": "Pow",
     "prelu": "PRelu",
 }
+
+
+def remainder(g: Builder, step: Step) -> None:
+    (x, y), layout = _broadcast(g, step)
+    if step.op == "fmod":
+        g.put(step.output, g.node("Mod", [x, y], fmod=1), layout)
+        return
+    whole = g.node("Floor", [g.node("Div", [x, y])])  # there only integers have this remainder
+    g.put(step.output, g.node("Sub", [x, g.node("Mul", [whole, y])]), layout)
 
 
 def comparison(g: Builder, step: Step) -> None:

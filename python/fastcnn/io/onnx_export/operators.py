@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fastcnn.io.onnx_export import elementwise, movement, reductions, windows
+from fastcnn.io.onnx_export import elementwise, movement, reductions, selection, windows
 from fastcnn.io.onnx_export.builder import Emit
 
 OPERATORS: Mapping[str, Emit] = {
@@ -25,10 +25,12 @@ OPERATORS: Mapping[str, Emit] = {
     "depthwise_conv2d": windows.depthwise_conv2d,
     "div": elementwise.binary,
     "equal": elementwise.comparison,
+    "fmod": elementwise.remainder,
     "gram_matrix": reductions.gram_matrix,
     "greater": elementwise.comparison,
     "greater_equal": elementwise.comparison,
     "group_norm": reductions.group_norm,
+    "integer_binary": selection.integer_binary,
     "instance_norm": reductions.group_norm,
     "l2_normalize": reductions.l2_normalize,
     "layer_norm": reductions.layer_norm,
@@ -40,6 +42,7 @@ OPERATORS: Mapping[str, Emit] = {
     "max_pool2d": windows.max_pool2d,
     "maximum": elementwise.binary,
     "minimum": elementwise.binary,
+    "mod": elementwise.remainder,
     "mul": elementwise.binary,
     "not_equal": elementwise.comparison,
     "one_hot": movement.one_hot,
@@ -51,12 +54,17 @@ OPERATORS: Mapping[str, Emit] = {
     "reduce_min": reductions.reduction,
     "reduce_prod": reductions.reduction,
     "reduce_sum": reductions.reduction,
+    "resample": selection.resample,
     "reshape": movement.reshape,
     "resize": windows.resize,
+    "roi_align": selection.roi_align,
     "slice": movement.slice_,
     "softmax": reductions.softmax,
     "space_to_depth": windows.space_to_depth,
     "sub": elementwise.binary,
+    "take": selection.take,
+    "take_along_axis": selection.take_along_axis,
+    "topk": selection.topk,
     "transpose": movement.transpose,
     "unary": elementwise.unary,
     "where": elementwise.where,

@@ -138,6 +138,11 @@ class _Recorder(Trace):
             self.sources[value._index] = x if isinstance(x, _C.Variable) else as_array(x)
         return value
 
+    def constant(self, array: NDArray[Any]) -> Value:
+        value = super().constant(array)
+        self.sources[value._index] = array
+        return value
+
     def apply(self, op: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
         operands = [self.value_of(x) for x in inputs]
         results = super().apply(op, operands, attrs)

@@ -157,11 +157,14 @@ def max_pool2d(g: Builder, step: Step) -> None:
 
 def avg_pool2d(g: Builder, step: Step) -> None:
     size, strides, dilation = _pool_window(step)
+    if dilation != (1, 1) and g.opset < 19:
+        raise step.decline("dilation needs opset 19 or later")
     y = g.node(
         "AveragePool",
         [g.name(step.inputs[0], FIRST)],
         kernel_shape=size,
         strides=strides,
+        dilations=None if dilation == (1, 1) else dilation,
         ceil_mode=int(step.get("ceil_mode", False)),
         count_include_pad=int(step.get("count_include_pad", False)),
         **_pads(step, size, strides, dilation),
