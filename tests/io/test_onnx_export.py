@@ -223,6 +223,11 @@ OPERATIONS: dict[str, tuple[Any, Make]] = {
             x, [[0, 1, 1, 5, 6], [1, 0, 0, 3, 3]], (2, 3), aligned=True, sampling_ratio=2
         ),
     ),
+    "unpool": (
+        (8, 10, 6),
+        lambda x: ops.max_unpool2d(*ops.max_pool2d(x, 2, return_indices=True), (8, 10)),
+    ),
+    "indices of maxima": ((9, 10, 6), lambda x: list(ops.max_pool2d(x, 3, return_indices=True))),
     "integers": (
         PICTURE,
         lambda x: [
@@ -376,6 +381,17 @@ def test_every_application(name: str, tmp_path: Path) -> None:
     make = getattr(fc.applications, name)
     model = weighted(make())
     agree(model, tmp_path / "m.onnx", [(1, *model.input_shape[1:])])
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "EfficientNetB0"])
+def test_what_is_written_can_be_read(name: str, tmp_path: Path) -> None:
+    model = weighted(getattr(fc.applications, name)(include_top=False, input_shape=(33, 50, 3)))
+    model.export(tmp_path / "m.onnx")
+    again = fc.io.load_onnx(tmp_path / "m.onnx")
+    (x,) = arrays([(1, 33, 50, 3)])
+    want = model(x)
+    np.testing.assert_allclose(again(x), want, rtol=1e-4, atol=1e-5 * np.abs(want).max())
+    assert sum(step["op"] == "transpose" for step in again.plan((1, 33, 50, 3)).steps) <= 2
 
 
 class Scale(L.Layer):

@@ -40,6 +40,8 @@ OPERATORS: Mapping[str, Emit] = {
     "lrn": windows.lrn,
     "matmul": reductions.matmul,
     "max_pool2d": windows.max_pool2d,
+    "max_pool2d_indices": windows.max_pool2d_indices,
+    "max_unpool2d": windows.max_unpool2d,
     "maximum": elementwise.binary,
     "minimum": elementwise.binary,
     "mod": elementwise.remainder,

@@ -142,16 +142,45 @@ def dense(g: Builder, step: Step) -> None:
 
 
 def max_pool2d(g: Builder, step: Step) -> None:
+    g.put(step.output, _max_pool(g, step, outputs=1), FIRST)
+
+
+def _max_pool(g: Builder, step: Step, outputs: int) -> Any:
     size, strides, dilation = _pool_window(step)
-    y = g.node(
+    return g.node(
         "MaxPool",
         [g.name(step.inputs[0], FIRST)],
+        outputs=outputs,
         kernel_shape=size,
         strides=strides,
         dilations=dilation,
         ceil_mode=int(step.get("ceil_mode", False)),
         **_pads(step, size, strides, dilation),
     )
+
+
+def max_pool2d_indices(g: Builder, step: Step) -> None:
+    """Take the second result, which counts through all pictures and channels."""
+    height, width = step.inputs[0].shape[1:3]
+    if height is None or width is None:
+        raise step.decline("the indices depend on the sizes of the data")
+    _, places = _max_pool(g, step, outputs=2)
+    pixels = g.constant(height * width, "number", np.int64)
+    g.put(step.output, g.node("Mod", [places, pixels]), FIRST)
+
+
+def max_unpool2d(g: Builder, step: Step) -> None:
+    """Scatter the pixels of each channel; ONNX's own operator counts through all of them."""
+    x, indices = (g.name(x, FIRST) for x in step.inputs)
+    height, width = step.pair("output_size")
+    rows = [g.node("Reshape", [v, g.ints([0, 0, -1])]) for v in (x, indices)]
+    kept = g.node("Slice", [g.node("Shape", [x]), g.ints([0]), g.ints([2])])
+    zeros = g.node(
+        "Expand",
+        [g.number(0), g.node("Concat", [kept, g.ints([height * width])], axis=0)],
+    )
+    y = g.node("ScatterElements", [zeros, rows[1], rows[0]], axis=2)
+    y = g.node("Reshape", [y, g.node("Concat", [kept, g.ints([height, width])], axis=0)])
     g.put(step.output, y, FIRST)
 
 
