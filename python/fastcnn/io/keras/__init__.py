@@ -59,13 +59,12 @@ def load_keras(path: StrPath, custom_objects: Mapping[str, Any] | None = None) -
     >>> import fastcnn as fc
     >>> model = fc.io.load_keras("classifier.keras")  # doctest: +SKIP
     """
-    name = os.fspath(path)
     with opened(path) as file:
         config = file.config()
         if config is None:
             raise FileFormatError(
-                f"{name}: expected a model, this file has weights alone; make the model and use "
-                "its load_weights"
+                "expected a model, this file has weights alone; make the model and use its "
+                "load_weights"
             )
         layers = file.layers()
         elements = sum(array.size for layer in layers for array in layer.arrays)
@@ -75,14 +74,12 @@ def load_keras(path: StrPath, custom_objects: Mapping[str, Any] | None = None) -
                 serialization.weights_follow(elements),
             ):
                 model = model_from(config)
-        except UnsupportedError as error:
-            raise UnsupportedError(f"{name}: {error}") from error
-        except FileFormatError as error:
-            raise FileFormatError(f"{name}: {error}") from error
+        except (UnsupportedError, FileFormatError):
+            raise
         except (
             FastcnnError, RecursionError, TypeError, ValueError, KeyError, IndexError,
             AttributeError, OverflowError,
         ) as error:  # fmt: skip
-            raise FileFormatError(f"{name}: its configuration does not fit: {error}") from error
-        assign(model, layers, name)
+            raise FileFormatError(f"its configuration does not fit: {error}") from error
+    assign(model, layers, os.fspath(path))
     return model

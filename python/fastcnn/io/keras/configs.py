@@ -133,13 +133,16 @@ def _make(cls: type[Layer], config: Mapping[str, Any]) -> Layer:
     for key, value in _arguments(config).items():
         key = renamed.get(key, key)
         if key in accepted:
-            options[key] = _usable(key, value)
+            options[key] = _usable(f'layer "{name}"', key, value)
         elif value and key not in _WITHOUT_EFFECT and _AS_HERE.get(key) != value:
             raise UnsupportedError(f'layer "{name}": {cls.__name__} has no option {key}={value!r}')
     shape = config.get("batch_input_shape") or config.get("batch_shape")
     if shape:
         options["input_shape"] = tuple(shape[1:])
-    return cls(**options)
+    try:
+        return cls(**options)
+    except (ConfigError, UnsupportedError) as error:
+        raise UnsupportedError(f'layer "{name}": {error}') from error
 
 
 def _accepted(cls: type[Layer]) -> set[str]:
@@ -153,12 +156,17 @@ def _accepted(cls: type[Layer]) -> set[str]:
     return own | weights | {"name", "trainable", "activity_regularizer", "data_format"}
 
 
-def _usable(key: str, value: Any) -> Any:
-    """Leave an initialiser out that is not known here: the file has the values."""
+def _usable(layer: str, key: str, value: Any) -> Any:
+    """Refuse an unknown activation; leave an unknown initialiser out: the file has the values."""
+    from fastcnn import activations, initializers
+
+    if key == "activation":
+        try:
+            return activations.get(value)
+        except ConfigError as error:
+            raise UnsupportedError(f"{layer}: {error}") from error
     if not key.endswith("_initializer"):
         return value
-    from fastcnn import initializers
-
     try:
         return initializers.get(value)
     except ConfigError:
