@@ -46,6 +46,9 @@ class Model(Trainer, Layer):
     ----------
     class_names : list of str or None
         What the outputs of a classifier stand for; set it, and `save` keeps it.
+    heads : list of dict or None
+        What the outputs of a detector stand for, in plain data, one description an output: its
+        kind, classes and anchors (see `fastcnn.io.load_darknet`). `save` keeps it.
 
     Examples
     --------
@@ -57,6 +60,7 @@ class Model(Trainer, Layer):
     """
 
     class_names: list[str] | None = None
+    heads: list[dict[str, Any]] | None = None
 
     def __init__(
         self,
@@ -382,18 +386,39 @@ class Model(Trainer, Layer):
 
         save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: StrPath, skip_mismatch: bool = False) -> None:
-        """Read weights that `save_weights` or `save` wrote.
+    def load_weights(
+        self, filepath: StrPath, skip_mismatch: bool = False, by_name: bool = False
+    ) -> None:
+        """Read weights that `save_weights` or `save` wrote, or Keras.
 
         Parameters
         ----------
         filepath : str or os.PathLike
+            A safetensors file, or Keras' ``.weights.h5``, ``.h5`` or ``.keras``.
         skip_mismatch : bool, default False
             Leave weights alone which the file lacks or has in another shape, instead of refusing.
+        by_name : bool, default False
+            Of a file of Keras: give weights to those layers alone that the file has too.
         """
         from fastcnn.saving import load_weights
 
-        load_weights(self, filepath, skip_mismatch)
+        load_weights(self, filepath, skip_mismatch, by_name)
+
+    def export(self, filepath: StrPath, format: str = "onnx", **kwargs: Any) -> None:
+        """Write the model as other runtimes read it; see `fastcnn.io.export_onnx`.
+
+        Parameters
+        ----------
+        filepath : str or os.PathLike
+        format : {"onnx"}
+        **kwargs
+            ``opset`` and ``data_format``.
+        """
+        if format != "onnx":
+            raise ConfigError(f'expected format "onnx", got {format!r}')
+        from fastcnn.io.onnx_export import export_onnx
+
+        export_onnx(self, filepath, **kwargs)
 
     def __reduce__(self) -> Any:
         """Let models be copied and sent to other processes."""

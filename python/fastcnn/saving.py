@@ -126,6 +126,9 @@ def describe(model: Layer) -> str:
     class_names = getattr(model, "class_names", None)
     if class_names is not None:
         description["class_names"] = list(class_names)
+    heads = getattr(model, "heads", None)
+    if heads is not None:
+        description["heads"] = heads
     return serialization.to_json(description)
 
 
@@ -136,6 +139,11 @@ def _complete(model: Layer, description: Mapping[str, Any]) -> None:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise FileFormatError(f"expected class_names to be texts, got {type(names).__name__}")
         vars(model)["class_names"] = names
+    heads = description.get("heads")
+    if heads is not None:
+        if not isinstance(heads, list) or not all(isinstance(head, dict) for head in heads):
+            raise FileFormatError(f"expected heads to be descriptions, got {type(heads).__name__}")
+        vars(model)["heads"] = heads
     if "quantization" in description:
         from fastcnn.model import Model
         from fastcnn.quantization import Quantization
@@ -146,9 +154,11 @@ def _complete(model: Layer, description: Mapping[str, Any]) -> None:
 
 
 def _symbolic_shapes(model: Layer) -> Any:
-    """Give the shapes a model was first called with, the batch left open."""
+    """Give the shapes a model was first called with, the batch left open if it may be."""
     if model._call_shapes is None:
         return None
+    if getattr(model, "_graph", None) is not None:
+        return [model.input_shape]  # type: ignore[attr-defined]
     return [_map_shapes(lambda s: (None, *s[1:]), shapes) for shapes in model._call_shapes]
 
 
@@ -171,28 +181,39 @@ def _write(
     save_safetensors(filepath, {**tensors, **(state or {})}, metadata)
 
 
-def load_weights(model: Layer, filepath: StrPath, skip_mismatch: bool = False) -> None:
+def load_weights(
+    model: Layer, filepath: StrPath, skip_mismatch: bool = False, by_name: bool = False
+) -> None:
     """Read weights into a layer or model that has them already.
 
     Parameters
     ----------
     model : Layer
     filepath : str or os.PathLike
-        What `save_weights` or `save_model` wrote, or any safetensors file with these names.
+        What `save_weights` or `save_model` wrote, any safetensors file with these names, or a
+        file of Keras, whose layers are matched by names or in order.
     skip_mismatch : bool, default False
         Leave weights alone which the file lacks or has in another shape.
+    by_name : bool, default False
+        Of a file of Keras: give weights to those layers alone that the file has too.
 
     Raises
     ------
     FileFormatError
         It is no such file, or its names and shapes are not the model's. Nothing has changed then.
     """
+    from fastcnn.io.keras import assign_keras_weights, is_keras_file
     from fastcnn.io.safetensors_files import load_safetensors
 
     if not model.built:
         raise ConfigError(
             f'"{model.name}" has no weights yet: call it on data or on an Input first'
         )
+    if is_keras_file(filepath):
+        assign_keras_weights(model, filepath, by_name=by_name, skip_mismatch=skip_mismatch)
+        return
+    if by_name:
+        raise ConfigError("by_name is for files of Keras; others are matched by name always")
     tensors = load_safetensors(filepath)
     own = {name: tensor for name, tensor in tensors.items() if not name.startswith(OPTIMIZER)}
     assign_weights(model, own, str(os.fspath(filepath)), skip_mismatch)
@@ -231,11 +252,12 @@ def _some(names: Any) -> str:
 def load_model(
     filepath: StrPath, custom_objects: Mapping[str, Any] | None = None, compile: bool = True
 ) -> Any:
-    """Read a model that `Model.save` wrote.
+    """Read a model that `Model.save` wrote, or Keras.
 
     Parameters
     ----------
     filepath : str or os.PathLike
+        A file of Keras is read by `fastcnn.io.load_keras`.
     custom_objects : mapping of str to class or function, optional
         Layers, losses and functions of one's own that the model uses, by name.
     compile : bool, default True
@@ -262,9 +284,12 @@ def load_model(
     >>> fc.load_model(path).output_shape
     (None, 4, 4, 3)
     """
+    from fastcnn.io.keras import is_keras_file, load_keras
     from fastcnn.io.safetensors_files import load_safetensors, load_safetensors_metadata
 
     path = str(os.fspath(filepath))
+    if is_keras_file(filepath):
+        return load_keras(filepath, custom_objects)
     metadata = load_safetensors_metadata(filepath)
     if metadata.get("format") != _FORMAT:
         raise FileFormatError(
@@ -281,7 +306,8 @@ def load_model(
         try:
             description = serialization.from_json(metadata.get("config", ""))
             if not isinstance(description, dict) or (
-                set(description) - {"quantization", "class_names"} != {"model", "call_shapes"}
+                set(description) - {"quantization", "class_names", "heads"}
+                != {"model", "call_shapes"}
             ):
                 raise FileFormatError("expected a configuration of model and call_shapes")
             with serialization.weights_follow(sum(t.size for t in tensors.values())):

@@ -32,6 +32,7 @@ _custom: ContextVar[Mapping[str, Any]] = ContextVar("fastcnn_custom_objects")
 _budget: ContextVar[list[int]] = ContextVar("fastcnn_weight_budget")
 
 _TUPLE, _ARRAY = "__tuple__", "__array__"
+_KEPT = ("int64", "int32", "uint8", "int8", "bool")  # dtypes of arrays that are not made float32
 _MAX_JSON = 2**26
 
 
@@ -236,6 +237,10 @@ def find_layer_class(name: Any) -> type[Layer]:
     cls = find_custom_object(name)
     if cls is None and isinstance(name, str):
         cls = {c.__name__: c for c in (Model, Sequential, OpLayer)}.get(name)
+        if name == "PostprocessedModel":
+            from fastcnn.io.onnx.postprocessing import PostprocessedModel
+
+            cls = PostprocessedModel
         if cls is None and name in layers.__all__:
             cls = getattr(layers, name)
     if isinstance(cls, type) and issubclass(cls, Layer):
@@ -322,7 +327,9 @@ def _encode(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
-        return {_ARRAY: np.asarray(value, np.float32).ravel().tolist(), "shape": list(value.shape)}
+        dtype = value.dtype.name if value.dtype.name in _KEPT else "float32"
+        numbers = np.asarray(value, dtype).ravel().tolist()
+        return {_ARRAY: numbers, "shape": list(value.shape), "dtype": dtype}
     if isinstance(value, tuple):
         return {_TUPLE: [_encode(item) for item in value]}
     if isinstance(value, list):
@@ -344,7 +351,10 @@ def _decode(value: Any) -> Any:
     if _TUPLE in value:
         return tuple(_decode(item) for item in value[_TUPLE])
     if _ARRAY in value:
-        array: NDArray[np.float32] = np.asarray(value[_ARRAY], np.float32)
+        dtype = value.get("dtype", "float32")
+        if dtype != "float32" and dtype not in _KEPT:
+            raise ValueError(f"expected an array of float32 or integers, got {dtype!r}")
+        array: NDArray[Any] = np.asarray(value[_ARRAY], dtype)
         return array.reshape([int(n) for n in value.get("shape", ())])
     return {key: _decode(item) for key, item in value.items()}
 

@@ -7,7 +7,8 @@ it exports in `recordable`, so that functions themselves never meet a `KerasTens
 
 Shapes of results are found by running the function in two scratch traces in which the unknown
 sizes have different values: a size of the result that differs is unknown too. Neither functions nor
-layers need a rule of their own, and a function may compute with the sizes it sees.
+layers need a rule of their own, and a function may compute with the sizes it sees. What the sizes
+were in the two traces is kept for the next call, so that sizes which belong together stay together.
 """
 
 from __future__ import annotations
@@ -30,11 +31,30 @@ R = TypeVar("R")
 
 # What stands for an unknown size in the two scratch traces: first of the batch, then of other axes.
 # Batches of one would broadcast; pictures must survive every stride and divide by most of them.
-_PROBES = ((2, 512), (3, 576))
+PROBES = ((2, 512), (3, 576))
+
+# What stands for one while it is followed from call to call, and the size below which it is no
+# longer: two sizes that strides made small may look the same.
+_SAMPLES = ((32, 512), (48, 1088))
+_SMALLEST_SAMPLE = 16
 
 _FUNCTIONS = {"sub": "subtract", "mul": "multiply", "div": "divide"}
 
 _local = threading.local()
+
+
+Samples = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+def usual_samples(
+    shape: Sequence[int | None], sizes: Sequence[tuple[int, int]] = _SAMPLES
+) -> Samples:
+    """Give unknown sizes values for the scratch traces: of the batch, and of other axes."""
+    first, second = (
+        tuple(n if n is not None else other if axis else batch for axis, n in enumerate(shape))
+        for batch, other in sizes
+    )
+    return first, second
 
 
 class KerasTensor(Operators):
@@ -56,6 +76,9 @@ class KerasTensor(Operators):
         The call that made it.
     index : int
         Which of the call's results it is.
+    samples : tuple of two shapes, or None
+        Its shape in the two scratch traces, where every unknown size has a value; None when these
+        would contradict those of other tensors.
 
     Examples
     --------
@@ -66,11 +89,16 @@ class KerasTensor(Operators):
     """
 
     def __init__(
-        self, shape: Sequence[int | None], dtype: str = "float32", name: str | None = None
+        self,
+        shape: Sequence[int | None],
+        dtype: str = "float32",
+        name: str | None = None,
+        samples: Samples | None = None,
     ) -> None:
         self.shape = tuple(shape)
         self.dtype = dtype
         self.name = name or "keras_tensor"
+        self.samples = samples
         self.node: Node | None = None
         self.index = 0
 
@@ -118,7 +146,7 @@ class Node:
         self.kwargs = kwargs
         # Tensors of its own: a layer may return what it was given.
         self.outputs = _tree.map_structure(
-            lambda x: KerasTensor(x.shape, x.dtype, name=layer.name), outputs
+            lambda x: KerasTensor(x.shape, x.dtype, name=layer.name, samples=x.samples), outputs
         )
         for index, output in enumerate(_tree.flatten(self.outputs)):
             output.node, output.index = self, index
@@ -177,36 +205,48 @@ def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     -------
     structure of KerasTensor
     """
-    shapes = [x.shape for x in _tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
-    unknown = any(None in shape for shape in shapes)
-    results = []
-    for sizes in _PROBES[: 2 if unknown else 1]:
+    operands = [x for x in _tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
+    if all(x.samples is not None or None not in x.shape for x in operands):
         try:
-            results.append(_probe(function, args, kwargs, sizes))
-        except FastcnnError as error:
-            if not unknown:
+            results = [_probe(function, args, kwargs, run) for run in _runs(operands)]
+            return _merge_all(results, keep=True)
+        except FastcnnError:
+            if not any(None in x.shape for x in operands):
                 raise
-            batch, other = sizes
+    # What was imagined of the operands does not fit together: forget it.
+    shapes = {id(x): usual_samples(x.shape, PROBES) for x in operands}
+    results = []
+    for run, (batch, other) in enumerate(PROBES):
+        try:
+            results.append(_probe(function, args, kwargs, {k: s[run] for k, s in shapes.items()}))
+        except FastcnnError as error:
             raise type(error)(
-                f"{error} (operands of shapes {', '.join(map(str, shapes))}: None was tried as "
-                f"{batch} for the batch and {other} for other axes)"
+                f"{error} (operands of shapes {', '.join(str(x.shape) for x in operands)}: None "
+                f"was tried as {batch} for the batch and {other} for other axes)"
             ) from error
-    flat = [_merge(values) for values in zip(*map(_tree.flatten, results), strict=True)]
-    return _tree.pack(results[0], flat)
+    return _merge_all(results, keep=False)
 
 
-def _probe(function: Callable[..., Any], args: Any, kwargs: Any, sizes: tuple[int, int]) -> Any:
-    batch, other = sizes
+def _runs(operands: Sequence[KerasTensor]) -> list[dict[int, tuple[int, ...]]]:
+    """Give the operands' shapes in each scratch trace; one will do if all sizes are known."""
+    count = 2 if any(None in x.shape for x in operands) else 1
+    return [
+        {id(x): x.samples[run] if x.samples is not None else _known(x.shape) for x in operands}
+        for run in range(count)
+    ]
+
+
+def _known(shape: Sequence[int | None]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n is not None)
+
+
+def _probe(
+    function: Callable[..., Any], args: Any, kwargs: Any, shapes: dict[int, tuple[int, ...]]
+) -> Any:
     trace = Trace()
 
     def operand(x: Any) -> Any:
-        if not isinstance(x, KerasTensor):
-            return x
-        shape = [
-            size if size is not None else other if axis else batch
-            for axis, size in enumerate(x.shape)
-        ]
-        return trace.input(shape, x.dtype)
+        return trace.input(shapes[id(x)], x.dtype) if isinstance(x, KerasTensor) else x
 
     args, kwargs = _tree.map_structure(operand, (args, kwargs))
     with trace:
@@ -218,10 +258,19 @@ def _probe(function: Callable[..., Any], args: Any, kwargs: Any, sizes: tuple[in
     return result
 
 
-def _merge(values: Sequence[Value]) -> KerasTensor:
+def _merge_all(results: Sequence[Any], keep: bool) -> Any:
+    flat = [_merge(values, keep) for values in zip(*map(_tree.flatten, results), strict=True)]
+    return _tree.pack(results[0], flat)
+
+
+def _merge(values: Sequence[Value], keep: bool) -> KerasTensor:
     first, last = values[0], values[-1]
     shape = [a if a == b else None for a, b in zip(first.shape, last.shape, strict=True)]
-    return KerasTensor(shape, first.dtype)
+    sizes = [min(a, b) for a, b in zip(first.shape, last.shape, strict=True) if a != b]
+    known = keep and min(sizes, default=_SMALLEST_SAMPLE) >= _SMALLEST_SAMPLE
+    return KerasTensor(
+        shape, first.dtype, samples=(first.shape, last.shape) if known or not sizes else None
+    )
 
 
 def _in_layer() -> bool:

@@ -77,6 +77,10 @@ class Value(Operators):
         """The graph it belongs to."""
         return self._trace
 
+    def constant(self, array: NDArray[Any]) -> Value:
+        """An array of any dtype as a value of the same graph."""
+        return self._trace.constant(array)
+
     def __fastcnn_apply__(self, op: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
         return self._trace.apply(op, inputs, attrs)
 
@@ -186,6 +190,10 @@ class Trace:
             pending = self._updates.get(x)
             return Value(self, self.graph.variable(x)) if pending is None else pending
         return Value(self, self.graph.constant(as_array(x)))
+
+    def constant(self, array: NDArray[Any]) -> Value:
+        """An array as a value of this graph, of whatever dtype it is."""
+        return Value(self, self.graph.constant(array))
 
     def apply(self, op: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
         """Add a node, and give its result or the tuple of them."""

@@ -13,6 +13,7 @@ SMALL = ["EfficientNetLite0", "MobileNetV2", "ResNet18", "SqueezeNet"]
 
 # Numbers in all weights, statistics included, as Keras, torchvision and the papers have them.
 PARAMETERS = {
+    "EfficientNetB0": 5_330_571 - 1,  # Keras counts what a Normalization has seen
     "EfficientNetLite0": 4_694_024,
     "GoogLeNet": 6_998_552,
     "MobileNetV2": 3_538_984,
@@ -20,6 +21,7 @@ PARAMETERS = {
     "ResNet34": 21_797_672 + 17_024,
     "ResNet50": 25_636_712,
     "ResNet101": 44_707_176,
+    "ResNet152": 60_419_944,
     "SqueezeNet": 1_235_496,
     "VGG16": 138_357_544,
     "VGG19": 143_667_240,
@@ -35,7 +37,15 @@ def test_parameters(name: str) -> None:
 
 
 # Keras' own, so that code which freezes layers by their number works unchanged.
-KERAS_LAYERS = {"MobileNetV2": 154, "ResNet50": 175, "ResNet101": 345, "VGG16": 19, "VGG19": 22}
+KERAS_LAYERS = {
+    "EfficientNetB0": 237,
+    "MobileNetV2": 154,
+    "ResNet50": 175,
+    "ResNet101": 345,
+    "ResNet152": 515,
+    "VGG16": 19,
+    "VGG19": 22,
+}
 
 
 @pytest.mark.parametrize("name", KERAS_LAYERS)

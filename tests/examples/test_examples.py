@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import fastcnn as fc
 from tests.shared_data import shared_path
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -41,6 +42,25 @@ def test_convolution_step_by_step(example: Any) -> None:
 
 def test_own_training_loop(example: Any) -> None:
     assert example("own_training_loop").main(90) > 0.95
+
+
+def test_detect_objects(example: Any) -> None:
+    """Yolo-Fastest on a photo that every YOLO is shown."""
+    pytest.importorskip("PIL.Image")
+    folder = shared_path("weights", "yolo_fastest")
+    model = fc.io.load_darknet(
+        folder / "yolo-fastest-1.1-xl.cfg", folder / "yolo-fastest-1.1-xl.weights"
+    )
+    names = (folder / "coco.names").read_text().split("\n")
+    image = fc.io.load_image(shared_path("data", "detection", "dog.jpg"))
+    found = example("detect_objects").find_boxes(model, image, 0.6)
+    by_eye = {
+        "car": (468, 75, 692, 172), "dog": (130, 220, 312, 542), "bicycle": (125, 125, 570, 420),
+    }  # fmt: skip
+    assert {names[d.label] for d in found} == set(by_eye)
+    for detection in found:
+        wanted = [by_eye[names[detection.label]]]
+        assert fc.ops.box_iou([detection.box], wanted)[0, 0] > 0.6
 
 
 @pytest.mark.slow

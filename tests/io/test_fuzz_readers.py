@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import tracemalloc
-import warnings
 from collections import OrderedDict
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, strategies as st
 
-from fastcnn.errors import FastcnnError
 from fastcnn.io import load_image, load_safetensors, load_torch, load_weights_file
-from tests.io.mutations import damaged
+from tests.io.mutations import check, damaged, fuzzed
 from tests.io.safetensors_writer import entry, safetensors_file
-
-# Generous beside files of a few kilobytes; far below what a trusted length field could ask for.
-MEMORY_LIMIT = 64 * 2**20
-
-fuzzed = settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
-
-def check(read: Callable[[], object]) -> None:
-    tracemalloc.start()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of damage that it can live with
-            read()
-    except FastcnnError as error:
-        assert str(error)
-    finally:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    assert peak < MEMORY_LIMIT
 
 
 def torch_files(*, legacy: bool) -> list[bytes]:
@@ -96,7 +69,7 @@ def pictures() -> list[bytes]:
 def test_torch(tmp_path: Path, legacy: bool) -> None:
     path = tmp_path / "weights.pth"
 
-    @fuzzed
+    @fuzzed()
     @given(damaged(torch_files(legacy=legacy)))
     def run(data: bytes) -> None:
         path.write_bytes(data)
@@ -108,7 +81,7 @@ def test_torch(tmp_path: Path, legacy: bool) -> None:
 def test_safetensors(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
 
-    @fuzzed
+    @fuzzed()
     @given(damaged(safetensors_files()))
     def run(data: bytes) -> None:
         path.write_bytes(data)
@@ -121,7 +94,7 @@ def test_unknown_weights(tmp_path: Path) -> None:
     path = tmp_path / "weights"
     heads = [b"", b"PK\x03\x04", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", b"{"]
 
-    @fuzzed
+    @fuzzed()
     @given(st.sampled_from(heads), st.binary(max_size=200))
     def run(head: bytes, tail: bytes) -> None:
         path.write_bytes(head + tail)
@@ -131,7 +104,7 @@ def test_unknown_weights(tmp_path: Path) -> None:
 
 
 def test_images() -> None:
-    @fuzzed
+    @fuzzed()
     @given(damaged(pictures()), st.sampled_from(["RGB", "L", "RGBA"]))
     def run(data: bytes, mode: str) -> None:
         check(lambda: load_image(data, mode))  # type: ignore[arg-type]

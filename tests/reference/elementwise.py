@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+_erf = np.vectorize(math.erf, otypes=[np.float64])
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
@@ -49,6 +50,22 @@ _UNARY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "gelu": lambda x: x * (0.5 * _erfc(-x * math.sqrt(0.5))),
     "gelu_tanh": lambda x: x * sigmoid(2.0 * math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)),
     "mish": lambda x: x * np.tanh(softplus(x)),
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round": np.round,
+    "sign": np.sign,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "arcsin": np.arcsin,
+    "arccos": np.arccos,
+    "arctan": np.arctan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "arcsinh": np.arcsinh,
+    "arccosh": np.arccosh,
+    "arctanh": np.arctanh,
+    "erf": _erf,
 }
 
 _BINARY: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {

@@ -73,6 +73,32 @@ def unary(x: np.ndarray, kind: str, **attrs: Any) -> Slope:
             return _plain(np.sign(x))
         case "negative":
             return _plain(-np.ones_like(x))
+        case "floor" | "ceil" | "round" | "sign":
+            return _plain(np.zeros_like(x))
+        case "sin":
+            return _plain(np.cos(x))
+        case "cos":
+            return _plain(-np.sin(x))
+        case "tan":
+            return _plain(1 + np.tan(x) ** 2)
+        case "arcsin":
+            return _plain(1 / np.sqrt(1 - x * x))
+        case "arccos":
+            return _plain(-1 / np.sqrt(1 - x * x))
+        case "arctan":
+            return _plain(1 / (1 + x * x))
+        case "sinh":
+            return _plain(np.cosh(x))
+        case "cosh":
+            return _plain(np.sinh(x))
+        case "arcsinh":
+            return _plain(1 / np.sqrt(1 + x * x))
+        case "arccosh":
+            return _plain(1 / np.sqrt((x - 1) * (x + 1)))
+        case "arctanh":
+            return _plain(1 / ((1 - x) * (1 + x)))
+        case "erf":
+            return _plain(2 / np.sqrt(np.pi) * np.exp(-x * x))
         case "reciprocal":
             return _plain(-1 / (x * x))
         case "clip":

@@ -20,10 +20,20 @@ from fastcnn.errors import ConfigError
 
 if TYPE_CHECKING:
     from fastcnn.applications._application import Constructor
+    from fastcnn.applications.efficientnet import EfficientNetB0
     from fastcnn.applications.efficientnet_lite import EfficientNetLite0
+    from fastcnn.applications.facenet_nn4 import FaceNetNN4
     from fastcnn.applications.googlenet import GoogLeNet
+    from fastcnn.applications.inception_resnet_v1 import InceptionResNetV1
     from fastcnn.applications.mobilenet_v2 import MobileNetV2
-    from fastcnn.applications.resnet import ResNet18, ResNet34, ResNet50, ResNet101
+    from fastcnn.applications.resnet import (
+        ResNet18,
+        ResNet34,
+        ResNet50,
+        ResNet101,
+        ResNet152,
+    )
+    from fastcnn.applications.resnet_cifar import ResNet20
     from fastcnn.applications.squeezenet import SqueezeNet
     from fastcnn.applications.vgg import VGG16, VGG19
     from fastcnn.applications.zfnet import ZFNet
@@ -31,23 +41,30 @@ if TYPE_CHECKING:
 __all__ = [
     "VGG16",
     "VGG19",
+    "EfficientNetB0",
     "EfficientNetLite0",
+    "FaceNetNN4",
     "GoogLeNet",
+    "InceptionResNetV1",
     "MobileNetV2",
     "ResNet18",
+    "ResNet20",
     "ResNet34",
     "ResNet50",
     "ResNet101",
+    "ResNet152",
     "SqueezeNet",
     "ZFNet",
     "classifier",
 ]
 
 _CLASSIFIERS = {
+    "EfficientNetB0": "efficientnet",
     "EfficientNetLite0": "efficientnet_lite",
     "GoogLeNet": "googlenet",
     "MobileNetV2": "mobilenet_v2",
     "ResNet101": "resnet",
+    "ResNet152": "resnet",
     "ResNet18": "resnet",
     "ResNet34": "resnet",
     "ResNet50": "resnet",
@@ -57,7 +74,23 @@ _CLASSIFIERS = {
     "ZFNet": "zfnet",
 }
 
-_MODULES = {*_CLASSIFIERS.values(), "imagenet", "resnet50", "vgg16", "vgg19", "weights"}
+# What is for other pictures, or gives no classes of ImageNet.
+_OTHERS = {
+    "FaceNetNN4": "facenet_nn4",
+    "InceptionResNetV1": "inception_resnet_v1",
+    "ResNet20": "resnet_cifar",
+}
+
+_MODULES = {
+    *_CLASSIFIERS.values(),
+    *_OTHERS.values(),
+    "imagenet",
+    "pretrained",
+    "resnet50",
+    "vgg16",
+    "vgg19",
+    "weights",
+}
 
 
 def classifier(name: str) -> Constructor:
@@ -87,8 +120,9 @@ def classifier(name: str) -> Constructor:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _CLASSIFIERS:
-        module = importlib.import_module(f"{__name__}.{_CLASSIFIERS[name]}")
+    networks = {**_CLASSIFIERS, **_OTHERS}
+    if name in networks:
+        module = importlib.import_module(f"{__name__}.{networks[name]}")
         value: Any = getattr(module, name)
     elif name in _MODULES:
         value = importlib.import_module(f"{__name__}.{name}")

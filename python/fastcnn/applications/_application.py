@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from fastcnn import layers
@@ -24,6 +24,25 @@ def average_and_classify(x: Tensor, classes: int, activation: Any, dropout: floa
     if dropout:
         x = layers.Dropout(dropout, name="top_dropout")(x)
     return layers.Dense(classes, activation=activation, name="predictions")(x)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A network as another library has it: the same layers and names, but not quite the same sums.
+
+    Attributes
+    ----------
+    features : callable
+        As of `Application`.
+    sign : str
+        A weight that a file of that library has, and no other.
+    mode : str
+        How pictures for the library's weights are preprocessed.
+    """
+
+    features: Callable[[Tensor], Tensor]
+    sign: str
+    mode: Mode = "torch"
 
 
 @dataclass(frozen=True)
@@ -48,6 +67,13 @@ class Application:
         How they are resized, a method of `fastcnn.io.resize_image`.
     layer_of : callable
         From a layer's name in other libraries to its name here.
+    variants : dict of str to Variant
+        By the library's name.
+    flattened : dict of str to int
+        The dense layers that read a flattened picture, and how many channels that has: torch
+        flattens channels first.
+    dropped : tuple of str
+        Layers that files have, and the network never.
     """
 
     name: str
@@ -59,6 +85,9 @@ class Application:
     min_size: int = 32
     method: Method = "bilinear"
     layer_of: Callable[[str], str] = lambda layer: layer
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    flattened: Mapping[str, int] = field(default_factory=dict)
+    dropped: tuple[str, ...] = ()
 
     def build(
         self,
@@ -71,8 +100,9 @@ class Application:
         classes: int,
         classifier_activation: Any,
         name: str | None,
+        variant: str | None = None,
     ) -> Model:
-        """Make the model; the arguments are those of Keras Applications."""
+        """Make the model; the arguments are those of Keras Applications, and `variant`."""
         if pooling not in (None, "avg", "max"):
             raise ConfigError(
                 f"{self.name}: expected pooling None, 'avg' or 'max', got {pooling!r}"
@@ -82,8 +112,10 @@ class Application:
                 f'{self.name}: the top of weights="imagenet" has 1000 classes, got '
                 f"classes={classes}; use include_top=False and a top of your own"
             )
+        path = self._path(weights)
+        chosen = self._variant(variant, path)
         image = self._image(include_top, input_tensor, input_shape)
-        x = self.features(image)
+        x = self.features(image) if chosen is None else chosen.features(image)
         if include_top:
             x = self.top(x, classes, classifier_activation)
         elif pooling == "avg":
@@ -91,14 +123,43 @@ class Application:
         elif pooling == "max":
             x = layers.GlobalMaxPooling2D(name="max_pool")(x)
         model = Model(image, x, name=name or self.name)
-        if weights is not None:
-            path = pretrained.find(self.name) if weights == "imagenet" else weights
-            ignored = () if include_top else self.top_layers
-            pretrained.load_into(model, path, layer_of=self.layer_of, ignored=ignored)
+        if path is not None:
+            pretrained.load_into(
+                model,
+                path,
+                layer_of=self.layer_of,
+                ignored=(*self.dropped, *(() if include_top else self.top_layers)),
+                flattened=self.flattened,
+            )
         sources = _source_inputs(image)
         if sources == [image]:
             return model
         return Model(sources[0] if len(sources) == 1 else sources, x, name=model.name)
+
+    def mode_for(self, weights: StrPath | None = None, variant: str | None = None) -> Mode:
+        """Tell how pictures are preprocessed for a model that was made with these arguments."""
+        found = self._variant(variant, self._path(weights))
+        return self.mode if found is None else found.mode
+
+    def _path(self, weights: StrPath | None) -> StrPath | None:
+        if weights == "imagenet":
+            return pretrained.find(self.name)
+        named = isinstance(weights, str) and weights in pretrained.PRETRAINED
+        return pretrained.find(str(weights)) if named else weights
+
+    def _variant(self, variant: str | None, path: StrPath | None) -> Variant | None:
+        """Choose what was asked for, or else what the file of weights is for."""
+        if variant is None and self.variants and path is not None:
+            names = pretrained.names(path)
+            return next((v for v in self.variants.values() if v.sign in names), None)
+        if variant in (None, "keras"):
+            return None
+        if variant not in self.variants:
+            raise ConfigError(
+                f"{self.name}: expected variant None or one of "
+                f"{', '.join(['keras', *self.variants])}, got {variant!r}"
+            )
+        return self.variants[variant]
 
     def _image(
         self, include_top: bool, input_tensor: Tensor | None, input_shape: Shape | None
@@ -152,6 +213,7 @@ class Constructor(Protocol):
         classes: int = 1000,
         classifier_activation: Any = "softmax",
         name: str | None = None,
+        variant: str | None = None,
     ) -> Model: ...
 
 
@@ -178,6 +240,7 @@ def application(name: str, **options: Any) -> Callable[[Callable[[Tensor], Tenso
             classes: int = 1000,
             classifier_activation: Any = "softmax",
             name: str | None = None,
+            variant: str | None = None,
         ) -> Model:
             return network.build(
                 include_top=include_top,
@@ -188,6 +251,7 @@ def application(name: str, **options: Any) -> Callable[[Callable[[Tensor], Tenso
                 classes=classes,
                 classifier_activation=classifier_activation,
                 name=name,
+                variant=variant,
             )
 
         construct.__name__ = features.__name__
@@ -225,6 +289,9 @@ _PARAMETERS = """
         None gives logits.
     name : str, optional
         The model's name, "{network.name}" unless given.
+    variant : None, "keras" or "torchvision", default None
+        For networks that torchvision computes a little differently: which one. None: the one that
+        the file of weights is for, else Keras'.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fastcnn import layers
@@ -26,6 +27,11 @@ def correct_pad(x: Tensor, kernel_size: int) -> Margins:
     return (top, after), (left, after)
 
 
+def relu6(name: str) -> Any:
+    """Make the activation of networks for small devices."""
+    return layers.ReLU(6.0, name=name)
+
+
 class InvertedResidualNames(NamedTuple):
     """What a family calls the layers of its inverted residual blocks."""
 
@@ -35,6 +41,7 @@ class InvertedResidualNames(NamedTuple):
     project: tuple[str, str]
     drop: str
     add: str
+    excite: tuple[str, str, str, str, str] = ("", "", "", "", "")
 
 
 def inverted_residual(
@@ -45,6 +52,10 @@ def inverted_residual(
     kernel_size: int = 3,
     strides: int = 1,
     momentum: float = 0.99,
+    epsilon: float = 1e-3,
+    symmetric: bool = False,
+    activation: Callable[[str], Any] = relu6,
+    squeeze: int = 0,
     drop_rate: float = 0.0,
     prefix: str,
     names: InvertedResidualNames,
@@ -52,33 +63,40 @@ def inverted_residual(
     """Expand the channels, filter each, project to few: MobileNetV2's block.
 
     The shortcut joins the two ends, which are narrow, where other residual blocks are wide; the
-    projection has no activation, which would lose information there.
+    projection has no activation, which would lose information there. `symmetric` pads as torch
+    does, by as many pixels on all sides. With `squeeze`, so many numbers computed of the whole
+    picture weigh its channels (Hu et al., "Squeeze-and-Excitation Networks", 2017).
     """
 
     def batch_norm(x: Tensor, name: str) -> Tensor:
-        return layers.BatchNormalization(epsilon=1e-3, momentum=momentum, name=prefix + name)(x)
+        return layers.BatchNormalization(epsilon=epsilon, momentum=momentum, name=prefix + name)(x)
 
     def pointwise(x: Tensor, filters: int, name: str) -> Tensor:
         return layers.Conv2D(filters, 1, padding="same", use_bias=False, name=prefix + name)(x)
 
     shortcut, channels = x, x.shape[-1]
     if expansion != 1:
-        conv, norm, relu6 = names.expand
+        conv, norm, active = names.expand
         x = batch_norm(pointwise(x, expansion * channels, conv), norm)
-        x = layers.ReLU(6.0, name=prefix + relu6)(x)
+        x = activation(prefix + active)(x)
 
-    conv, norm, relu6 = names.depthwise
-    if strides == 2:
+    conv, norm, active = names.depthwise
+    padding: Any = "same" if strides == 1 else "valid"
+    if symmetric:
+        padding = kernel_size // 2
+    elif strides == 2:
         x = layers.ZeroPadding2D(correct_pad(x, kernel_size), name=prefix + names.pad)(x)
     x = layers.DepthwiseConv2D(
         kernel_size,
         strides=strides,
-        padding="same" if strides == 1 else "valid",
+        padding=padding,
         use_bias=False,
         name=prefix + conv,
     )(x)
     x = batch_norm(x, norm)
-    x = layers.ReLU(6.0, name=prefix + relu6)(x)
+    x = activation(prefix + active)(x)
+    if squeeze:
+        x = _excite(x, squeeze, [prefix + name for name in names.excite])
 
     conv, norm = names.project
     x = batch_norm(pointwise(x, filters, conv), norm)
@@ -87,3 +105,14 @@ def inverted_residual(
             x = layers.Dropout(drop_rate, noise_shape=(None, 1, 1, 1), name=prefix + names.drop)(x)
         x = layers.Add(name=prefix + names.add)([shortcut, x])
     return x
+
+
+def _excite(x: Tensor, squeeze: int, names: list[str]) -> Tensor:
+    """Weigh the channels by what the whole picture says of them."""
+    average, reshape, reduce, expand, multiply = names
+    channels = x.shape[-1]
+    weights = layers.GlobalAveragePooling2D(name=average)(x)
+    weights = layers.Reshape((1, 1, channels), name=reshape)(weights)
+    weights = layers.Conv2D(squeeze, 1, padding="same", activation="silu", name=reduce)(weights)
+    weights = layers.Conv2D(channels, 1, padding="same", activation="sigmoid", name=expand)(weights)
+    return layers.Multiply(name=multiply)([x, weights])

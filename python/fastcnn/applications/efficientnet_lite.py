@@ -17,7 +17,11 @@ from numpy.typing import NDArray
 from fastcnn import layers
 from fastcnn.applications import imagenet
 from fastcnn.applications._application import Tensor, application, average_and_classify
-from fastcnn.applications._blocks import InvertedResidualNames, correct_pad, inverted_residual
+from fastcnn.applications._blocks import (
+    InvertedResidualNames,
+    correct_pad,
+    inverted_residual,
+)
 from fastcnn.applications.imagenet import decode_predictions
 
 __all__ = ["EfficientNetLite0", "decode_predictions", "preprocess_input"]
@@ -34,13 +38,13 @@ _STAGES = (
 )
 
 # Of each block: "block1a_", "block2a_", "block2b_" ...; kernel, expansion, filters, stride.
-_BLOCKS = [
+BLOCKS = [
     (f"block{stage}{'abcd'[repeat]}_", kernel, expansion, filters, 1 if repeat else stride)
     for stage, (kernel, repeats, expansion, filters, stride) in enumerate(_STAGES, start=1)
     for repeat in range(repeats)
 ]
 
-_DROP_RATE = 0.2
+DROP_RATE = 0.2
 
 _NAMES = InvertedResidualNames(
     expand=("expand_conv", "expand_bn", "expand_activation"),
@@ -83,8 +87,8 @@ def _layer_of(name: str) -> str:
     ('stem_conv', 'block2b_expand_bn')
     """
     match = re.fullmatch(r"_blocks\.(\d\d?)\.(\w+)", name)
-    if match and int(match[1]) < len(_BLOCKS):
-        return _BLOCKS[int(match[1])][0] + _TORCH_PARTS.get(match[2], match[2])
+    if match and int(match[1]) < len(BLOCKS):
+        return BLOCKS[int(match[1])][0] + _TORCH_PARTS.get(match[2], match[2])
     return _TORCH_LAYERS.get(name, name)
 
 
@@ -101,14 +105,14 @@ def EfficientNetLite0(x: Tensor) -> Tensor:  # noqa: N802 - in Keras' way
     x = layers.Conv2D(32, 3, strides=2, use_bias=False, name="stem_conv")(x)
     x = layers.BatchNormalization(epsilon=1e-3, name="stem_bn")(x)
     x = layers.ReLU(6.0, name="stem_activation")(x)
-    for index, (prefix, kernel_size, expansion, filters, stride) in enumerate(_BLOCKS):
+    for index, (prefix, kernel_size, expansion, filters, stride) in enumerate(BLOCKS):
         x = inverted_residual(
             x,
             filters,
             expansion=expansion,
             kernel_size=kernel_size,
             strides=stride,
-            drop_rate=_DROP_RATE * index / len(_BLOCKS),
+            drop_rate=DROP_RATE * index / len(BLOCKS),
             prefix=prefix,
             names=_NAMES,
         )

@@ -15,7 +15,7 @@ from fastcnn.errors import ConfigError, DTypeError, ShapeError
 from fastcnn.io.images import ImageSource, load_image
 from fastcnn.io.resize import Method, center_crop, resize_image
 
-Mode = Literal["caffe", "tf", "torch", "lite"]
+Mode = Literal["caffe", "tf", "torch", "lite", "raw"]
 
 NUM_CLASSES = 1000
 
@@ -27,6 +27,7 @@ _MODES: dict[str, tuple[slice, tuple[float, ...], tuple[float, ...]]] = {
     "tf": (slice(None), (127.5,) * 3, (127.5,) * 3),
     "torch": (slice(None), (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "lite": (slice(None), (127.0,) * 3, (128.0,) * 3),
+    "raw": (slice(None), (0.0,) * 3, (1.0,) * 3),
 }
 
 
@@ -154,11 +155,12 @@ def preprocess_input(x: NDArray[Any], mode: Mode = "caffe") -> NDArray[np.float3
     ----------
     x : numpy.ndarray
         Real numbers of shape (..., 3), RGB, 0 to 255; it is not changed (Keras writes into it).
-    mode : {"caffe", "tf", "torch", "lite"}
+    mode : {"caffe", "tf", "torch", "lite", "raw"}
         - "caffe": BGR, minus the means 103.939, 116.779, 123.68 (Keras's VGG and ResNet)
         - "tf": to -1..1 (Keras's MobileNetV2)
         - "torch": to 0..1, then normalised by ImageNet's mean and deviation (torchvision)
         - "lite": (x - 127) / 128 (EfficientNet-Lite)
+        - "raw": unchanged (Keras's EfficientNet, which begins with a scaling of its own)
 
     Returns
     -------
@@ -197,7 +199,7 @@ def preprocessing(mode: Mode = "caffe") -> Callable[[Any], Any]:
 
     Parameters
     ----------
-    mode : {"caffe", "tf", "torch", "lite"}
+    mode : {"caffe", "tf", "torch", "lite", "raw"}
         As `preprocess_input`.
 
     Returns
@@ -244,7 +246,7 @@ def load_and_preprocess(
         Height and width of the result.
     shorter_side : int, default 256
         To which the shorter side is resized first; the longer keeps the proportions.
-    mode : {"caffe", "tf", "torch", "lite"}
+    mode : {"caffe", "tf", "torch", "lite", "raw"}
         As `preprocess_input`: "caffe" for Keras's ResNet-50, "lite" for EfficientNet-Lite.
     method : str, default "bilinear"
         As `fastcnn.io.resize_image`; EfficientNet-Lite was trained with "bicubic".

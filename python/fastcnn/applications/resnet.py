@@ -1,14 +1,15 @@
 """ResNet: He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", 2015.
 
-ResNet-50 and 101 are those of Keras: the convolutions have biases, and the first convolution of a
-bottleneck takes the stride. (torchvision's give it to the second; its weights do not fit.)
-ResNet-18 and 34 are torchvision's, with names in Keras' way; its weights fit.
+ResNet-50, 101 and 152 are those of Keras: the convolutions have biases, and the first convolution
+of a bottleneck takes the stride. The variant "torchvision" has no biases and gives the stride to
+the second, "ResNet v1.5". ResNet-18 and 34 are torchvision's, with names in Keras' way.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from fastcnn import layers
 from fastcnn.applications import imagenet
-from fastcnn.applications._application import Tensor, application
+from fastcnn.applications._application import Tensor, Variant, application
 from fastcnn.applications.imagenet import decode_predictions
 
 __all__ = [
@@ -24,13 +25,15 @@ __all__ = [
     "ResNet34",
     "ResNet50",
     "ResNet101",
+    "ResNet152",
     "decode_predictions",
     "preprocess_input",
 ]
 
 
 def preprocess_input(x: NDArray[Any], mode: imagenet.Mode = "caffe") -> NDArray[np.float32]:
-    """Preprocess RGB pictures of 0 to 255: "caffe" for ResNet-50 and 101, "torch" for 18 and 34.
+    """Preprocess RGB pictures of 0 to 255: "caffe" for ResNet-50, 101 and 152,
+    "torch" for 18, 34 and torchvision's weights.
 
     See `fastcnn.applications.imagenet.preprocess_input`.
     """
@@ -59,18 +62,29 @@ def _basic(x: Tensor, filters: int, *, stride: int, project: bool, name: str) ->
     return layers.Activation("relu", name=f"{name}_out")(x)
 
 
-def _bottleneck(x: Tensor, filters: int, *, stride: int, project: bool, name: str) -> Tensor:
-    """A 3x3 convolution between two 1x1 that make it cheap: fewer channels in, four times out."""
-    shortcut = x
+def _bottleneck(
+    x: Tensor, filters: int, *, stride: int, project: bool, name: str, late: bool = False
+) -> Tensor:
+    """A 3x3 convolution between two 1x1 that make it cheap: fewer channels in, four times out.
+
+    With `late` the stride is the second convolution's, and there are no biases.
+    """
+    shortcut, first, second = x, stride, 1
+    if late:
+        first, second = 1, stride
+    bias = not late
     if project:
-        shortcut = _conv_bn(x, 4 * filters, 1, strides=stride, name=f"{name}_0", use_bias=True)
-    x = _conv_bn(x, filters, 1, strides=stride, name=f"{name}_1", use_bias=True)
+        shortcut = _conv_bn(x, 4 * filters, 1, strides=stride, name=f"{name}_0", use_bias=bias)
+    x = _conv_bn(x, filters, 1, strides=first, name=f"{name}_1", use_bias=bias)
     x = layers.Activation("relu", name=f"{name}_1_relu")(x)
-    x = _conv_bn(x, filters, 3, padding="same", name=f"{name}_2", use_bias=True)
+    x = _conv_bn(x, filters, 3, strides=second, padding=1, name=f"{name}_2", use_bias=bias)
     x = layers.Activation("relu", name=f"{name}_2_relu")(x)
-    x = _conv_bn(x, 4 * filters, 1, name=f"{name}_3", use_bias=True)
+    x = _conv_bn(x, 4 * filters, 1, name=f"{name}_3", use_bias=bias)
     x = layers.Add(name=f"{name}_add")([shortcut, x])
     return layers.Activation("relu", name=f"{name}_out")(x)
+
+
+_late_bottleneck = partial(_bottleneck, late=True)
 
 
 def _resnet(x: Tensor, block: Callable[..., Tensor], blocks: tuple[int, ...]) -> Tensor:
@@ -87,7 +101,7 @@ def _resnet(x: Tensor, block: Callable[..., Tensor], blocks: tuple[int, ...]) ->
                 64 * 2**stage,
                 stride=2 if first and stage > 0 else 1,
                 # The shortcut needs a convolution where the shape changes.
-                project=first and (stage > 0 or block is _bottleneck),
+                project=first and (stage > 0 or block is not _basic),
                 name=f"conv{stage + 2}_block{index + 1}",
             )
     return x
@@ -125,6 +139,11 @@ def _layer_of(name: str) -> str:
     return _RENAMED.get(name, name)
 
 
+def _torchvision(*blocks: int) -> dict[str, Variant]:
+    features = partial(_resnet, block=_late_bottleneck, blocks=blocks)
+    return {"torchvision": Variant(features, sign="layer1.0.conv1.weight")}
+
+
 @application("resnet18", mode="torch", layer_of=_layer_of)
 def ResNet18(x: Tensor) -> Tensor:  # noqa: N802 - in Keras' way
     """Make ResNet-18: 11.7 million weights."""
@@ -137,13 +156,19 @@ def ResNet34(x: Tensor) -> Tensor:  # noqa: N802 - in Keras' way
     return _resnet(x, _basic, (3, 4, 6, 3))
 
 
-@application("resnet50", layer_of=_layer_of)
+@application("resnet50", layer_of=_layer_of, variants=_torchvision(3, 4, 6, 3))
 def ResNet50(x: Tensor) -> Tensor:  # noqa: N802 - Keras' name
     """Make ResNet-50: 25.6 million weights."""
     return _resnet(x, _bottleneck, (3, 4, 6, 3))
 
 
-@application("resnet101", layer_of=_layer_of)
+@application("resnet101", layer_of=_layer_of, variants=_torchvision(3, 4, 23, 3))
 def ResNet101(x: Tensor) -> Tensor:  # noqa: N802 - Keras' name
     """Make ResNet-101: 44.7 million weights."""
     return _resnet(x, _bottleneck, (3, 4, 23, 3))
+
+
+@application("resnet152", layer_of=_layer_of, variants=_torchvision(3, 8, 36, 3))
+def ResNet152(x: Tensor) -> Tensor:  # noqa: N802 - Keras' name
+    """Make ResNet-152: 60.4 million weights."""
+    return _resnet(x, _bottleneck, (3, 8, 36, 3))

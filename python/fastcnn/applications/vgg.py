@@ -1,13 +1,16 @@
 """VGG: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
 Recognition", 2014. Nothing but 3x3 convolutions; configurations D (16 layers) and E (19).
 
-Layers and their names are those of Keras.
+Layers and their names are those of Keras. The variant "torchvision" is the same network, whose
+pictures are preprocessed by mode="torch".
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastcnn import layers
-from fastcnn.applications._application import Tensor, application
+from fastcnn.applications._application import Tensor, Variant, application
 from fastcnn.applications.imagenet import decode_predictions, preprocess_input
 
 __all__ = ["VGG16", "VGG19", "decode_predictions", "preprocess_input"]
@@ -33,13 +36,56 @@ def _top(x: Tensor, classes: int, activation: str | None) -> Tensor:
     return layers.Dense(classes, activation=activation, name="predictions")(x)
 
 
-@application("vgg16", top=_top, top_layers=("fc1", "fc2", "predictions"))
+_TOP = {"classifier.0": "fc1", "classifier.3": "fc2", "classifier.6": "predictions"}
+
+
+def _torch_layers(convolutions: tuple[int, ...]) -> dict[str, str]:
+    """Translate torchvision's names, which number convolutions, activations and pooling.
+
+    Examples
+    --------
+    >>> _torch_layers((2, 2))["features.5"]
+    'block2_conv1'
+    """
+    names, place = dict(_TOP), 0
+    for block, count in enumerate(convolutions, start=1):
+        for conv in range(1, count + 1):
+            names[f"features.{place}"] = f"block{block}_conv{conv}"
+            place += 2
+        place += 1
+    return names
+
+
+def _torchvision(convolutions: tuple[int, ...]) -> dict[str, Variant]:
+    features = partial(_blocks, convolutions=convolutions)
+    return {"torchvision": Variant(features, sign="features.0.weight")}
+
+
+_16, _19 = (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)
+_TORCH_16, _TORCH_19 = _torch_layers(_16), _torch_layers(_19)
+
+
+@application(
+    "vgg16",
+    top=_top,
+    top_layers=("fc1", "fc2", "predictions"),
+    layer_of=lambda layer: _TORCH_16.get(layer, layer),
+    variants=_torchvision(_16),
+    flattened={"fc1": 512},
+)
 def VGG16(x: Tensor) -> Tensor:  # noqa: N802 - Keras' name
     """Make VGG-16: 138 million weights, of which 124 million are in the top."""
-    return _blocks(x, (2, 2, 3, 3, 3))
+    return _blocks(x, _16)
 
 
-@application("vgg19", top=_top, top_layers=("fc1", "fc2", "predictions"))
+@application(
+    "vgg19",
+    top=_top,
+    top_layers=("fc1", "fc2", "predictions"),
+    layer_of=lambda layer: _TORCH_19.get(layer, layer),
+    variants=_torchvision(_19),
+    flattened={"fc1": 512},
+)
 def VGG19(x: Tensor) -> Tensor:  # noqa: N802 - Keras' name
     """Make VGG-19, whose features neural style transfer likes best: 144 million weights."""
-    return _blocks(x, (2, 2, 4, 4, 4))
+    return _blocks(x, _19)

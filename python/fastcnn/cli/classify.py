@@ -86,10 +86,11 @@ def classify_photos(
     make = classifier(model)
     network = make(weights="imagenet" if weights is None else weights)
     form = make.application
+    mode = form.mode_for("imagenet" if weights is None else weights)
     results: list[Result] = []
     for start in range(0, len(photos), _BATCH):
         batch = photos[start : start + _BATCH]
-        pictures = load_and_preprocess(batch, size=form.size, mode=form.mode, method=form.method)
+        pictures = load_and_preprocess(batch, size=form.size, mode=mode, method=form.method)
         predictions = top_predictions(network(pictures), top)
         results += map(Result, batch, predictions)
     return results

@@ -133,7 +133,7 @@ def _network(options: Options, make: Constructor | None, size: int, classes: int
         # Where in the picture something is counts, too; the average over all of it forgets that.
         x = layers.Flatten()(layers.AdaptiveAveragePooling2D(_SMALL_PLACES)(x))
     else:
-        x = preprocessing(make.application.mode)(x)
+        x = preprocessing(make.application.mode_for(options.weights))(x)
         base = make(
             include_top=False, weights=options.weights, input_shape=(size, size, 3), pooling="avg"
         )

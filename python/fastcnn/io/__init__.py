@@ -11,22 +11,42 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastcnn.io.atomic import atomic_write
+    from fastcnn.io.conversion import convert
+    from fastcnn.io.darknet import load_darknet
+    from fastcnn.io.dlib_files import load_dlib
     from fastcnn.io.images import load_image, save_image
+    from fastcnn.io.inspection import inspect
+    from fastcnn.io.keras import load_keras
+    from fastcnn.io.onnx import load_onnx
+    from fastcnn.io.onnx_export import export_onnx
+    from fastcnn.io.openface import load_openface
     from fastcnn.io.resize import center_crop, resize_image
     from fastcnn.io.safetensors_files import (
         load_safetensors,
         load_safetensors_metadata,
         save_safetensors,
     )
+    from fastcnn.io.tensorflow.graphdef import load_graphdef
+    from fastcnn.io.tensorflow.tfjs import load_tfjs
     from fastcnn.io.torch_files import load_torch
     from fastcnn.io.weights import load_weights_file
 
 __all__ = [
     "atomic_write",
     "center_crop",
+    "convert",
+    "export_onnx",
+    "inspect",
+    "load_darknet",
+    "load_dlib",
+    "load_graphdef",
     "load_image",
+    "load_keras",
+    "load_onnx",
+    "load_openface",
     "load_safetensors",
     "load_safetensors_metadata",
+    "load_tfjs",
     "load_torch",
     "load_weights_file",
     "resize_image",
@@ -37,9 +57,19 @@ __all__ = [
 _MODULES = {
     "atomic_write": "atomic",
     "center_crop": "resize",
+    "convert": "conversion",
+    "inspect": "inspection",
+    "load_darknet": "darknet",
+    "load_dlib": "dlib_files",
+    "load_graphdef": "tensorflow.graphdef",
+    "export_onnx": "onnx_export",
     "load_image": "images",
+    "load_keras": "keras",
+    "load_onnx": "onnx",
+    "load_openface": "openface",
     "load_safetensors": "safetensors_files",
     "load_safetensors_metadata": "safetensors_files",
+    "load_tfjs": "tensorflow.tfjs",
     "load_torch": "torch_files",
     "load_weights_file": "weights",
     "resize_image": "resize",

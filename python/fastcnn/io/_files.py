@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from fastcnn.errors import FileAccessError, FileFormatError, MissingFileError
+from fastcnn.errors import FileAccessError, FileFormatError, MissingFileError, UnsupportedError
 
 StrPath = str | os.PathLike[str]
 
@@ -47,11 +47,11 @@ def open_binary(path: StrPath, *, missing: type[MissingFileError] = MissingFileE
 
 @contextmanager
 def naming(name: StrPath) -> Iterator[None]:
-    """Put a file's name in front of every FileFormatError that leaves the block.
+    """Put a file's name in front of every FileFormatError or UnsupportedError leaving the block.
 
     The code that finds a fault deep inside a file does not know the file's name.
     """
     try:
         yield
-    except FileFormatError as error:
-        raise FileFormatError(f"{os.fspath(name)}: {error}") from error.__cause__
+    except (FileFormatError, UnsupportedError) as error:
+        raise type(error)(f"{os.fspath(name)}: {error}") from error.__cause__

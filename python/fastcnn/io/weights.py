@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn.errors import FileFormatError, MissingWeightsError
-from fastcnn.io._files import StrPath, open_binary
-from fastcnn.io.safetensors_files import load_safetensors
-from fastcnn.io.torch_files import LEGACY_MAGIC, ZIP_MAGIC, load_torch
-
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_HEAD = 64
+from fastcnn.io._files import StrPath
+from fastcnn.io.formats import format_of
 
 
 def load_weights_file(path: StrPath) -> dict[str, NDArray[np.generic]]:
@@ -20,13 +15,16 @@ def load_weights_file(path: StrPath) -> dict[str, NDArray[np.generic]]:
     Parameters
     ----------
     path : str or os.PathLike
-        A safetensors file, or one that ``torch.save`` wrote. Its first bytes decide, so a file
-        with a wrong or no suffix is read too.
+        A safetensors file, or one that ``torch.save``, Keras (``.h5``, ``.weights.h5``,
+        ``.keras``) or dlib wrote, ONNX, a frozen graph of TensorFlow, the ``model.json`` of
+        TensorFlow.js, or a folder of OpenFace. The content decides, so a file with a wrong or no
+        suffix is read too.
 
     Returns
     -------
     dict of str to numpy.ndarray
-        As `load_safetensors` or `load_torch` return it: names and layouts are the file's own.
+        Names and layouts are the file's own. Keras' names are those of layers and weights,
+        ``"conv1/kernel"``; where Keras 3 gives weights numbers alone, ``"conv1/0"``.
 
     Raises
     ------
@@ -48,12 +46,4 @@ def load_weights_file(path: StrPath) -> dict[str, NDArray[np.generic]]:
     >>> load_weights_file(path)["kernel"].shape
     (3, 3, 1, 8)
     """
-    with open_binary(path, missing=MissingWeightsError) as file:
-        head = file.read(_HEAD)
-    if head.startswith(ZIP_MAGIC) or LEGACY_MAGIC in head:
-        return load_torch(path)
-    # A safetensors file has no magic number: the length of its header, then the header in JSON.
-    if head[8:9] == b"{":
-        return load_safetensors(path)
-    came = "HDF5, which is not read" if head.startswith(_HDF5_MAGIC) else f"{head[:8]!r}..."
-    raise FileFormatError(f"{path}: expected safetensors or a file of torch.save, got {came}")
+    return format_of(path).load_weights(path)

@@ -10,7 +10,7 @@ from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.layers._arguments import positive_int
 from fastcnn.layers.input_spec import InputSpec
 from fastcnn.layers.layer import Layer
-from fastcnn.symbolic import KerasTensor, Node
+from fastcnn.symbolic import KerasTensor, Node, usual_samples
 
 
 class InputLayer(Layer):
@@ -56,7 +56,9 @@ class InputLayer(Layer):
                 positive_int("Input", "size", n, at_least=0)
         self.batch_shape = tuple(batch_shape)
         self.built = True
-        node = Node(self, (), {}, KerasTensor(self.batch_shape))
+        node = Node(
+            self, (), {}, KerasTensor(self.batch_shape, samples=usual_samples(self.batch_shape))
+        )
         node.outputs.name = self.name
         self._nodes.append(node)
 

@@ -199,9 +199,22 @@ class Layer:
             if type(self).compute_output_shape is Layer.compute_output_shape:
                 outputs = self.call(*args, **self._call_options(kwargs, None))
             else:
-                shapes = _tree.map_structure(lambda x: x.shape, args[0])
-                outputs = _map_shapes(KerasTensor, self.compute_output_shape(shapes))
+                outputs = self._from_compute_output_shape(args[0])
         return record(self, args, kwargs, outputs)
+
+    def _from_compute_output_shape(self, inputs: Any) -> Any:
+        """Make the outputs whose shapes a subclass tells, in the scratch traces too."""
+        leaves = _tree.flatten(inputs)
+        shapes = _tree.map_structure(lambda x: x.shape, inputs)
+        outputs = _map_shapes(KerasTensor, self.compute_output_shape(shapes))
+        if all(x.samples is not None for x in leaves):
+            for run in range(2):
+                sampled = iter([x.samples[run] for x in leaves])
+                shapes = _tree.pack(inputs, sampled)
+                found = _map_shapes(KerasTensor, self.compute_output_shape(shapes))
+                for x, y in zip(_tree.flatten(outputs), _tree.flatten(found), strict=True):
+                    x.samples = (*(x.samples or ()), y.shape)
+        return outputs
 
     def _call_options(self, kwargs: Any, training: bool | None) -> dict[str, Any]:
         """Give the keyword arguments for ``call``: with `training` if it takes that."""

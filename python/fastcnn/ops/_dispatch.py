@@ -23,7 +23,7 @@ from fastcnn.errors import ConfigError, DTypeError
 if TYPE_CHECKING:
     from fastcnn.autotune import TimingCache
 
-_SUPPORTED = ("float32", "float64", "int64", "int32", "uint8", "bool")
+_SUPPORTED = ("float32", "float64", "int64", "int32", "uint8", "int8", "bool")
 
 
 def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:
@@ -157,6 +157,13 @@ def run_op(
     return plan.run(arrays)
 
 
+def _kept(graph: Any, operand: Any, dtype: str | None) -> Any:
+    """An operand beside a symbolic one: arrays that must not become float32 as what they are."""
+    if dtype in (None, "float32") or hasattr(operand, "__fastcnn_apply__"):
+        return operand
+    return graph.constant(as_array(operand, dtype))
+
+
 def apply_op(
     op: str,
     inputs: Sequence[Any],
@@ -188,9 +195,9 @@ def apply_op(
     present = [(x, d) for x, d in zip(inputs, per_input, strict=True) if x is not None]
     for x, _ in present:
         if hasattr(x, "__fastcnn_apply__") and not isinstance(x, _C.Variable):
-            return x.__fastcnn_apply__(op, [x for x, _ in present], attrs)
+            return x.__fastcnn_apply__(op, [_kept(x, y, d) for y, d in present], attrs)
     if active.trace is not None and any(isinstance(x, _C.Variable) for x, _ in present):
-        return active.trace.apply(op, [x for x, _ in present], attrs)
+        return active.trace.apply(op, [_kept(active.trace, x, d) for x, d in present], attrs)
     arrays = [x.view() if isinstance(x, _C.Variable) else as_array(x, d) for x, d in present]
     results = run_op(op, arrays, attrs)
     return results[0] if len(results) == 1 else tuple(results)

@@ -9,6 +9,7 @@ from fastcnn.ops._dispatch import apply_op
 from fastcnn.ops._shape import as_ints, shape_of
 from fastcnn.ops._window import SizeLike
 from fastcnn.ops.manipulation import broadcast_to, expand_dims, slice, squeeze
+from fastcnn.ops.resampling import resized
 
 __all__ = [
     "affine_transform",
@@ -27,20 +28,25 @@ def resize(
     interpolation: str = "bilinear",
     *,
     coordinate: str = "half_pixel",
+    antialias: bool = False,
 ) -> Any:
-    """Pictures at another size, without antialiasing.
+    """Pictures at another size.
 
     Parameters
     ----------
     x : array, shape (n, h, w, c)
-        float32 for ``"bilinear"``, any dtype for ``"nearest"``.
+        Any dtype for ``"nearest"``, else float32.
     size : int or (int, int)
         oh and ow.
-    interpolation : {"bilinear", "nearest"}
+    interpolation : {"bilinear", "nearest", "bicubic"}
+        Bicubic filters are torch's: of slope -0.75, or -0.5 with `antialias`, as Pillow's.
     coordinate : {"half_pixel", "align_corners", "asymmetric"}
         Where pixel i of the result lies: at ``(i + 0.5) * h / oh - 0.5`` (Keras; torch's
         ``align_corners=False``), at ``i * (h - 1) / (oh - 1)`` (torch's ``align_corners=True``), or
         at ``i * h / oh`` (torch's mode ``"nearest"``; TensorFlow 1).
+    antialias : bool
+        Whether filters grow where pictures shrink, so that every pixel counts. Not for
+        ``"nearest"``.
 
     Returns
     -------
@@ -64,6 +70,22 @@ def resize(
     array([[0., 0., 1., 1.],
            [2., 2., 3., 3.]])
     """
+    if interpolation == "bicubic" or (antialias and interpolation == "bilinear"):
+        wanted = as_ints("resize", "size", size)
+        height, width = wanted * 2 if len(wanted) == 1 else (*wanted, 0)[:2]
+        shape = shape_of(x)
+        if len(wanted) > 2 or not (0 < height < 2**31 and 0 < width < 2**31):
+            raise ConfigError(f"resize: size: expected positive (height, width), got {size!r}")
+        if len(shape) != 4 or 0 in shape[1:3]:
+            raise ShapeError(f"resize: expected pictures that are not empty, got shape {shape}")
+        if coordinate not in ("half_pixel", "align_corners", "asymmetric"):
+            raise ConfigError(
+                "resize: coordinate: expected one of 'half_pixel', 'align_corners', 'asymmetric', "
+                f"got {coordinate!r}"
+            )
+        return resized(x, (height, width), interpolation, coordinate, antialias)
+    if antialias:
+        raise ConfigError(f"resize: antialias: there is no filter for {interpolation!r}")
     return apply_op(
         "resize",
         [x],

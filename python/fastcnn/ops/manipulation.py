@@ -22,6 +22,7 @@ __all__ = [
     "split",
     "squeeze",
     "stack",
+    "tile",
     "transpose",
 ]
 
@@ -434,3 +435,43 @@ def broadcast_to(x: Any, shape: Any) -> Any:
            [0., 1., 2.]])
     """
     return apply_op("broadcast_to", [x], dtypes=None, shape=as_ints("broadcast_to", "shape", shape))
+
+
+def tile(x: Any, repeats: Any) -> Any:
+    """The array laid side by side with itself.
+
+    Parameters
+    ----------
+    x : array, any dtype
+    repeats : int or sequence of int
+        How often along each axis, counted from the last; `x` gets new first axes where there are
+        more numbers than axes.
+
+    Returns
+    -------
+    array of the same dtype
+
+    Raises
+    ------
+    ConfigError
+        If a number is negative.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.tile(np.arange(2.0), (2, 2))
+    array([[0., 1., 0., 1.],
+           [0., 1., 0., 1.]])
+    """
+    counts = as_ints("tile", "repeats", repeats)
+    if any(n < 0 for n in counts):
+        raise ConfigError(f"tile: repeats: expected numbers of at least 0, got {repeats!r}")
+    shape = list(shape_of(x))
+    shape = [1] * (len(counts) - len(shape)) + shape
+    counts = (1,) * (len(shape) - len(counts)) + counts
+    for axis, count in enumerate(counts):
+        if count != 1:  # (before, the axis and what follows), the latter repeated
+            before, rest = math.prod(shape[:axis]), math.prod(shape[axis:])
+            x = broadcast_to(reshape(x, (before, 1, rest)), (before, count, rest))
+            shape[axis] *= count
+    return reshape(x, shape)

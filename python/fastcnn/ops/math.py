@@ -17,12 +17,14 @@ __all__ = [
     "clip",
     "divide",
     "exp",
+    "fmod",
     "log",
     "max",
     "maximum",
     "mean",
     "min",
     "minimum",
+    "mod",
     "multiply",
     "negative",
     "prod",
@@ -196,6 +198,60 @@ def minimum(x1: Any, x2: Any) -> Any:
     array([ 1.,  2., nan], dtype=float32)
     """
     return apply_op("minimum", [x1, x2])
+
+
+def mod(x1: Any, x2: Any) -> Any:
+    """What the division ``x1 / x2`` leaves, with the sign of `x2`; broadcast as in `add`.
+
+    Parameters
+    ----------
+    x1, x2 : array, float32
+        Shapes that are equal or 1 axis by axis, counted from the last.
+
+    Returns
+    -------
+    array, float32, of the broadcast shape
+        NaN where `x2` is 0 or `x1` infinite.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes cannot be broadcast together.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.mod([5.0, -5.0], 3.0)
+    array([2., 1.], dtype=float32)
+    """
+    return apply_op("mod", [x1, x2])
+
+
+def fmod(x1: Any, x2: Any) -> Any:
+    """What the division ``x1 / x2`` leaves, with the sign of `x1`; broadcast as in `add`.
+
+    Parameters
+    ----------
+    x1, x2 : array, float32
+        Shapes that are equal or 1 axis by axis, counted from the last.
+
+    Returns
+    -------
+    array, float32, of the broadcast shape
+        NaN where `x2` is 0 or `x1` infinite.
+
+    Raises
+    ------
+    ShapeError
+        If the shapes cannot be broadcast together.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> fc.ops.fmod([5.0, -5.0], 3.0)
+    array([ 2., -2.], dtype=float32)
+    """
+    return apply_op("fmod", [x1, x2])
 
 
 # ---- one operand ----------------------------------------------------------------------------

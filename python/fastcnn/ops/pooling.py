@@ -7,7 +7,7 @@ from typing import Any
 from fastcnn.ops._dispatch import apply_op
 from fastcnn.ops._window import PaddingLike, SizeLike, padding_attrs
 
-__all__ = ["adaptive_avg_pool2d", "avg_pool2d", "max_pool2d"]
+__all__ = ["adaptive_avg_pool2d", "avg_pool2d", "max_pool2d", "max_unpool2d"]
 
 
 def max_pool2d(
@@ -18,6 +18,7 @@ def max_pool2d(
     *,
     dilation: SizeLike = 1,
     ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Any:
     """Maximum over windows of pictures.
 
@@ -35,11 +36,15 @@ def max_pool2d(
         Distance between the pixels of one window.
     ceil_mode : bool
         Whether a last, partial window counts (torch's rule).
+    return_indices : bool
+        Whether to tell where the maxima are, for `max_unpool2d`.
 
     Returns
     -------
     array, float32, shape (n, oh, ow, c)
         NaN wherever the window holds a NaN.
+    indices : array, int64, shape (n, oh, ow, c)
+        With `return_indices` only: row times width plus column of the first maximum.
 
     Raises
     ------
@@ -56,15 +61,50 @@ def max_pool2d(
     array([[ 5.,  7.],
            [13., 15.]], dtype=float32)
     """
-    return apply_op(
-        "max_pool2d",
-        [x],
-        pool_size=pool_size,
-        strides=strides,
-        dilation=dilation,
-        ceil_mode=ceil_mode,
+    options = {
+        "pool_size": pool_size,
+        "strides": strides,
+        "dilation": dilation,
+        "ceil_mode": ceil_mode,
         **padding_attrs(padding),
-    )
+    }
+    y = apply_op("max_pool2d", [x], **options)
+    return (y, apply_op("max_pool2d_indices", [x], **options)) if return_indices else y
+
+
+def max_unpool2d(x: Any, indices: Any, output_size: SizeLike) -> Any:
+    """Put numbers where maxima were, with zeros around: the way back of `max_pool2d`.
+
+    Parameters
+    ----------
+    x : array, float32, shape (n, h, w, c)
+    indices : array, int64, shape (n, h, w, c)
+        As `max_pool2d` gives them with ``return_indices=True``. Of several with one index the last
+        counts; one outside the picture is left out.
+    output_size : int or (int, int)
+        oh and ow: of what was pooled.
+
+    Returns
+    -------
+    array, float32, shape (n, oh, ow, c)
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> x = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> y, indices = fc.ops.max_pool2d(x, return_indices=True)
+    >>> fc.ops.max_unpool2d(y, indices, 4)[0, :, :, 0]
+    array([[ 0.,  0.,  0.,  0.],
+           [ 0.,  5.,  0.,  7.],
+           [ 0.,  0.,  0.,  0.],
+           [ 0., 13.,  0., 15.]], dtype=float32)
+    """
+    return apply_op("max_unpool2d", [x, indices], ["float32", "int64"], output_size=output_size)
 
 
 def avg_pool2d(
@@ -73,6 +113,7 @@ def avg_pool2d(
     strides: SizeLike | None = None,
     padding: PaddingLike = "valid",
     *,
+    dilation: SizeLike = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = False,
 ) -> Any:
@@ -81,7 +122,7 @@ def avg_pool2d(
     Parameters
     ----------
     x : array, float32, shape (n, h, w, c)
-    pool_size, strides, padding, ceil_mode
+    pool_size, strides, padding, dilation, ceil_mode
         As in `max_pool2d`.
     count_include_pad : bool
         Whether padding counts in the denominator. Keras: never (the default here); torch's own
@@ -109,6 +150,7 @@ def avg_pool2d(
         [x],
         pool_size=pool_size,
         strides=strides,
+        dilation=dilation,
         ceil_mode=ceil_mode,
         count_include_pad=count_include_pad,
         **padding_attrs(padding),

@@ -170,10 +170,11 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
     ----------
     condition : array, bool, uint8 or float32
     x1, x2 : array, float32
+        In a model, also of integers.
 
     Returns
     -------
-    array, float32, of the broadcast shape
+    array of their dtype, of the broadcast shape
 
     Raises
     ------
@@ -187,7 +188,9 @@ def where(condition: Any, x1: Any, x2: Any) -> Any:
     >>> fc.ops.where(x > 0, x, 0.0)
     array([0., 2.], dtype=float32)
     """
-    return apply_op("where", [condition, x1, x2], dtypes=[None, "float32", "float32"])
+    symbolic = [str(x.dtype) for x in (x1, x2) if hasattr(x, "__fastcnn_apply__")]
+    dtype = next((name for name in symbolic if name != "float32"), "float32")
+    return apply_op("where", [condition, x1, x2], dtypes=[None, dtype, dtype])
 
 
 def one_hot(x: Any, num_classes: int) -> Any:

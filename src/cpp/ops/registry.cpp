@@ -12,7 +12,8 @@ std::span<const Op* const> all_ops() {
       &batch_norm_op, &batch_norm_scale_shift_op, &scale_shift_op,  // batch_norm
       &batch_norm_training_op, &batch_norm_gradient_op,  // batch_norm
       &add_op, &sub_op, &mul_op, &div_op, &maximum_op, &minimum_op, &prelu_op,  // binary
-      &equal_op, &not_equal_op, &greater_op, &greater_equal_op, &less_op, &less_equal_op, &pow_op,  // binary
+      &equal_op, &not_equal_op, &greater_op, &greater_equal_op, &less_op, &less_equal_op,  // binary
+      &pow_op, &mod_op, &fmod_op,  // binary
       &box_iou_op, &nms_op, &soft_nms_op,  // boxes
       &concat_op,  // concat
       &conv2d_op, &conv2d_weight_gradient_op, &conv2d_adjoint_kernel_op,  // conv2d
@@ -25,21 +26,27 @@ std::span<const Op* const> all_ops() {
       &depthwise_conv2d_op, &depthwise_conv2d_weight_gradient_op, &depthwise_conv2d_data_gradient_op,  // depthwise_conv2d
       &depthwise_conv2d_int8_op,  // depthwise_conv2d_int8
       &cdist_op, &nearest_op,  // distance
+      &take_op, &take_gradient_op, &take_along_axis_op, &take_along_axis_gradient_op,  // gather
       &gram_matrix_op,  // gram
+      &integer_binary_op,  // integers
+      &max_unpool2d_op, &max_unpool2d_gradient_op,  // max_unpool2d
       &group_norm_op, &instance_norm_op, &layer_norm_op, &l2_normalize_op, &lrn_op, &lrn_gradient_op,  // norm
       &sgd_update_op, &rmsprop_update_op, &adam_update_op, &moving_average_op,  // optimizer
       &pad_op,  // pad
-      &max_pool2d_op, &avg_pool2d_op, &adaptive_avg_pool2d_op,  // pool2d
+      &max_pool2d_op, &max_pool2d_indices_op, &avg_pool2d_op, &adaptive_avg_pool2d_op,  // pool2d
       &max_pool2d_gradient_op, &avg_pool2d_gradient_op, &adaptive_avg_pool2d_gradient_op,  // pool2d
       &max_pool2d_int8_op,  // pool2d_int8
       &quantize_op, &dequantize_op, &quantize_weights_op,  // quantize
       &dropout_op, &random_uniform_op, &random_normal_op,  // random
       &reduce_sum_op, &reduce_mean_op, &reduce_max_op, &reduce_min_op, &reduce_prod_op, &argmax_op,  // reduce
+      &resample_op, &resample_gradient_op,  // resample
       &reshape_op, &broadcast_to_op,  // reshape
       &resize_op, &resize_gradient_op,  // resize
+      &roi_align_op, &roi_align_gradient_op,  // roi_align
       &slice_op, &slice_gradient_op,  // slice
       &softmax_op, &log_softmax_op, &softmax_gradient_op, &log_softmax_gradient_op,  // softmax
       &space_to_depth_op, &depth_to_space_op,  // space_depth
+      &topk_op,  // top_k
       &transpose_op,  // transpose
       &where_op,  // where
   };

@@ -20,10 +20,13 @@ Params read_activation(AttrReader& attrs) {
 Params read_unary(AttrReader& attrs) {
   UnaryParams p;
   // In the order of the enumeration.
-  p.kind = static_cast<Unary>(attrs.choice("kind",
-                                           {"exp", "log", "sqrt", "rsqrt", "square", "abs", "negative", "reciprocal",
-                                            "clip", "softplus", "gelu", "gelu_tanh", "mish", "thresholded_relu"},
-                                           ""));
+  p.kind = static_cast<Unary>(attrs.choice(
+      "kind",
+      {"exp",      "log",     "sqrt",      "rsqrt",  "square",           "abs",    "negative", "reciprocal", "clip",
+       "softplus", "gelu",    "gelu_tanh", "mish",   "thresholded_relu", "floor",  "ceil",     "round",      "sign",
+       "sin",      "cos",     "tan",       "arcsin", "arccos",           "arctan", "sinh",     "cosh",       "arcsinh",
+       "arccosh",  "arctanh", "erf"},
+      ""));
   if (p.kind == Unary::Clip) {
     p.lo = static_cast<float>(attrs.number("min", -std::numeric_limits<double>::infinity()));
     p.hi = static_cast<float>(attrs.number("max", std::numeric_limits<double>::infinity()));
@@ -104,10 +107,18 @@ constexpr KernelInfo kActivationKernels[] = {
     {.name = "activation_f32_ref", .run = ref::activation},
 };
 
+const char* unary_declines(const Problem& problem) {
+  return has_vectors(problem.as<UnaryParams>().kind) ? nullptr : "has no vectors of this function";
+}
+
+const char* unary_gradient_declines(const Problem& problem) {
+  return gradient_has_vectors(problem.as<UnaryParams>().kind) ? nullptr : "has no vectors of this function's slope";
+}
+
 constexpr KernelInfo kUnaryKernels[] = {
 #if FC_X86
-    {.name = "unary_f32_avx512", .isa = Isa::Avx512, .run = avx512::unary},
-    {.name = "unary_f32_avx2", .isa = Isa::Avx2, .run = avx2::unary},
+    {.name = "unary_f32_avx512", .isa = Isa::Avx512, .run = avx512::unary, .declines = unary_declines},
+    {.name = "unary_f32_avx2", .isa = Isa::Avx2, .run = avx2::unary, .declines = unary_declines},
 #endif
     {.name = "unary_f32_ref", .run = ref::unary},
 };
@@ -128,8 +139,14 @@ constexpr KernelInfo kActivationGradientKernels[] = {
 
 constexpr KernelInfo kUnaryGradientKernels[] = {
 #if FC_X86
-    {.name = "unary_gradient_f32_avx512", .isa = Isa::Avx512, .run = avx512::unary_gradient},
-    {.name = "unary_gradient_f32_avx2", .isa = Isa::Avx2, .run = avx2::unary_gradient},
+    {.name = "unary_gradient_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::unary_gradient,
+     .declines = unary_gradient_declines},
+    {.name = "unary_gradient_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::unary_gradient,
+     .declines = unary_gradient_declines},
 #endif
     {.name = "unary_gradient_f32_ref", .run = ref::unary_gradient},
 };

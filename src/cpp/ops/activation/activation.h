@@ -14,6 +14,8 @@
 //   gelu          x Phi(x), Phi the normal distribution function; gelu_tanh: its approximation by tanh
 //   clip          min(max(x, lo), hi)          rsqrt         1 / sqrt(x)
 //   thresholded_relu  x < threshold ? slope (x - threshold) : x
+//   floor ceil round (half to even) sign (-1, 0 or 1) sin cos tan arcsin arccos arctan sinh cosh arcsinh arccosh
+//   arctanh erf           as in C's <cmath>
 //
 // Corner cases, the same for every kernel:
 //   - NaN stays NaN, in clip too;
@@ -22,7 +24,8 @@
 //   - where a slope jumps it is torch's: that of the left side at 0 (relu, relu6, leaky_relu, elu, thresholded_relu), 0
 //   at
 //     both ends of relu6 and hard_sigmoid, 1 at both ends of clip, 0 for abs at 0;
-//     where relu, relu6, hard_sigmoid, hard_swish, clip and abs have slope 0, a NaN or infinite dy ends too.
+//     where relu, relu6, hard_sigmoid, hard_swish, clip and abs have slope 0, a NaN or infinite dy ends too;
+//   - floor, ceil, round and sign have slope 0 everywhere.
 #pragma once
 
 #include "core/epilogue.h"
@@ -49,8 +52,27 @@ enum class Unary : std::int32_t {
   Gelu,
   GeluTanh,
   Mish,
-  ThresholdedRelu
+  ThresholdedRelu,
+  Floor,
+  Ceil,
+  Round,
+  // The reference alone computes these: no network spends its time in them.
+  Sign,
+  Sin,
+  Cos,
+  Tan,
+  Arcsin,
+  Arccos,
+  Arctan,
+  Sinh,
+  Cosh,
+  Arcsinh,
+  Arccosh,
+  Arctanh,
+  Erf
 };
+FC_INLINE constexpr bool has_vectors(Unary kind) { return kind < Unary::Sign; }
+FC_INLINE constexpr bool gradient_has_vectors(Unary kind) { return kind < Unary::Floor; }
 
 struct UnaryParams {
   Unary kind = Unary::Exp;

@@ -49,6 +49,22 @@ double slope(const UnaryParams& p, double x) {
       return v / (v + 2.0) + x * 4.0 * w * (w + 1.0) / ((v + 2.0) * (v + 2.0));
     }
     case Unary::ThresholdedRelu: return x <= p.lo ? p.hi : 1.0;
+    case Unary::Floor:
+    case Unary::Ceil:
+    case Unary::Round:
+    case Unary::Sign: return 0.0;
+    case Unary::Sin: return std::cos(x);
+    case Unary::Cos: return -std::sin(x);
+    case Unary::Tan: return 1.0 / (std::cos(x) * std::cos(x));
+    case Unary::Arcsin: return 1.0 / std::sqrt((1.0 - x) * (1.0 + x));
+    case Unary::Arccos: return -1.0 / std::sqrt((1.0 - x) * (1.0 + x));
+    case Unary::Arctan: return 1.0 / (1.0 + x * x);
+    case Unary::Sinh: return std::cosh(x);
+    case Unary::Cosh: return std::sinh(x);
+    case Unary::Arcsinh: return 1.0 / std::sqrt(x * x + 1.0);
+    case Unary::Arccosh: return 1.0 / std::sqrt((x - 1.0) * (x + 1.0));
+    case Unary::Arctanh: return 1.0 / ((1.0 - x) * (1.0 + x));
+    case Unary::Erf: return 1.12837916709551257390 * std::exp(-x * x);
   }
   return 1.0;
 }

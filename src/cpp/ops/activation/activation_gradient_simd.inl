@@ -72,6 +72,7 @@ void unary_gradient(const KernelArgs& args) {
     case Unary::Mish: return map(args, [](F32 x, F32 dy) { return dy * mish_slope(x); });
     case Unary::ThresholdedRelu:
       return map(args, [&](F32 x, F32 dy) { return select(x <= set(p.lo), set(p.hi) * dy, dy); });
+    default: return;  // declined: gradient_has_vectors
   }
 }
 

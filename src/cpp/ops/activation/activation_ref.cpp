@@ -51,6 +51,22 @@ double evaluate(const UnaryParams& p, double x) {
     case Unary::GeluTanh: return x * sigmoid(2.0 * kSqrt2OverPi * (x + 0.044715 * x * x * x));
     case Unary::Mish: return x * std::tanh(softplus(x));
     case Unary::ThresholdedRelu: return x < p.lo ? p.hi * (x - p.lo) : x;
+    case Unary::Floor: return std::floor(x);
+    case Unary::Ceil: return std::ceil(x);
+    case Unary::Round: return std::nearbyint(x);
+    case Unary::Sign: return x > 0 ? 1.0 : x < 0 ? -1.0 : x;
+    case Unary::Sin: return std::sin(x);
+    case Unary::Cos: return std::cos(x);
+    case Unary::Tan: return std::tan(x);
+    case Unary::Arcsin: return std::asin(x);
+    case Unary::Arccos: return std::acos(x);
+    case Unary::Arctan: return std::atan(x);
+    case Unary::Sinh: return std::sinh(x);
+    case Unary::Cosh: return std::cosh(x);
+    case Unary::Arcsinh: return std::asinh(x);
+    case Unary::Arccosh: return std::acosh(x);
+    case Unary::Arctanh: return std::atanh(x);
+    case Unary::Erf: return std::erf(x);
   }
   return x;
 }
@@ -60,7 +76,9 @@ void map(const KernelArgs& args, const F& f) {
   const float* x = args.in[0].as<float>();
   float* y = args.out[0].as<float>();
   const std::int64_t n = args.out[0].shape().size();
-  for (std::int64_t i = 0; i < n; ++i) y[i] = f(x[i]);
+  parallel_ranges(n, 4096, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) y[i] = f(x[i]);
+  });
 }
 
 }  // namespace

@@ -7,9 +7,6 @@
 #include "ops/rooms.h"
 
 namespace fastcnn {
-namespace {
-
-// ---- parameters and shapes ------------------------------------------------------------------
 
 Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
   Shape y;
@@ -22,6 +19,10 @@ Shape broadcast_shape(const char* op, const Shape& a, const Shape& b) {
   }
   return y;
 }
+
+namespace {
+
+// ---- parameters and shapes ------------------------------------------------------------------
 
 Params parse_binary(AttrReader& attrs, std::span<const TensorType> inputs) {
   require_inputs(attrs.op(), inputs, 2, 2);
@@ -137,6 +138,15 @@ void pow_gradient(NodeGradient& node) {
   }
 }
 
+// y = a - q b with a whole q, which does not vary.
+void remainder_gradient(NodeGradient& node) {
+  if (node.wants(0)) set_summed(node, 0, node.upstream());
+  if (!node.wants(1)) return;
+  const ValueId multiple = node.add(sub_op, Attrs{}, {node.output(), node.input(0)});  // -q b
+  const ValueId slope = node.add(div_op, Attrs{}, {multiple, node.input(1)});
+  set_summed(node, 1, node.add(mul_op, Attrs{}, {node.upstream(), slope}));
+}
+
 // ---- the kernel tables: best first, ref last ------------------------------------------------
 
 #if FC_X86
@@ -243,6 +253,12 @@ constexpr KernelInfo kLessEqualKernels[] = {
 constexpr KernelInfo kPowKernels[] = {
     {.name = "pow_f32_ref", .run = ref::pow},
 };
+constexpr KernelInfo kModKernels[] = {
+    {.name = "mod_f32_ref", .run = ref::mod},
+};
+constexpr KernelInfo kFmodKernels[] = {
+    {.name = "fmod_f32_ref", .run = ref::fmod},
+};
 
 constexpr Op binary_op(const char* name, std::span<const KernelInfo> kernels,
                        void (*gradient)(NodeGradient&) = nullptr) {
@@ -287,5 +303,12 @@ const Op less_op = comparison_op("less", kLessKernels);
 const Op less_equal_op = comparison_op("less_equal", kLessEqualKernels);
 const Op pow_op{
     .name = "pow", .parse = parse_plain, .infer = infer_binary, .kernels = kPowKernels, .gradient = pow_gradient};
+const Op mod_op{
+    .name = "mod", .parse = parse_plain, .infer = infer_binary, .kernels = kModKernels, .gradient = remainder_gradient};
+const Op fmod_op{.name = "fmod",
+                 .parse = parse_plain,
+                 .infer = infer_binary,
+                 .kernels = kFmodKernels,
+                 .gradient = remainder_gradient};
 
 }  // namespace fastcnn

@@ -4,10 +4,13 @@
 //   prelu                             y = x < 0 ? alpha x : x; alpha broadcasts to x's shape
 //   equal not_equal greater greater_equal less less_equal   y = 1 where a and b compare so, else 0
 //   pow                               y = a^b
+//   mod fmod                          what division of a by b leaves, with the sign of b (mod, Python's %) or of a
+//                                     (fmod, C's), exact
 //
 // Corner cases, the same for every kernel: maximum and minimum give NaN where either operand is NaN; division by zero
 // follows IEEE 754; a sum, difference, product or quotient is rounded once, then the activation is applied; NaN equals
-// nothing and is neither greater nor less; pow is IEEE 754's.
+// nothing and is neither greater nor less; pow and fmod are IEEE 754's, mod follows them: NaN for an infinite a or a b
+// of 0, and b for a finite a of the other sign where b is infinite.
 #pragma once
 
 #include "core/epilogue.h"
@@ -18,6 +21,9 @@ namespace fastcnn {
 struct BinaryParams {
   Epilogue epilogue;
 };
+
+// The shape that both broadcast to; throws Error(Shape) naming the op where there is none.
+Shape broadcast_shape(const char* op, const Shape& a, const Shape& b);
 
 // Two broadcast operands as one loop nest over the result: axis 0 is the innermost. Axes of size 1 are gone and
 // neighbours that both operands walk alike are one axis, so operands of equal shape are a single axis with steps 1, 1,
@@ -74,6 +80,8 @@ FC_INLINE Broadcast broadcast(const Shape& a, const Shape& b, const Shape& y) {
 namespace ref {
 FC_BINARY_KERNELS
 void pow(const KernelArgs& args);
+void mod(const KernelArgs& args);
+void fmod(const KernelArgs& args);
 }  // namespace ref
 #if FC_X86
 namespace avx2 {

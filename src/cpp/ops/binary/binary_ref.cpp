@@ -78,5 +78,15 @@ void pow(const KernelArgs& args) {
   each(args,
        [](float a, float b) { return static_cast<float>(std::pow(static_cast<double>(a), static_cast<double>(b))); });
 }
+void mod(const KernelArgs& args) {
+  each(args, [](float a, float b) {
+    const float left = std::fmod(a, b);
+    if (left == 0) return std::copysign(0.0f, b);
+    return (left < 0) != (b < 0) ? left + b : left;
+  });
+}
+void fmod(const KernelArgs& args) {
+  each(args, [](float a, float b) { return std::fmod(a, b); });
+}
 
 }  // namespace fastcnn::ref

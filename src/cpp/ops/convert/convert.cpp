@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/bf16.h"
+#include "ops/dtype_switch.h"
 #include "ops/gradient.h"
 #include "ops/rooms.h"
 
@@ -56,19 +57,11 @@ void cast_rule(NodeGradient& node) {
 
 constexpr std::int64_t kTask = 32768;  // elements
 
-// Calls body(T{}) with a number of the dtype's kind.
+// Of bfloat16 too.
 template <class Body>
-void with_dtype(DType dtype, const Body& body) {
-  switch (dtype) {
-    case DType::F32: return body(float{});
-    case DType::F64: return body(double{});
-    case DType::I64: return body(std::int64_t{});
-    case DType::I32: return body(std::int32_t{});
-    case DType::U8: return body(std::uint8_t{});
-    case DType::S8: return body(std::int8_t{});
-    case DType::Bool: return body(bool{});
-    case DType::BF16: return body(Bf16{});
-  }
+void with_any_dtype(DType dtype, const Body& body) {
+  if (dtype == DType::BF16) return body(Bf16{});
+  with_dtype(dtype, body);
 }
 
 template <class To, class From>
@@ -97,8 +90,8 @@ To convert(From x) {
 }
 
 void run_cast(const KernelArgs& args) {
-  with_dtype(args.in[0].type.dtype, [&](auto from) {
-    with_dtype(args.out[0].type.dtype, [&](auto to) {
+  with_any_dtype(args.in[0].type.dtype, [&](auto from) {
+    with_any_dtype(args.out[0].type.dtype, [&](auto to) {
       const auto* x = args.in[0].as<decltype(from)>();
       auto* y = args.out[0].as<decltype(to)>();
       parallel_ranges(args.out[0].shape().size(), kTask, [&](std::int64_t begin, std::int64_t end) {
@@ -117,7 +110,7 @@ void run_one_hot(const KernelArgs& args) {
     parallel_ranges(labels.shape().size(), max_i64(1, kTask / depth), [&](std::int64_t begin, std::int64_t end) {
       std::memset(y + begin * depth, 0, static_cast<std::size_t>((end - begin) * depth) * sizeof(float));
       for (std::int64_t i = begin; i < end; ++i) {
-        const auto k = convert<std::int64_t>(label[i]);
+        const auto k = static_cast<std::int64_t>(label[i]);
         if (k >= 0 && k < depth) y[i * depth + k] = 1.0f;
       }
     });

@@ -43,6 +43,10 @@ std::vector<TensorType> infer_max(const Params& params, std::span<const TensorTy
   return infer_pool("max_pool2d", params, inputs);
 }
 
+std::vector<TensorType> infer_indices(const Params& params, std::span<const TensorType> inputs) {
+  return {{DType::I64, infer_pool("max_pool2d_indices", params, inputs)[0].shape}};
+}
+
 std::vector<TensorType> infer_avg(const Params& params, std::span<const TensorType> inputs) {
   require_f32("avg_pool2d", inputs);
   return infer_pool("avg_pool2d", params, inputs);
@@ -109,6 +113,10 @@ constexpr KernelInfo kMaxKernels[] = {
     {.name = "max_pool2d_f32_ref", .run = ref::max_pool2d},
 };
 
+constexpr KernelInfo kIndicesKernels[] = {
+    {.name = "max_pool2d_indices_f32_ref", .run = ref::max_pool2d_indices},
+};
+
 constexpr KernelInfo kAvgKernels[] = {
 #if FC_X86
     {.name = "avg_pool2d_f32_avx512",
@@ -145,6 +153,11 @@ constexpr KernelInfo kAdaptiveKernels[] = {
 
 const Op max_pool2d_op{
     .name = "max_pool2d", .parse = parse_pool, .infer = infer_max, .kernels = kMaxKernels, .gradient = max_rule};
+const Op max_pool2d_indices_op{.name = "max_pool2d_indices",
+                               .parse = parse_pool,
+                               .infer = infer_indices,
+                               .kernels = kIndicesKernels,
+                               .gradient = no_gradient};
 const Op avg_pool2d_op{
     .name = "avg_pool2d", .parse = parse_pool, .infer = infer_avg, .kernels = kAvgKernels, .gradient = avg_rule};
 const Op adaptive_avg_pool2d_op{.name = "adaptive_avg_pool2d",

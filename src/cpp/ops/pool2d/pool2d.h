@@ -2,6 +2,7 @@
 //
 //   max_pool2d           y[n,i,j,c] = max  of x[n,p,q,c] over the window's pixels inside the picture
 //   avg_pool2d           y[n,i,j,c] = sum of the same / number of pixels counted
+//   max_pool2d_indices   where that maximum is, as p W + q (int64): of its first pixel row by row, or of the first NaN
 //   adaptive_avg_pool2d  the window of output i is the pixels floor(i H / OH) .. ceil((i+1) H / OH) - 1
 //
 // The maximum of a picture stored in bfloat16 is stored so too, where a row takes it.
@@ -9,7 +10,7 @@
 //   - a NaN in the window makes the maximum NaN;
 //   - padding never wins a maximum and adds nothing to a sum; it is counted in the average's denominator only with
 //     count_include_pad, and then only the declared padding, not what ceil mode lets the last window overhang;
-//   - a window that lies in the padding altogether gives -inf (max) or 0 (average);
+//   - a window that lies in the padding altogether gives -inf (max), -1 (indices) or 0 (average);
 //   - sums run over the window's rows, then columns, in that order.
 #pragma once
 
@@ -51,7 +52,8 @@ FC_INLINE PoolSpan adaptive_span(std::int64_t out, std::int64_t in_size, std::in
 
 namespace ref {
 FC_POOL2D_KERNELS
-}
+void max_pool2d_indices(const KernelArgs& args);
+}  // namespace ref
 #if FC_X86
 namespace avx2 {
 FC_POOL2D_KERNELS

@@ -17,7 +17,8 @@ std::vector<TensorType> infer_where(const Params&, std::span<const TensorType> i
   const DType kind = inputs[0].dtype;
   require(kind == DType::F32 || kind == DType::U8 || kind == DType::Bool, ErrorKind::DType,
           "where: expected a condition of dtype float32, uint8 or bool, got ", inputs[0]);
-  require_f32("where", inputs.subspan(1));
+  require(inputs[1].dtype == inputs[2].dtype, ErrorKind::DType, "where: expected two operands of one dtype, got ",
+          inputs[1], " and ", inputs[2]);
   Shape y;
   for (const TensorType& t : inputs) y.rank = std::max(y.rank, t.shape.rank);
   for (int i = 0; i < y.rank; ++i) {
@@ -31,7 +32,7 @@ std::vector<TensorType> infer_where(const Params&, std::span<const TensorType> i
     }
     y[y.rank - 1 - i] = size;
   }
-  return {f32(y)};
+  return {{inputs[1].dtype, y}};
 }
 
 void where_rule(NodeGradient& node) {
@@ -43,7 +44,8 @@ void where_rule(NodeGradient& node) {
 }
 
 const char* declines(const Problem& problem) {
-  if (problem.inputs[0].dtype != DType::F32) return "needs a float32 condition";
+  if (problem.inputs[0].dtype != DType::F32 || problem.inputs[1].dtype != DType::F32)
+    return "needs float32 operands and a float32 condition";
   const std::int64_t size = problem.outputs[0].shape.size();
   for (int k = 0; k < 3; ++k)
     if (const std::int64_t n = problem.inputs[k].shape.size(); n != size && n != 1)
@@ -56,7 +58,7 @@ constexpr KernelInfo kKernels[] = {
     {.name = "where_f32_avx512", .isa = Isa::Avx512, .run = avx512::where, .declines = declines},
     {.name = "where_f32_avx2", .isa = Isa::Avx2, .run = avx2::where, .declines = declines},
 #endif
-    {.name = "where_f32_ref", .run = ref::where},
+    {.name = "where_any_ref", .run = ref::where},
 };
 
 }  // namespace

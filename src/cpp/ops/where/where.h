@@ -1,5 +1,6 @@
 // where: y = condition != 0 ? a : b, element by element, the three operands broadcast together as NumPy does. The
-// condition is float32, uint8 or bool; a NaN is not 0. What is not chosen takes no part: a NaN there is lost.
+// condition is float32, uint8 or bool; a NaN is not 0. What is not chosen takes no part: a NaN there is lost. a and b
+// are of one dtype, whichever it is.
 #pragma once
 
 #include "ops/problem.h"

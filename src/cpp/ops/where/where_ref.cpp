@@ -1,4 +1,5 @@
 // Plain loops that are obviously right: every index of the result is taken apart axis by axis.
+#include "ops/item_copy.h"
 #include "ops/where/where.h"
 
 namespace fastcnn::ref {
@@ -22,11 +23,13 @@ void where(const KernelArgs& args) {
   const Tensor& condition = args.in[0];
   const Shape& y = args.out[0].shape();
   const bool is_float = condition.type.dtype == DType::F32;
+  const std::int64_t item = item_size(args.out[0].type.dtype);
   for (std::int64_t i = 0; i < y.size(); ++i) {
     const std::int64_t at = source(condition.shape(), y, i);
     const bool yes = is_float ? condition.as<float>()[at] != 0.0f : condition.as<std::uint8_t>()[at] != 0;
     const Tensor& chosen = args.in[yes ? 1 : 2];
-    args.out[0].as<float>()[i] = chosen.as<float>()[source(chosen.shape(), y, i)];
+    copy_item(args.out[0].as<unsigned char>() + i * item,
+              chosen.as<unsigned char>() + source(chosen.shape(), y, i) * item, item);
   }
 }
 

@@ -1,0 +1,1 @@
+"""TensorFlow's graphs: frozen ones, and those of TensorFlow.js."""
