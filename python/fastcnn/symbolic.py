@@ -33,6 +33,11 @@ R = TypeVar("R")
 # Batches of one would broadcast; pictures must survive every stride and divide by most of them.
 _PROBES = ((2, 512), (3, 576))
 
+# What stands for one while it is followed from call to call, and the size below which it is no
+# longer: two sizes that strides made small may look the same.
+_SAMPLES = ((32, 512), (48, 1088))
+_SMALLEST_SAMPLE = 16
+
 _FUNCTIONS = {"sub": "subtract", "mul": "multiply", "div": "divide"}
 
 _local = threading.local()
@@ -41,11 +46,13 @@ _local = threading.local()
 Samples = tuple[tuple[int, ...], tuple[int, ...]]
 
 
-def usual_samples(shape: Sequence[int | None]) -> Samples:
-    """Give unknown sizes the values that they have in the scratch traces unless more is known."""
+def usual_samples(
+    shape: Sequence[int | None], sizes: Sequence[tuple[int, int]] = _SAMPLES
+) -> Samples:
+    """Give unknown sizes values for the scratch traces: of the batch, and of other axes."""
     first, second = (
         tuple(n if n is not None else other if axis else batch for axis, n in enumerate(shape))
-        for batch, other in _PROBES
+        for batch, other in sizes
     )
     return first, second
 
@@ -207,7 +214,7 @@ def infer(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
             if not any(None in x.shape for x in operands):
                 raise
     # What was imagined of the operands does not fit together: forget it.
-    shapes = {id(x): usual_samples(x.shape) for x in operands}
+    shapes = {id(x): usual_samples(x.shape, _PROBES) for x in operands}
     results = []
     for run, (batch, other) in enumerate(_PROBES):
         try:
@@ -259,8 +266,11 @@ def _merge_all(results: Sequence[Any], keep: bool) -> Any:
 def _merge(values: Sequence[Value], keep: bool) -> KerasTensor:
     first, last = values[0], values[-1]
     shape = [a if a == b else None for a, b in zip(first.shape, last.shape, strict=True)]
-    known = keep or None not in shape
-    return KerasTensor(shape, first.dtype, samples=(first.shape, last.shape) if known else None)
+    sizes = [min(a, b) for a, b in zip(first.shape, last.shape, strict=True) if a != b]
+    known = keep and min(sizes, default=_SMALLEST_SAMPLE) >= _SMALLEST_SAMPLE
+    return KerasTensor(
+        shape, first.dtype, samples=(first.shape, last.shape) if known or not sizes else None
+    )
 
 
 def _in_layer() -> bool:

@@ -69,7 +69,7 @@ def wrong(draw: st.DrawFn) -> bytes:
 def test_damaged_onnx_files(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
 
-    @fuzzed(100)
+    @fuzzed(60)
     @given(damaged(FILES) if kind == "bytes" else wrong())
     def run(data: bytes) -> None:
         path.write_bytes(data)

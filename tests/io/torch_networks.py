@@ -112,15 +112,16 @@ class ShuffleUnit(nn.Module):
         return y.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, -1, h, w)
 
 
-def shufflenet(blocks: Sequence[int] = (4, 8, 4)) -> nn.Module:
+def shufflenet(blocks: Sequence[int] = (4, 8, 4), width: int = 116) -> nn.Module:
     """ShuffleNetV2 x1.0."""
     layers: list[nn.Module] = [conv(3, 24, 3, 2), nn.MaxPool2d(3, 2, 1)]
     channels = 24
-    for count, filters in zip(blocks, (116, 232, 464), strict=True):
+    for count, filters in zip(blocks, (width, 2 * width, 4 * width), strict=True):
         for i in range(count):
             layers.append(ShuffleUnit(channels, filters, 1 if i else 2))
             channels = filters
-    return Classifier(nn.Sequential(*layers, conv(channels, 1024)), 1024)
+    last = 1024 if width == 116 else 4 * width
+    return Classifier(nn.Sequential(*layers, conv(channels, last)), last)
 
 
 # --- EfficientNet and RegNet ----------------------------------------------------------------------
@@ -160,27 +161,30 @@ def mobile_block(inputs: int, filters: int, size: int, stride: int, expansion: i
     return Residual(body, None, nn.Identity()) if stride == 1 and inputs == filters else body
 
 
-def efficientnet(depth: int | None = None) -> nn.Module:
-    """EfficientNet-B0; `depth` bounds the blocks of each stage."""
+def efficientnet(depth: int | None = None, width: int = 8) -> nn.Module:
+    """EfficientNet-B0; `depth` bounds the blocks of each stage, `width` is in eighths."""
     stages = [
         (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3),
         (6, 5, 2, 192, 4), (6, 3, 1, 320, 1),
     ]  # fmt: skip
-    layers: list[nn.Module] = [conv(3, 32, 3, 2, activation=nn.SiLU)]
-    channels = 32
-    for expansion, size, stride, filters, count in stages:
+    channels = 4 * width
+    layers: list[nn.Module] = [conv(3, channels, 3, 2, activation=nn.SiLU)]
+    for expansion, size, stride, base, count in stages:
+        filters = base * width // 8
         for i in range(min(count, depth or count)):
             layers.append(mobile_block(channels, filters, size, 1 if i else stride, expansion))
             channels = filters
-    layers.append(conv(channels, 1280, activation=nn.SiLU))
-    return Classifier(nn.Sequential(*layers), 1280)
+    layers.append(conv(channels, 160 * width, activation=nn.SiLU))
+    return Classifier(nn.Sequential(*layers), 160 * width)
 
 
-def regnet(blocks: Sequence[int] = (1, 3, 6, 6)) -> nn.Module:
+def regnet(
+    blocks: Sequence[int] = (1, 3, 6, 6), widths: Sequence[int] = (48, 104, 208, 440)
+) -> nn.Module:
     """RegNetY-400MF."""
     layers: list[nn.Module] = [conv(3, 32, 3, 2)]
     channels = 32
-    for count, filters in zip(blocks, (48, 104, 208, 440), strict=True):
+    for count, filters in zip(blocks, widths, strict=True):
         for i in range(count):
             stride = 1 if i else 2
             body = nn.Sequential(
@@ -220,10 +224,9 @@ class ConvNeXtBlock(nn.Module):
         return x + self.scale * y
 
 
-def convnext(blocks: Sequence[int] = (3, 3, 9, 3)) -> nn.Module:
+def convnext(blocks: Sequence[int] = (3, 3, 9, 3), channels: int = 96) -> nn.Module:
     """ConvNeXt-T."""
-    layers: list[nn.Module] = [nn.Conv2d(3, 96, 4, 4), ChannelNorm(96, eps=1e-6)]
-    channels = 96
+    layers: list[nn.Module] = [nn.Conv2d(3, channels, 4, 4), ChannelNorm(channels, eps=1e-6)]
     for i, count in enumerate(blocks):
         if i:
             layers += [ChannelNorm(channels, eps=1e-6), nn.Conv2d(channels, 2 * channels, 2, 2)]

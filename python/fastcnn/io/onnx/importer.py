@@ -53,8 +53,8 @@ _ANY_AXES = {
 
 # What each size that the data decide is in two imagined runs: batches, then other axes. No two
 # are alike, and sizes of pictures survive strides.
-_BATCHES = ((3, 5), (7, 11), (13, 17), (19, 23))
-_OTHERS = tuple((512 + 128 * i, 1088 + 192 * i) for i in range(64))
+_BATCHES = ((31, 53), (37, 59), (41, 61), (43, 67))
+_OTHERS = tuple((1024 + 256 * i, 2176 + 512 * i) for i in range(64))
 
 
 class Importer:
