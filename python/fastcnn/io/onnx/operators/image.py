@@ -35,8 +35,8 @@ def resize(node: Node) -> Value:
     given = scales or sizes or []
     if len(given) != len(axes):
         raise FileFormatError(f"expected a number for each of {len(axes)} axes, got {given}")
-    if sizes and node.home.batch is not None and axes[0] == 0 and same(given[0], 1):
-        given[0] = node.home.batch
+    if sizes and axes[0] == 0:
+        given = node.home.with_batch(given)
     if scales and coordinate != "align_corners":
         x = _whole_blocks(node, x, dict(zip(axes, scales, strict=True)))
     target: list[Any] = list(x.shape)
