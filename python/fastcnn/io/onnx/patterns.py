@@ -69,7 +69,7 @@ class Groups:
                 return node if node is not None and node.op_type == op_type else None
             name = node.input[0]
             if node.op_type == "If":  # its branches give the same elements
-                name = node.attribute[0].g.node[0].input[0]
+                name = node.attribute[0].g.node[-1].input[0]
         return None
 
     def number(self, name: str) -> float | None:
