@@ -124,6 +124,14 @@ def layer_normalization(node: Node) -> Value:
     return node.value(y, order)
 
 
+def response_norm(node: Node) -> Value:
+    """Translate the group of nodes by which exporters write LRN."""
+    widths = [n for n in node.numbers(1) or [] if n]
+    if widths != [node.attribute("size", 1) // 2] * 2:
+        raise node.unsupported(f"pads {widths} of channels")
+    return lrn(node)
+
+
 def lrn(node: Node) -> Value:
     """Translate LRN."""
     x = node.input()
