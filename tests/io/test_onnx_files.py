@@ -248,6 +248,19 @@ def test_operators_on_pictures(name: str, tmp_path: Path) -> None:
     assert not any(step["op"] == "transpose" for step in loaded.plan((2, 5, 4, 6)).steps)
 
 
+@pytest.mark.parametrize("scales", [(0.5, 0.5), (2.0, 0.25)])
+@pytest.mark.parametrize("mode", ["linear", "nearest"])
+def test_scales_of_open_sizes(mode: str, scales: tuple[float, float], tmp_path: Path) -> None:
+    coordinate = "half_pixel" if mode == "linear" else "asymmetric"
+    resize = node(
+        "Resize", "x - s", "y", mode=mode, coordinate_transformation_mode=coordinate,
+        nearest_mode="floor",
+    )  # fmt: skip
+    model = graph_model([resize], {"x": ("n", 2, "h", "w")}, constants={"s": [1.0, 1.0, *scales]})
+    for size in ((8, 8), (7, 11)):
+        compare(tmp_path, model, normal(2, 2, *size))
+
+
 def test_arrays_that_are_no_pictures_keep_their_axes(tmp_path: Path) -> None:
     nodes = [
         node("MatMul", "x w", "m"),

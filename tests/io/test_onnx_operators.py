@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastcnn as fc
-from fastcnn.errors import UnsupportedError
+from fastcnn.errors import FileFormatError, UnsupportedError
 
 pytest.importorskip("onnx", reason="reads the files")
 
@@ -149,3 +149,20 @@ def test_options_that_are_not_supported(
         return
     with pytest.raises(UnsupportedError, match=message):
         loaded(proto, tmp_path)
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    data = models.unpooling().SerializeToString()
+    for name in (b"test", b"the_Conv", b"places"):
+        path = tmp_path / "m.onnx"
+        path.write_bytes(data.replace(name, b"\x80" + name[1:]))
+        with pytest.raises(FileFormatError, match="names in UTF-8"):
+            fc.io.load_onnx(path)
+
+
+def test_a_saved_model_whose_end_is_damaged(tmp_path: Path) -> None:
+    model = loaded(models.detector(), tmp_path)
+    text = model.to_json()
+    for steps in ("", "AAAA", "!", model.steps[:40]):
+        with pytest.raises(FileFormatError):
+            fc.saving.model_from_json(text.replace(model.steps, steps))

@@ -321,6 +321,11 @@ class Importer:
         self._translate(graph.node)
         return [self.find(info.name) for info in graph.output]
 
+    def with_batch(self, shape: list[Any]) -> list[Any]:
+        """Give a shape that a node asks for with the batch that was opened for its first 1."""
+        opened = self.batch is not None and shape and same(shape[0], 1)
+        return [self.batch, *shape[1:]] if opened else shape
+
     def define(self, name: str, value: Value) -> None:
         """Let a name of the file stand for a value."""
         if not name:
@@ -574,7 +579,7 @@ class Node:
     def weighted(
         self, cls: type[Layer], x: Any, weights: Mapping[str, Value | NDArray[Any]], **config: Any
     ) -> Any:
-        """Make a layer, call it and set its weights; nodes with the same weights share one.
+        """Make a layer, call it and set its weights; nodes with the same kernel share one.
 
         Parameters
         ----------
@@ -586,16 +591,21 @@ class Node:
             Arguments of the layer.
         """
         home = self.home
-        sources = tuple(v.name for v in self.inputs[1:] if v is not None)
-        key = (cls.__name__, sources, repr(sorted(config.items())), tuple(x.shape[1:]))
-        known = all(v is None or v.is_constant for v in self.inputs[1:])
-        if known and sources and key in home.shared:
-            return home.shared[key](x)
+        arrays = {name: np.asarray(value, np.float32) for name, value in weights.items()}
+        # Equal parameters of other layers may be one in the file only because they are equal.
+        sources = tuple(v.name for v in self.inputs[1:] if v is not None and v.is_constant)
+        key = (cls, sources, repr(sorted(config.items())), len(x.shape), x.shape[-1])
+        shared = (
+            home.shared.get(key) if "kernel" in weights and isinstance(x, KerasTensor) else None
+        )
+        if shared is not None and all(
+            np.array_equal(getattr(shared, name).numpy(), array) for name, array in arrays.items()
+        ):
+            return shared(x)
         layer = cls(**config, name=home.unique(self._weight_name()))
         result = layer(x)
-        for name, value in weights.items():
+        for name, array in arrays.items():
             variable = getattr(layer, name)
-            array = np.asarray(value, np.float32)
             if tuple(variable.shape) != array.shape:
                 raise FileFormatError(
                     f"expected {name} of shape {tuple(variable.shape)}, got {array.shape}"

@@ -39,7 +39,7 @@ class Groups:
         for match in _MATCHERS.get(node.op_type, ()) if not node.domain else ():
             try:
                 found = match(self, node)
-            except (ArithmeticError, IndexError, ValueError):
+            except (ArithmeticError, LookupError, ValueError):
                 continue  # a malformed node is no group; its translator will say what is wrong
             if found is not None:
                 return found
@@ -60,6 +60,17 @@ class Groups:
         """Give the node that makes a value if it is of a type, else None."""
         node = self._makers.get(self._source(name))
         return node if node is not None and node.op_type == op_type and not node.domain else None
+
+    def behind(self, name: str, op_type: str, passing: set[str]) -> Any:
+        """Give the node of a type that is reached over nodes of some others, else None."""
+        for _ in range(8):
+            node = self._makers.get(self._source(name))
+            if node is None or node.op_type == op_type or node.op_type not in passing:
+                return node if node is not None and node.op_type == op_type else None
+            name = node.input[0]
+            if node.op_type == "If":  # its branches give the same elements
+                name = node.attribute[0].g.node[-1].input[0]
+        return None
 
     def number(self, name: str) -> float | None:
         """Give a value that is one constant number, else None."""
@@ -255,8 +266,35 @@ def _normalized_groups(groups: Groups, name: str) -> tuple[str, str, dict[str, A
     return split.input[0], back.input[1], options
 
 
+def _response_norm(groups: Groups, node: Any) -> Any:
+    """Local response normalisation: ``x / (k + alpha * mean of neighbours' squares) ** beta``."""
+    x = node.input[0]
+    power = groups.maker(node.input[1], "Pow")
+    beta = groups.number(power.input[1]) if power is not None else None
+    total = groups.maker(power.input[0], "Add") if beta is not None else None
+    for scaled, constant in (total.input, total.input[::-1]) if total is not None else ():
+        k = groups.number(constant)
+        values, alpha = groups.factors(scaled, 1)
+        if k is None or len(values) != 1:
+            continue
+        pool = groups.behind(values[0], "AveragePool", {"If", "Reshape", "Squeeze"})
+        if pool is None:
+            continue
+        given = {attribute.name: attribute for attribute in pool.attribute}
+        size, *others = given["kernel_shape"].ints
+        pad = groups.behind(pool.input[0], "Pad", {"Reshape", "Unsqueeze"})
+        if pad is None or len(pad.input) < 2:
+            continue
+        square = groups.behind(pad.input[0], "Mul", {"Reshape", "Unsqueeze"})
+        if square is None or list(square.input) != [x, x] or {*others} - {1} or not size % 2:
+            continue
+        options = {"size": size, "alpha": alpha, "beta": beta, "bias": k}
+        return _made(node, "LRN", [x, pad.input[1]], DOMAIN, **options)
+    return None
+
+
 _MATCHERS: dict[str, tuple[Callable[[Groups, Any], Any], ...]] = {
     "Add": (_sum, _group_norm),
-    "Div": (_quotient, _product),
+    "Div": (_quotient, _product, _response_norm),
     "Mul": (_quotient, _product),
 }

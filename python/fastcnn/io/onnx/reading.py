@@ -65,11 +65,34 @@ def parse_model(data: bytes) -> Any:
         raise FileFormatError("expected an ONNX model, got no graph or no operator set")
     if len(model.graph.node) > _MOST_NODES:
         raise FileFormatError(f"expected at most {_MOST_NODES} nodes")
+    _check_names(model.graph)
     opset = opset_of(model)
     newest = package.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise UnsupportedError(f"expected opset {OLDEST_OPSET} to {newest}, got {opset}")
     return model
+
+
+def _check_names(graph: Any) -> None:
+    """Refuse names that are no text: protobuf gives bytes for what is not UTF-8."""
+    graphs = [graph]
+    while graphs:
+        one = graphs.pop()
+        names = [one.name]
+        for info in (*one.input, *one.output, *one.initializer):
+            names.append(info.name)
+        for info in one.input:
+            names += [dim.dim_param for dim in info.type.tensor_type.shape.dim]
+        for node in one.node:
+            names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+            for attribute in node.attribute:
+                names.append(attribute.name)
+                if attribute.HasField("g"):
+                    graphs.append(attribute.g)
+        for tensor in one.initializer:
+            names += [text for item in tensor.external_data for text in (item.key, item.value)]
+        if not all(isinstance(name, str) for name in names):
+            raise FileFormatError("expected names in UTF-8")
 
 
 def opset_of(model: Any) -> int:

@@ -28,12 +28,6 @@ FC_INLINE void map(const KernelArgs& args, const F& f) {
   });
 }
 
-// The next whole number that is not greater.
-FC_INLINE F32 below(F32 x) {
-  const F32 nearest = round(x);
-  return select(x < nearest, nearest - set(1.0f), nearest);
-}
-
 }  // namespace
 
 void activation(const KernelArgs& args) {
@@ -63,8 +57,8 @@ void unary(const KernelArgs& args) {
     case Unary::Mish: return map(args, [](F32 x) { return mish(x); });
     case Unary::ThresholdedRelu:
       return map(args, [&](F32 x) { return select(x < set(p.lo), set(p.hi) * (x - set(p.lo)), x); });
-    case Unary::Floor: return map(args, [](F32 x) { return below(x); });
-    case Unary::Ceil: return map(args, [](F32 x) { return -below(-x); });
+    case Unary::Floor: return map(args, [](F32 x) { return floor(x); });
+    case Unary::Ceil: return map(args, [](F32 x) { return -floor(-x); });
     case Unary::Round: return map(args, [](F32 x) { return round(x); });
     default: return;  // declined: has_vectors
   }

@@ -113,7 +113,24 @@ constexpr KernelInfo kMaxKernels[] = {
     {.name = "max_pool2d_f32_ref", .run = ref::max_pool2d},
 };
 
+#if FC_X86
+const char* indices_declines(const Problem& problem) {
+  const Window2d& window = problem.as<Pool2dParams>().window;
+  return window.h.size < (1 << 12) && window.w.size < (1 << 12) ? nullptr : "counts a window's pixels in floats";
+}
+#endif
+
 constexpr KernelInfo kIndicesKernels[] = {
+#if FC_X86
+    {.name = "max_pool2d_indices_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::max_pool2d_indices,
+     .declines = indices_declines},
+    {.name = "max_pool2d_indices_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::max_pool2d_indices,
+     .declines = indices_declines},
+#endif
     {.name = "max_pool2d_indices_f32_ref", .run = ref::max_pool2d_indices},
 };
 

@@ -45,14 +45,14 @@ FC_INLINE PoolSpan adaptive_span(std::int64_t out, std::int64_t in_size, std::in
   return {begin, 1, end - begin, end - begin};
 }
 
-#define FC_POOL2D_KERNELS                  \
-  void max_pool2d(const KernelArgs& args); \
-  void avg_pool2d(const KernelArgs& args); \
+#define FC_POOL2D_KERNELS                          \
+  void max_pool2d(const KernelArgs& args);         \
+  void max_pool2d_indices(const KernelArgs& args); \
+  void avg_pool2d(const KernelArgs& args);         \
   void adaptive_avg_pool2d(const KernelArgs& args);
 
 namespace ref {
 FC_POOL2D_KERNELS
-void max_pool2d_indices(const KernelArgs& args);
 }  // namespace ref
 #if FC_X86
 namespace avx2 {

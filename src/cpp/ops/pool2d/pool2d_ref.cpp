@@ -54,29 +54,26 @@ void max_pool2d(const KernelArgs& args) {
       });
 }
 
-// By rows of windows, the channels innermost: a channel's best so far is found by its index.
 void max_pool2d_indices(const KernelArgs& args) {
   const auto& p = args.problem.as<Pool2dParams>();
-  const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
-  const std::int64_t channels = y[3];
-  parallel_ranges(y[0] * y[1], 1, [&](std::int64_t row, std::int64_t) {
-    const float* picture = args.in[0].as<float>() + row / y[1] * x[1] * x[2] * channels;
-    const PoolSpan h = window_span(p.window.h, false, row % y[1], x[1]);
-    for (std::int64_t j = 0; j < y[2]; ++j) {
-      const PoolSpan w = window_span(p.window.w, false, j, x[2]);
-      std::int64_t* best = args.out[0].as<std::int64_t>() + (row * y[2] + j) * channels;
-      for (std::int64_t c = 0; c < channels; ++c) best[c] = -1;
-      for (std::int64_t a = 0; a < h.count; ++a)
-        for (std::int64_t b = 0; b < w.count; ++b) {
-          const std::int64_t pixel = (h.first + a * h.step) * x[2] + w.first + b * w.step;
-          for (std::int64_t c = 0; c < channels; ++c) {
-            const float value = picture[pixel * channels + c];
-            const float most = best[c] < 0 ? value : picture[best[c] * channels + c];
-            if (best[c] < 0 || value > most || (value != value && most == most)) best[c] = pixel;
+  const Shape& x = args.in[0].shape();
+  std::int64_t* y = args.out[0].as<std::int64_t>();
+  for_each_output(
+      args.out[0].shape(), [&](std::int64_t i) { return window_span(p.window.h, false, i, x[1]); },
+      [&](std::int64_t j) { return window_span(p.window.w, false, j, x[2]); },
+      [&](auto n, auto, auto, auto c, PoolSpan h, PoolSpan w) {
+        std::int64_t best = -1;
+        float most = 0;
+        for (std::int64_t a = 0; a < h.count; ++a)
+          for (std::int64_t b = 0; b < w.count; ++b) {
+            const std::int64_t row = h.first + a * h.step, column = w.first + b * w.step;
+            const float v = at(args.in[0], n, row, column, c);
+            if (best >= 0 && !(v > most) && !(v != v && most == most)) continue;
+            most = v;
+            best = row * x[2] + column;
           }
-        }
-    }
-  });
+        *y++ = best;
+      });
 }
 
 void avg_pool2d(const KernelArgs& args) {

@@ -76,7 +76,52 @@ FC_INLINE void pool(const KernelArgs& args, const SpanH& span_h, const SpanW& sp
   });
 }
 
+// Where the maximum of one output pixel is, for the first `channels` (at most a register) of it. Which pixel of the
+// window a lane found is counted in floats.
+template <bool tail>
+FC_INLINE void indices_block(const float* x, const Shape& shape, PoolSpan h, PoolSpan w, std::int64_t channels,
+                             std::int64_t* y) {
+  F32 most = zero(), which = zero();
+  float tap = 0.0f;
+  for (std::int64_t a = 0; a < h.count; ++a)
+    for (std::int64_t b = 0; b < w.count; ++b, tap += 1.0f) {
+      const float* pixel = x + ((h.first + a * h.step) * shape[2] + w.first + b * w.step) * shape[3];
+      const F32 value = tail ? load(pixel, channels) : load(pixel);
+      if (tap == 0.0f) {
+        most = value;
+        continue;
+      }
+      const Mask better = (most < value) | is_nan(value), done = is_nan(most);
+      which = select(done, which, select(better, set(tap), which));
+      most = select(done, most, select(better, value, most));
+    }
+  float taps[F32::width];
+  store(taps, which);
+  const bool any = h.count * w.count > 0;
+  for (std::int64_t c = 0; c < (tail ? channels : F32::width); ++c) {
+    const std::int64_t found = static_cast<std::int64_t>(taps[c]), rows = any ? found / w.count : 0;
+    y[c] = any ? (h.first + rows * h.step) * shape[2] + w.first + (found - rows * w.count) * w.step : -1;
+  }
+}
+
 }  // namespace
+
+void max_pool2d_indices(const KernelArgs& args) {
+  const auto& p = args.problem.as<Pool2dParams>();
+  const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
+  const std::int64_t channels = x[3];
+  parallel_ranges(y[0] * y[1], 1, [&](std::int64_t row, std::int64_t) {
+    const PoolSpan h = window_span(p.window.h, false, row % y[1], x[1]);
+    const float* picture = args.in[0].as<float>() + row / y[1] * x[1] * x[2] * channels;
+    for (std::int64_t j = 0; j < y[2]; ++j) {
+      const PoolSpan w = window_span(p.window.w, false, j, x[2]);
+      std::int64_t* out = args.out[0].as<std::int64_t>() + (row * y[2] + j) * channels;
+      std::int64_t c = 0;
+      for (; c + F32::width <= channels; c += F32::width) indices_block<false>(picture + c, x, h, w, 0, out + c);
+      if (c < channels) indices_block<true>(picture + c, x, h, w, channels - c, out + c);
+    }
+  });
+}
 
 void max_pool2d(const KernelArgs& args) {
   const auto& p = args.problem.as<Pool2dParams>();

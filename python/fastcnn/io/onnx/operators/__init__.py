@@ -157,6 +157,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Where": elementwise.where,
     "Xor": logic.logic("logical_xor"),
     "fastcnn.GroupNorm": normalization.group_norm,
+    "fastcnn.LRN": normalization.response_norm,
     "fastcnn.Linear": linear.linear,
     "fastcnn.Silu": elementwise.unary("silu"),
 }

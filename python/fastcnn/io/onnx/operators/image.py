@@ -35,8 +35,10 @@ def resize(node: Node) -> Value:
     given = scales or sizes or []
     if len(given) != len(axes):
         raise FileFormatError(f"expected a number for each of {len(axes)} axes, got {given}")
-    if sizes and node.home.batch is not None and axes[0] == 0 and same(given[0], 1):
-        given[0] = node.home.batch
+    if sizes and axes[0] == 0:
+        given = node.home.with_batch(given)
+    if scales and coordinate != "align_corners":
+        x = _whole_blocks(node, x, dict(zip(axes, scales, strict=True)))
     target: list[Any] = list(x.shape)
     for axis, number in zip(axes, given, strict=True):
         target[axis] = _scaled(x.shape[axis], number) if scales else number
@@ -51,8 +53,7 @@ def resize(node: Node) -> Value:
     if coordinate not in _COORDINATES:
         raise node.unsupported(f"coordinate_transformation_mode {coordinate!r}")
     exact = scales is None or all(
-        not isinstance(n, Size)
-        and (x.shape[axis] if not isinstance(x.shape[axis], Size) else 1) * n % 1 == 0
+        not isinstance(n, Size) and _is_exact(x.shape[axis], n)
         for axis, n in zip(axes, scales, strict=True)
     )
     if not exact and coordinate != "align_corners":
@@ -69,7 +70,36 @@ def resize(node: Node) -> Value:
     return from_pictures(node, y, x.rank)
 
 
+def _is_exact(size: Any, scale: float) -> bool:
+    """Whether a size times a scale is whole, whatever the data."""
+    return scale % 1 == 0 or _block(scale) > 1 if isinstance(size, Size) else size * scale % 1 == 0
+
+
+def _block(scale: Any) -> int:
+    """Give n of a scale of 1 / n; 1 of all others."""
+    n = 1 if isinstance(scale, Size) or not 0 < scale < 1 else round(1 / scale)
+    return n if abs(n * scale - 1) < 1e-6 else 1
+
+
+def _whole_blocks(node: Node, x: Value, scales: dict[int, Any]) -> Value:
+    """Leave out what remains of open sizes behind the last block that becomes one pixel.
+
+    The pixels lie where the scale says, not where the ratio of the sizes would put them.
+    """
+    blocks = [
+        _block(scales.get(axis, 1)) if isinstance(n, Size) else 1 for axis, n in enumerate(x.shape)
+    ]
+    if max(blocks) == 1:
+        return x
+    wanted = [n if k == 1 else n // k * k for n, k in zip(x.shape, blocks, strict=True)]
+    tensor, order = x.as_stored()
+    begin = (0,) * x.rank
+    return node.value(node.op("slice", tensor, begin, tuple(wanted[a] for a in order)), order)
+
+
 def _scaled(size: Any, scale: Any) -> Any:
+    if isinstance(size, Size) and _block(scale) > 1:
+        return size // _block(scale)
     if isinstance(size, Size) or isinstance(scale, Size):
         if not isinstance(scale, Size) and scale == int(scale):
             return size * int(scale)

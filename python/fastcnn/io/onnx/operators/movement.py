@@ -57,8 +57,7 @@ def reshape(node: Node) -> Value:
     target = node.numbers(1, "shape")
     if target is None:
         raise FileFormatError("expected a shape")
-    if node.home.batch is not None and target and same(target[0], 1):
-        target[0] = node.home.batch
+    target = node.home.with_batch(target)
     return x.reshaped(resolve(x.shape, target, bool(node.attribute("allowzero", 0))))
 
 

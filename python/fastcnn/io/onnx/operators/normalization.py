@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastcnn.io.onnx.importer import Node
+from fastcnn.io.onnx.operators.movement import resolve
 from fastcnn.io.onnx.values import Value, channels_last
 from fastcnn.layers.normalization import (
     BatchNormalization,
@@ -93,7 +94,8 @@ def group_normalization(node: Node) -> Value:
 def group_norm(node: Node) -> Value:
     """Translate the group of nodes by which exporters write GroupNormalization."""
     x, gamma, beta = node.input(0), node.constant(1), node.constant(2)
-    if not all(same(n, m) for n, m in zip(x.shape, node.numbers(3) or [], strict=True)):
+    shape = resolve(x.shape, node.home.with_batch(node.numbers(3) or []))
+    if not all(same(n, m) for n, m in zip(x.shape, shape, strict=True)):
         raise node.unsupported("a normalisation that changes the shape")
     order = channels_last(x.rank)
     y = node.weighted(
@@ -120,6 +122,14 @@ def layer_normalization(node: Node) -> Value:
         epsilon=node.attribute("epsilon", 1e-5),
     )  # fmt: skip
     return node.value(y, order)
+
+
+def response_norm(node: Node) -> Value:
+    """Translate the group of nodes by which exporters write LRN."""
+    widths = [n for n in node.numbers(1) or [] if n]
+    if widths != [node.attribute("size", 1) // 2] * 2:
+        raise node.unsupported(f"pads {widths} of channels")
+    return lrn(node)
 
 
 def lrn(node: Node) -> Value:

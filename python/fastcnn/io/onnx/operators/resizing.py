@@ -64,6 +64,8 @@ class _Asked:
         self.factors = node.numbers(1 if old else 2, "scales") or []
         self.sizes = [] if old else node.numbers(3) or []
         self.axes = [node.axis(a, x.rank) for a in node.attributes.get("axes", range(x.rank))]
+        if self.sizes and self.axes[0] == 0:
+            self.sizes = node.home.with_batch(self.sizes)
         self.region = [(0.0, 1.0)] * x.rank  # by axis: what tf_crop_and_resize cuts out
         if bool(self.factors) == bool(self.sizes):
             raise FileFormatError("expected either scales or sizes")
