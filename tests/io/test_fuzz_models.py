@@ -32,7 +32,7 @@ def test_darknet(what: str, tmp_path: Path) -> None:
     }
     cfg, weights = tmp_path / "damaged.cfg", tmp_path / "damaged.weights"
 
-    @fuzzed(60)
+    @fuzzed(40)
     @given(st.data(), st.sampled_from(names))
     def run(data: st.DataObject, name: str) -> None:
         texts, numbers = originals[name]
