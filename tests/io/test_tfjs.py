@@ -162,8 +162,11 @@ def face_detector() -> fc.Model:
             layer.set_weights(own)
     anchors = [[32 * w, 32 * h] for w, h in _FACES]
     model.heads = [
-        {"kind": "region", "classes": 0, "anchors": anchors, "scale_xy": 1.0, "activated": False}
-    ]
+        {
+            "kind": "region", "classes": 0, "anchors": anchors, "softmax": False, "scale_xy": 1.0,
+            "activated": False,
+        }
+    ]  # fmt: skip
     return model
 
 
