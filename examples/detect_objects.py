@@ -46,7 +46,7 @@ def decode(output: np.ndarray, head: dict[str, Any], size: tuple[int, int]) -> t
     else:
         places, objectness = sigmoid(places), sigmoid(objectness)
         wide = np.exp(sizes) * anchors
-        if head["kind"] == "region":  # one class of all
+        if head["softmax"]:  # one class of all
             powers = np.exp(classes - classes.max(-1, keepdims=True, initial=0))
             classes = powers / powers.sum(-1, keepdims=True)
         else:  # each class by itself

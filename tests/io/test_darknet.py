@@ -78,6 +78,7 @@ def test_heads_are_saved(tmp_path: Path) -> None:
             "kind": "region",
             "classes": 2,
             "anchors": [[0.57 * 4, 0.67 * 4], [1.87 * 4, 2.06 * 4]],
+            "softmax": True,
             "scale_xy": 1.0,
             "activated": False,
         }

@@ -133,6 +133,7 @@ def test_saved(path: Path, tmp_path: Path) -> None:
         (w.network(w.affine(np.zeros(2), np.zeros(2))), FileFormatError, "3 channels"),
         (w.network(w.relu()).replace(b"110", b"1x0"), FileFormatError, "three flags"),
     ],
+    ids=lambda value: "" if isinstance(value, bytes) else None,
 )  # fmt: skip
 def test_refused(data: bytes, error: type[Exception], message: str, tmp_path: Path) -> None:
     (tmp_path / "refused.dat").write_bytes(data)

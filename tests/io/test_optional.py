@@ -33,7 +33,7 @@ def test_a_package_broken_inside_is_not_called_missing(
 
 def test_functions_ask_for_their_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "file"
-    path.write_bytes(b"12345678{")
+    path.write_bytes(bytes(8) + b"{")
     for module in ("PIL.Image", "safetensors", "safetensors.numpy"):
         monkeypatch.setitem(sys.modules, module, None)
     calls: dict[str, list[Callable[[], object]]] = {

@@ -129,12 +129,16 @@ def test_no_models(text: str, message: str, tmp_path: Path) -> None:
     assert "model.json" in str(caught.value)
 
 
-def test_weights_of_another_model(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("other/gamma", "the model lacks: other"), ("gamma", "a layer and a weight, got 'gamma'")],
+)
+def test_weights_of_another_model(name: str, message: str, tmp_path: Path) -> None:
     folder = shutil.copytree(GRAPHS / "tfjs_layers", tmp_path / "model")
     description = json.loads((folder / "model.json").read_text())
-    description["weightsManifest"][0]["weights"][0]["name"] = "other/gamma"
+    description["weightsManifest"][0]["weights"][0]["name"] = name
     (folder / "model.json").write_text(json.dumps(description))
-    with pytest.raises(FileFormatError, match=r"model.json: .*the model lacks: other"):
+    with pytest.raises(FileFormatError, match=rf"model\.json: .*{message}"):
         load_tfjs(folder / "model.json")
 
 
@@ -162,8 +166,11 @@ def face_detector() -> fc.Model:
             layer.set_weights(own)
     anchors = [[32 * w, 32 * h] for w, h in _FACES]
     model.heads = [
-        {"kind": "region", "classes": 0, "anchors": anchors, "scale_xy": 1.0, "activated": False}
-    ]
+        {
+            "kind": "region", "classes": 0, "anchors": anchors, "softmax": False, "scale_xy": 1.0,
+            "activated": False,
+        }
+    ]  # fmt: skip
     return model
 
 

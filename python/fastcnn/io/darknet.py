@@ -73,7 +73,8 @@ def load_darknet(
         From RGB pictures divided by 255 to what enters the detection heads (``yolo`` and
         ``region`` sections), one output each; a classifier's model gives its last layer's.
         ``model.heads`` describes each head, in the order of the outputs: ``kind``, ``classes``,
-        ``anchors`` (width and height in pixels of the input), ``scale_xy`` and ``activated``
+        ``anchors`` (width and height in pixels of the input), ``softmax`` (whether a box is of one
+        class of all, or each class has a probability of its own), ``scale_xy`` and ``activated``
         (whether the numbers are probabilities already). Channels are box by box: x, y, width,
         height, objectness, then the classes. `Model.save` keeps the description.
 
@@ -481,6 +482,7 @@ class _Network:
                 "kind": section.name,
                 "classes": classes,
                 "anchors": anchors,
+                "softmax": bool(section.integer("softmax", 0)),
                 "scale_xy": section.number_of("scale_x_y", 1.0),
                 "activated": activated,
             }

@@ -224,7 +224,10 @@ class Graph:
                     result = self._compute(node, operands, symbolic)
                 except FastcnnError as error:
                     result = error
-                except (ValueError, TypeError, IndexError, OverflowError, KeyError) as error:
+                except (
+                    ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError,
+                ) as error:  # fmt: skip
+                    # An operand is missing, or is a constant where a tensor must be, or ...
                     result = FileFormatError(f"{node.op} {name!r}: {error}")
                 self.values[name] = result if isinstance(result, list) else [result]
             if not symbolic:

@@ -238,6 +238,8 @@ def _layers_model(topology: dict[str, Any], arrays: dict[str, Array], custom_obj
     layers: dict[tuple[str, ...], FileLayer] = {}
     for name, array in arrays.items():
         *owner, leaf = name.split("/")
+        if not owner:
+            raise FileFormatError(f"expected the name of a layer and a weight, got {name!r}")
         key = tuple(owner[-1:])  # converters write the names of models around it, or do not
         layer = layers.setdefault(key, FileLayer(key, (), [], []))
         layer.names.append(leaf.partition(":")[0])
