@@ -46,7 +46,9 @@ def show_profiles(job: Job, entrants: Sequence[Entrant]) -> None:
                 for step, again in zip(steps[entrant], worker.profile(CALLS), strict=True):
                     step["ns"] = min(step["ns"], again["ns"])
     fma = max(peaks.fma_gflops(job.threads) for _ in range(20))
-    others = {e.label: s for e, s in steps.items() if not e.runtime.startswith(("fastcnn", "torch"))}
+    others = {
+        e.label: s for e, s in steps.items() if not e.runtime.startswith(("fastcnn", "torch"))
+    }
     for entrant, own in steps.items():
         if entrant.runtime.startswith("fastcnn"):
             title = f"{job.network} batch {job.batch} threads {job.threads}: {entrant.label}"
