@@ -55,13 +55,13 @@ struct Grid {
   std::int64_t pictures, x_height, x_width, height, width;
   TapAxis h, w;
   std::int64_t taps, remainders;
-  std::int64_t a_channels, b_channels;        // of a group
-  std::int64_t row_parts, column_parts;       // of a picture of the result: a segment is one of each
-  EvenParts rows, columns;                    // these parts
-  std::int64_t segment_a = 0, segment_b = 0;  // most pixels of A (of one remainder) and of B
-  std::int64_t in_block;                      // segments
-  EvenParts blocks, chunks{0, 0};             // segments into blocks, blocks into chunks
-  std::int64_t strips, panels;
+  std::int64_t a_channels, b_channels;           // of a group
+  std::int64_t row_parts = 0, column_parts = 0;  // of a picture of the result: a segment is one of each
+  EvenParts rows, columns;                       // these parts
+  std::int64_t segment_a = 0, segment_b = 0;     // most pixels of A (of one remainder) and of B
+  std::int64_t in_block = 0;                     // segments
+  EvenParts blocks, chunks{0, 0};                // segments into blocks, blocks into chunks
+  std::int64_t strips = 0, panels = 0;
   EvenParts strip_parts{0, 0}, panel_parts{0, 0};
 
   explicit Grid(const Problem& problem)
