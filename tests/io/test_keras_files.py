@@ -239,7 +239,7 @@ DECLINED: dict[str, tuple[Callable[[list[dict[str, Any]]], None], type[Exception
     "a call of nothing": (
         lambda layers: layers[1].update(inbound_nodes=[{"args": [3], "kwargs": {}}]),
         FileFormatError,
-        "",
+        "expected an array or a symbolic tensor, got 3",
     ),
     "no class": (lambda layers: layers[1].pop("class_name"), FileFormatError, "class_name"),
     "names that are none": (
