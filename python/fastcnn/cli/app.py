@@ -64,6 +64,82 @@ def classify(
         print_table(results)
 
 
+@app.command(
+    epilog="Examples:\n\nfastcnn detect street.jpg --model yolov3-tiny.cfg --names coco.names "
+    "--output found.jpg\n\n"
+    "fastcnn detect photos/ --model net.fastcnn --threshold 0.5 --json > found.json\n\n"
+    "fastcnn detect faces.jpg --model face.onnx --anchors anchors.txt --cells"
+)
+def detect(
+    pictures: Annotated[
+        list[str], typer.Argument(metavar="PICTURE...", help="Files, folders or patterns (*.jpg).")
+    ],
+    model: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="Darknet's .cfg, .fastcnn, ONNX, Keras or TensorFlow.js."
+        ),
+    ],
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Darknet's .weights; those beside the .cfg if not given."
+        ),
+    ] = None,
+    names: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The name of a class in each line.")
+    ] = None,
+    anchors: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Widths and heights, for a model whose file does not tell its anchors.",
+        ),
+    ] = None,
+    cells: Annotated[
+        bool, typer.Option("--cells", help="Anchors are measured in cells, not in pixels.")
+    ] = False,
+    threshold: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Leave out boxes of no greater score.")
+    ] = 0.25,
+    iou: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Of boxes that overlap more, keep one.")
+    ] = 0.45,
+    nms: Annotated[
+        str, typer.Option(help="hard, soft, soft_linear, diou, matrix, wbf or none.")
+    ] = "hard",
+    resize: Annotated[
+        str, typer.Option(help="letterbox or stretch: how pictures are made to fit.")
+    ] = "letterbox",
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 8,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Draw the boxes: to a folder, or to a file for one."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON list and nothing else.")
+    ] = False,
+) -> None:
+    """Find objects in pictures, and draw boxes around them."""
+    from fastcnn.cli.classify import find_photos
+    from fastcnn.cli.detect import detect_in, load_detector, print_json, print_table
+
+    detector = load_detector(model, weights, names, anchors, cells, resize)
+    options = {
+        "score_threshold": threshold, "iou_threshold": iou, "nms": nms, "batch_size": batch_size,
+    }  # fmt: skip
+    results = detect_in(find_photos(pictures), detector, output, **options)
+    if as_json:
+        print_json(results)
+    else:
+        print_table(results)
+    bad = [result for result in results if result.error]
+    for result in bad:
+        print(f"fastcnn: {result.error}", file=sys.stderr)
+    if bad:
+        sys.exit(_EXIT_WRONG_INPUT)
+
+
 @app.command()
 def train(
     directory: Annotated[

@@ -14,11 +14,34 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fastcnn.detection.heads import Head, decode
+    from fastcnn.detection.detector import Detections, Detector
+    from fastcnn.detection.heads import Head, decode, heads_from_anchors
+    from fastcnn.detection.placement import Placement, letterbox, stretch
+    from fastcnn.detection.suppression import suppress
 
-__all__ = ["Head", "decode"]
+__all__ = [
+    "Detections",
+    "Detector",
+    "Head",
+    "Placement",
+    "decode",
+    "heads_from_anchors",
+    "letterbox",
+    "stretch",
+    "suppress",
+]
 
-_MODULES = {"Head": "heads", "decode": "heads"}
+_MODULES = {
+    "Detections": "detector",
+    "Detector": "detector",
+    "Head": "heads",
+    "Placement": "placement",
+    "decode": "heads",
+    "heads_from_anchors": "heads",
+    "letterbox": "placement",
+    "stretch": "placement",
+    "suppress": "suppression",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -102,6 +102,73 @@ def _anchors(given: Any) -> tuple[tuple[float, float], ...]:
     return tuple((float(w), float(h)) for w, h in pairs)
 
 
+def heads_from_anchors(
+    model: Any, anchors: Any, *, cells: bool = False, softmax: bool | None = None
+) -> list[Head]:
+    """Describe the heads of a model that came without a description, such as ONNX files have.
+
+    Parameters
+    ----------
+    model : Model
+        Its outputs have shape (n, rows, columns, channels).
+    anchors : sequence of (float, float)
+        Of all outputs, the smallest first: the finest grid gets these.
+    cells : bool, default False
+        Whether they are measured in cells of the (one) grid, as YOLOv2's; else in pixels of the
+        input.
+    softmax : bool, optional
+        As of `Head`; unless given, True for a single output, as of YOLOv2.
+
+    Returns
+    -------
+    list of Head
+        One for each output. The number of classes is what the channels leave room for.
+
+    Raises
+    ------
+    ConfigError, ShapeError
+        Outputs and anchors do not fit each other.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> image = fc.Input((64, 64, 3))
+    >>> x = fc.layers.Conv2D(16, 32, strides=32)(image)
+    >>> heads_from_anchors(fc.Model(image, x), [(1, 1), (1, 0.5)], cells=True)
+    [Head(classes=3, anchors=((32.0, 32.0), (32.0, 16.0)), softmax=True, ...)]
+    """
+    shapes = model.output_shape if isinstance(model.output_shape, list) else [model.output_shape]
+    if any(not isinstance(shape, tuple) or len(shape) != 4 for shape in shapes):
+        raise ShapeError(
+            f"expected a model with outputs (n, rows, columns, channels), got {shapes}"
+        )
+    pairs = np.asarray(_anchors(anchors))
+    count, rest = divmod(len(pairs), len(shapes))
+    if rest or not count:
+        raise ConfigError(
+            f"expected as many anchors for each of {len(shapes)} outputs, got {pairs}"
+        )
+    if cells:
+        if len(shapes) > 1:
+            raise ConfigError("expected anchors in pixels for a model with several outputs")
+        sides = [*model.input_shape[1:3], *shapes[0][1:3]]
+        if None in sides:
+            raise ShapeError(f"expected a model of known sizes for anchors in cells, got {sides}")
+        pairs = pairs * (sides[1] / sides[3], sides[0] / sides[2])
+    # From the finest grid to the coarsest.
+    order = sorted(range(len(shapes)), key=lambda i: -(shapes[i][1] or 0))
+    if len(shapes) > 1 and len({shape[1] for shape in shapes} - {None}) < len(shapes):
+        raise ShapeError(f"expected outputs of different known sizes, got {shapes}")
+    found: dict[int, Head] = {}
+    for place, i in enumerate(order):
+        channels, left = divmod(shapes[i][3] or 0, count)
+        if left or channels < 5:
+            raise ShapeError(f"{count} anchors do not fit an output of shape {shapes[i]}")
+        own = _anchors(pairs[place * count : (place + 1) * count])
+        found[i] = Head(channels - 5, own, len(shapes) == 1 if softmax is None else bool(softmax))
+    return [found[i] for i in range(len(shapes))]
+
+
 def decode(outputs: Any, heads: Sequence[Head], input_size: tuple[int, int]) -> tuple[Any, Any]:
     """Turn the outputs of a network into boxes and scores, all of them.
 
