@@ -19,6 +19,7 @@ from fastcnn.detection.placement import Placement, letterbox, stretch
 from fastcnn.detection.suppression import METHODS, suppress
 from fastcnn.errors import ConfigError, DTypeError, ShapeError
 from fastcnn.io.images import load_image
+from fastcnn.layers import Input
 from fastcnn.model import Model
 from fastcnn.ops._dispatch import as_array
 
@@ -148,6 +149,7 @@ class Detector:
         self.preprocess = preprocess
         self.resize = _checks.one_of("Detector", "resize", resize, ("letterbox", "stretch"))
         self.size = self._input_size(size)
+        self._decoder: Model | None = None
 
     def _input_size(self, size: tuple[int, int] | None) -> tuple[int, int]:
         shape = self.model.input_shape
@@ -235,7 +237,7 @@ class Detector:
 
         def detections(batch: list[tuple[Picture, Placement]]) -> Iterator[Detections]:
             outputs = self.model.predict(self.preprocess(np.stack([p for p, _ in batch])))
-            boxes, scores = decode(outputs, self.heads, self.size)
+            boxes, scores = self._decode(outputs)
             for i, (_, placement) in enumerate(batch):
                 b, s, labels = _candidates(boxes[i], scores[i], score_threshold, multi_label)
                 b = placement.undo_boxes(b)
@@ -257,6 +259,14 @@ class Detector:
                     batch = []
             if batch:
                 yield from detections(batch)
+
+    def _decode(self, outputs: Any) -> Any:
+        """As `decode`, in one plan."""
+        if self._decoder is None:
+            given = outputs if isinstance(outputs, list) else [outputs]
+            inputs = [Input(y.shape[1:]) for y in given]
+            self._decoder = Model(inputs, list(decode(inputs, self.heads, self.size)))
+        return self._decoder.predict(outputs)
 
     def _place(self, image: Any) -> tuple[Picture, Placement]:
         picture = _picture(image)

@@ -325,30 +325,36 @@ def matrix_nms(
     if max_output is not None:
         _checks.positive_int(name, "max_output", max_output, at_least=0)
 
-    def f(iou: np.ndarray) -> np.ndarray:
-        return np.exp(-sigma * iou * iou) if method == "gaussian" else 1 - iou
-
     order = np.flatnonzero(s > limit)
-    order = order[np.argsort(-s[order], kind="stable")]
-    b, s, classes = b[order], s[order].astype(np.float64), classes[order]
-    rank = np.arange(len(order))
-    own = np.ones(len(order))  # f of each box's greatest IoU with a better one
-    for start in range(0, len(order), _BLOCK):
-        stop = min(start + _BLOCK, len(order))
-        iou = box_iou(b[:stop], b[start:stop]).astype(np.float64)
-        counts = (rank[:stop, None] < rank[start:stop]) & (iou == iou)
-        counts &= classes[:stop, None] == classes[start:stop]
-        iou[~counts] = 0
-        own[start:stop] = f(iou.max(axis=0))
-        # What is a duplicate altogether takes nothing: what it repeats does that.
-        share = np.divide(
-            f(iou), own[:stop, None], out=np.ones_like(iou), where=own[:stop, None] > 0
-        )
-        s[start:stop] *= share.min(axis=0, initial=1.0)
-    new = s.astype(np.float32)
-    best = np.lexsort((order, -new))
-    best = best[new[best] > limit][:max_output]
-    return order[best].astype(np.int64), new[best]
+    order = order[np.lexsort((order, -s[order], classes[order]))]
+    ends = np.flatnonzero(classes[order[1:]] != classes[order[:-1]]) + 1
+    new = s.copy()
+    for members in np.split(order, ends):
+        new[members] *= _matrix_decay(b[members], sigma if method == "gaussian" else None)
+    best = order[np.lexsort((order, -new[order]))]
+    best = best[new[best] > limit][:max_output].astype(np.int64)
+    return best, new[best]
+
+
+def _matrix_decay(boxes: np.ndarray, sigma: float | None) -> np.ndarray:
+    """What the score of each box of one class is multiplied by; the best box comes first."""
+    n = len(boxes)
+    rank = np.arange(n)
+    own = np.zeros(n, np.float32)  # the greatest IoU of each box with a better one
+    decay = np.ones(n, np.float32)
+    for start in range(0, n, _BLOCK):
+        stop = min(start + _BLOCK, n)
+        iou = box_iou(boxes[:stop], boxes[start:stop])
+        iou[~((rank[:stop, None] < rank[start:stop]) & (iou == iou))] = 0
+        own[start:stop] = iou.max(axis=0)
+        worst = own[:stop, None]
+        if sigma is not None:  # the least ratio of exponentials is that of the greatest difference
+            decay[start:stop] = np.exp(-sigma * (iou * iou - worst * worst).max(axis=0, initial=0))
+        else:
+            # What is a duplicate altogether takes nothing: what it repeats does that.
+            share = np.divide(1 - iou, 1 - worst, out=np.ones_like(iou), where=worst < 1)
+            decay[start:stop] = share.min(axis=0, initial=1)
+    return decay
 
 
 def weighted_boxes_fusion(
@@ -423,28 +429,42 @@ def weighted_boxes_fusion(
         good = (s > least) & np.isfinite(b).all(axis=1) & (b[:, 2:] > b[:, :2]).all(axis=1)
         parts.append((b[good], s[good].astype(np.float64) * factor, c[good]))
     b, s, c = (np.concatenate(part) for part in zip(*parts, strict=True))
-    order = np.argsort(-s, kind="stable")
-    b, s, c = b[order], s[order], c[order]
-
-    fused = np.zeros_like(b)  # those not there yet have no area and overlap nothing
-    label, best = np.zeros(len(b), np.int64), np.zeros(len(b))
-    sums, weight, members = np.zeros((len(b), 4)), np.zeros(len(b)), np.zeros(len(b), np.int64)
-    count = 0
-    for i in range(len(b)):
-        overlap = box_iou(fused, b[i : i + 1])[:, 0]
-        overlap[label != c[i]] = 0
-        at = int(overlap.argmax())
-        if not overlap[at] > limit:
-            at, count = count, count + 1
-            label[at], best[at] = c[i], s[i]
-        sums[at] += s[i] * b[i]
-        weight[at] += s[i]
-        members[at] += 1
-        fused[at] = sums[at] / weight[at]
-    weight, members = weight[:count], members[:count]
-    if conf_type == "max":
-        score = best[:count] / factors.max()
-    else:
-        score = weight / members * np.minimum(members, len(factors)) / factors.sum()
+    order = np.lexsort((np.arange(len(s)), -s, c))
+    found = [(np.zeros((0, 4), np.float32), np.zeros(0), np.zeros(0, np.int64))]
+    for members in np.split(order, np.flatnonzero(c[order[1:]] != c[order[:-1]]) + 1):
+        fused, weight, best, count = _fused(b[members], s[members], limit)
+        if conf_type == "max":
+            score = best / factors.max()
+        else:
+            score = weight / count * np.minimum(count, len(factors)) / factors.sum()
+        found.append((fused, score, np.repeat(c[members[:1]], len(fused))))
+    fused, score, label = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.argsort(-score, kind="stable")
     return fused[order], score[order].astype(np.float32), label[order]
+
+
+def _fused(
+    boxes: np.ndarray, scores: np.ndarray, iou_threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Join boxes of one class, by decreasing score, to those they overlap most.
+
+    Returns the fused boxes, and of each the sum, the maximum and the number of scores.
+    """
+    n = len(boxes)
+    room = 1 << max(n - 1, 0).bit_length()
+    fused = np.zeros((room, 4), np.float32)  # those not there yet overlap nothing
+    sums, weight, best = np.zeros((n, 4)), np.zeros(n), np.zeros(n)
+    members = np.zeros(n, np.int64)
+    count = 0
+    for i in range(n):
+        near = min(16 << (count // 16).bit_length(), room)  # few shapes, and few boxes in vain
+        overlap = box_iou(boxes[i : i + 1], fused[:near])[0]
+        at = int(overlap.argmax())
+        if not overlap[at] > iou_threshold:
+            at, count = count, count + 1
+            best[at] = scores[i]
+        sums[at] += scores[i] * boxes[i]
+        weight[at] += scores[i]
+        members[at] += 1
+        fused[at] = sums[at] / weight[at]
+    return fused[:count], weight[:count], best[:count], members[:count]
