@@ -195,8 +195,8 @@ ONE = np.array([[0, 0, 1, 1]], np.float32)
         (lambda: fc.ops.matrix_nms(ONE, [1], max_output=-1), ConfigError, "max_output: .*-1"),
         (lambda: fc.ops.soft_nms(ONE, [1], idxs=[1, 2]), ShapeError, "idxs must have"),
         (
-            lambda: fc.ops.weighted_boxes_fusion([ONE], [[1]], []),
-            ConfigError, r"as many boxes, scores, labels and weights .* \[1, 1, 0, 1\]",
+            lambda: fc.ops.weighted_boxes_fusion([ONE], [[1]], [[1], [1]]),
+            ConfigError, r"as many boxes, scores, labels and weights .* \[1, 1, 2, 1\]",
         ),
         (
             lambda: fc.ops.weighted_boxes_fusion([ONE], [[1]], [[1]], [0]),

@@ -313,7 +313,7 @@ def matrix_nms(
     >>> import fastcnn as fc
     >>> boxes = [[0, 0, 4, 4], [0, 0, 4, 5], [8, 8, 9, 9]]
     >>> kept, new = fc.ops.matrix_nms(boxes, [0.5, 0.9, 0.4])
-    >>> kept.tolist(), new.round(2).tolist()
+    >>> kept.tolist(), [round(score, 2) for score in new.tolist()]
     ([1, 2, 0], [0.9, 0.4, 0.14])
     """
     name = "matrix_nms"
@@ -410,9 +410,10 @@ def weighted_boxes_fusion(
     ([[0.0, 0.0, 4.0, 4.5]], [0.5], [7])
     """
     name = "weighted_boxes_fusion"
-    lists = [as_list(name, "boxes_list", boxes_list), list(scores_list), list(labels_list)]
-    factors = np.ones(len(lists[0])) if weights is None else np.asarray(weights, np.float64)
-    if {len(given) for given in lists} != {len(factors)} or factors.ndim != 1:
+    given = {"boxes_list": boxes_list, "scores_list": scores_list, "labels_list": labels_list}
+    lists = [as_list(name, key, values) for key, values in given.items()]
+    factors = np.ones(len(lists[0])) if weights is None else as_array(weights, "float64")
+    if factors.ndim != 1 or {len(values) for values in lists} != {len(factors)}:
         raise ConfigError(
             f"{name}: expected as many boxes, scores, labels and weights as models, got "
             f"{[*map(len, lists), factors.size]}"
