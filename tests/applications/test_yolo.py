@@ -93,7 +93,8 @@ def test_network_is_darknets(name: str, tmp_path: Path) -> None:
     ours = getattr(fc.applications, name)(classes=2, input_shape=(64, 64, 3))
     weights = {w.path: w for w in theirs.weights}
     assert {w.path: w.shape for w in ours.weights} == {p: w.shape for p, w in weights.items()}
-    assert [h.classes for h in ours.heads] == [h.classes for h in theirs.heads]
+    for a, b in zip(ours.heads, theirs.heads, strict=True):
+        assert (a.classes, a.softmax, len(a.anchors)) == (b.classes, b.softmax, len(b.anchors))
     rng = np.random.default_rng(0)
     for weight in ours.weights:  # statistics and offsets that make a difference
         value = np.asarray(weight) if weight.name == "kernel" else rng.uniform(0.5, 1, weight.shape)
@@ -150,8 +151,7 @@ def test_anchors_are_shared_out() -> None:
     anchors = [(i + 1, i + 2) for i in range(6)]
     model = fc.applications.YOLOv3Tiny(classes=0, anchors=anchors, input_shape=(32, 32, 3))
     assert [head.anchors[0] for head in model.heads] == [(4, 5), (1, 2)]
-    assert not model.heads[0].softmax and model.output_shape[0] == (None, 1, 1, 15)
-    assert fc.applications.YOLOv2(input_shape=(32, 32, 3)).heads[0].softmax
+    assert model.output_shape[0] == (None, 1, 1, 15)
 
 
 def test_errors_say_what_was_expected() -> None:

@@ -19,11 +19,11 @@ from tests.reference import boxes as reference
 
 
 @pytest.mark.parametrize("kernel", kernel_rows("nms"))
-@pytest.mark.parametrize("n", [0, 1, 50, 400])
+@pytest.mark.parametrize("n", [0, 1, 50, 250])
 @pytest.mark.parametrize("kind", KINDS)
 def test_nms_by_distance_iou_is_the_plain_loop(kernel: str, n: int, kind: str) -> None:
     boxes, classes = make_boxes(n, kind), np.arange(n) % 3
-    for ties, threshold in ((False, 0.0), (True, 0.3), (False, 0.5), (True, 0.9)):
+    for ties, threshold in ((False, 0.0), (True, 0.3), (False, 0.7)):
         scores = make_scores(n, ties)
         attrs = {"iou_threshold": threshold, "kind": "diou"}
         case = Case("nms", (boxes.shape, scores.shape, classes.shape), attrs)

@@ -128,7 +128,11 @@ def detect(
     options = {
         "score_threshold": threshold, "iou_threshold": iou, "nms": nms, "batch_size": batch_size,
     }  # fmt: skip
-    results = detect_in(find_photos(pictures), detector, output, **options)
+    try:
+        results = detect_in(find_photos(pictures), detector, output, **options)
+    except KeyboardInterrupt:
+        print("fastcnn: interrupted", file=sys.stderr)
+        sys.exit(_EXIT_INTERRUPTED)
     if as_json:
         print_json(results)
     else:
