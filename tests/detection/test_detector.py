@@ -219,17 +219,20 @@ def test_grey_and_float_pictures_and_wrong_ones() -> None:
 
 # Seen by eye; what Yolo-Fastest-1.1-xl is to find, and to what overlap.
 SEEN = {
-    "dog.jpg": {"dog": [130, 220, 312, 542], "bicycle": [125, 125, 570, 420],
-                "car": [468, 75, 692, 172]},
-    "person.jpg": {"person": [190, 98, 272, 376], "dog": [65, 262, 205, 350]},
-    "giraffe.jpg": {"giraffe": [165, 10, 435, 445], "zebra": [290, 240, 420, 440]},
-    "eagle.jpg": {"bird": [110, 90, 610, 440]},
+    "detection/dog.jpg": {
+        "dog": [130, 220, 312, 542], "bicycle": [125, 125, 570, 420], "car": [468, 75, 692, 172],
+    },
+    "detection/person.jpg": {"person": [190, 98, 272, 376], "dog": [65, 262, 205, 350]},
+    "detection/giraffe.jpg": {"giraffe": [165, 10, 435, 445], "zebra": [290, 240, 420, 440]},
+    "detection/eagle.jpg": {"bird": [110, 90, 610, 440]},
+    "driveai/0010.jpg": {"car": [768, 264, 1044, 355], "traffic light": [259, 167, 276, 212]},
+    "driveai/0084.jpg": {"car": [997, 272, 1248, 387]},
 }  # fmt: skip
 
 
 def test_real_objects_are_found() -> None:
     folder = shared_path("weights", "yolo_fastest")
-    pictures = shared_path("data", "detection")
+    pictures = shared_path("data")
     name = "yolo-fastest-1.1-xl"
     model = fc.io.load_darknet(folder / f"{name}.cfg", folder / f"{name}.weights")
     names = (folder / "coco.names").read_text().split("\n")
