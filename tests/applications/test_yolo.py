@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +44,11 @@ def yolo_head(classes: int, mask: str, count: int) -> str:
     return section("yolo", f"mask={mask}", f"anchors={numbers}", classes=classes, num=count)
 
 
-def darknet_v2() -> str:
+def darknet_v2(reorg: str = "reorg3d") -> str:
     body = conv(32) + pool() + conv(64) + pool() + squeezed(128, 3) + pool() + squeezed(256, 3)
     body += pool() + squeezed(512, 5) + pool() + squeezed(1024, 5) + conv(1024) * 2
     # reorg3d: the way of blocks to channels that the paper describes
-    body += section("route", "layers=-9") + conv(64, 1) + section("reorg3d", stride=2)
+    body += section("route", "layers=-9") + conv(64, 1) + section(reorg, stride=2)
     return body + section("route", "layers=-1,-4") + conv(1024) + last(35) + region(2)
 
 
@@ -79,6 +80,7 @@ def darknet_v3() -> str:
 
 NETWORKS: dict[str, Callable[[], str]] = {
     "YOLOv2": darknet_v2,
+    "YOLOv2 darknet": partial(darknet_v2, "reorg"),
     "TinyYOLOv2": darknet_v2_tiny,
     "YOLOv3": darknet_v3,
     "YOLOv3Tiny": darknet_v3_tiny,
@@ -90,7 +92,9 @@ def test_network_is_darknets(name: str, tmp_path: Path) -> None:
     cfg = tmp_path / "net.cfg"
     cfg.write_text(net(64) + NETWORKS[name]())
     theirs = fc.io.load_darknet(cfg)
-    ours = getattr(fc.applications, name)(classes=2, input_shape=(64, 64, 3))
+    name, *variant = name.split()
+    options = {"variant": variant[0]} if variant else {}
+    ours = getattr(fc.applications, name)(classes=2, input_shape=(64, 64, 3), **options)
     weights = {w.path: w for w in theirs.weights}
     assert {w.path: w.shape for w in ours.weights} == {p: w.shape for p, w in weights.items()}
     for a, b in zip(ours.heads, theirs.heads, strict=True):
@@ -159,6 +163,10 @@ def test_errors_say_what_was_expected() -> None:
         fc.applications.YOLOv2(input_shape=(100, 100, 3))
     with pytest.raises(ConfigError, match="as many for each of 3 scales, got 4"):
         fc.applications.YOLOv3(anchors=[(1, 1)] * 4)
+    with pytest.raises(ConfigError, match="variant: expected one of None, 'darknet'"):
+        fc.applications.YOLOv2(variant="torch")
+    with pytest.raises(ShapeError, match="YOLOv2: stride 2 does not fit"):
+        fc.applications.YOLOv2(variant="darknet", input_shape=(None, None, 3))
     with pytest.raises(ConfigError, match="classes: expected an integer >= 0"):
         fc.applications.TinyYOLOv2(classes=-2)
     with pytest.raises(ShapeError, match="height, width, channels"):

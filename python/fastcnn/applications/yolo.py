@@ -12,14 +12,16 @@ What a network gives is raw: `fastcnn.detection.decode` makes boxes of it, with 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import layers
-from fastcnn._checks import positive_int
+from fastcnn._checks import one_of, positive_int
 from fastcnn.applications import weights as pretrained
+from fastcnn.applications._blocks import darknet_reorg
 from fastcnn.detection.heads import Head
 from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.io._files import StrPath
@@ -115,7 +117,7 @@ class _Darknet:
         return x
 
 
-def _yolo_v2(x: Tensor, heads: Sequence[Head]) -> list[Tensor]:
+def _yolo_v2(x: Tensor, heads: Sequence[Head], variant: str | None = None) -> list[Tensor]:
     net = _Darknet()
     x = net.pool(net.conv(x, 32))
     x = net.pool(net.conv(x, 64))
@@ -126,7 +128,10 @@ def _yolo_v2(x: Tensor, heads: Sequence[Head]) -> list[Tensor]:
     x = net.conv(net.conv(x, 1024), 1024)
     net.skip()
     passed = net.conv(fine, 64, 1)
-    passed = layers.SpaceToDepth(2, name="reorg_27")(passed)
+    if variant == "darknet":
+        passed = darknet_reorg(passed, 2, "YOLOv2")
+    else:
+        passed = layers.SpaceToDepth(2, name="reorg_27")(passed)
     x = layers.Concatenate(name="route_28")([passed, x])
     net.skip(2)
     return [net.head(net.conv(x, 1024), heads[0])]
@@ -220,6 +225,7 @@ def YOLOv2(  # noqa: N802 - in Keras' way
     classes: int = 80,
     anchors: Anchors = _COCO_V2,
     name: str = "yolo_v2",
+    variant: str | None = None,
 ) -> Model:
     """Make YOLOv2: Darknet-19, and a passthrough from the layer of twice the resolution.
 
@@ -238,6 +244,10 @@ def YOLOv2(  # noqa: N802 - in Keras' way
         shared out to the scales: sort them by size.
     name : str, optional
         The model's name.
+    variant : None or "darknet", default None
+        How the passthrough moves blocks of 2 x 2 pixels to channels: as the paper says, or in the
+        order of Darknet's ``[reorg]``, for weights that were trained there. That needs a known
+        height and width.
 
     Returns
     -------
@@ -259,9 +269,9 @@ def YOLOv2(  # noqa: N802 - in Keras' way
     >>> YOLOv2(input_shape=(None, None, 3), classes=20).output_shape
     (None, None, None, 125)
     """
-    return _build(
-        _yolo_v2, 1, True, weights, input_tensor, input_shape, classes, anchors, name
-    )  # fmt: skip
+    one_of(name, "variant", variant, (None, "darknet"))
+    features = partial(_yolo_v2, variant=variant)
+    return _build(features, 1, True, weights, input_tensor, input_shape, classes, anchors, name)
 
 
 def TinyYOLOv2(  # noqa: N802 - in Keras' way

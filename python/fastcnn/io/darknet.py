@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import layers, ops
+from fastcnn.applications._blocks import darknet_reorg
 from fastcnn.detection.heads import Head
 from fastcnn.errors import ConfigError, FileFormatError, MissingWeightsError, UnsupportedError
 from fastcnn.io._files import StrPath, naming, open_binary
@@ -376,19 +377,8 @@ class _Network:
         return layers.UpSampling2D(size, name=f"upsample_{section.number}")(x)
 
     def reorg(self, section: _Section, x: Tensor) -> Tensor:
-        """Move blocks of pixels to channels as Darknet does by an old mistake.
-
-        It takes the memory of c channels for c / stride^2 channels of a picture stride times as
-        large, of which it then takes the blocks; networks were trained with it.
-        """
         stride = section.integer("stride", 2, low=1, high=64)
-        _, h, w, c = x.shape
-        if h is None or w is None or c % stride**2 or h % stride or w % stride:
-            raise FileFormatError(f"{section}: stride {stride} does not fit a picture {x.shape}")
-        few, many = c // stride**2, c * stride**2
-        x = ops.reshape(ops.transpose(x, (0, 3, 1, 2)), (-1, few, h, stride, w, stride))
-        x = ops.reshape(ops.transpose(x, (0, 3, 5, 1, 2, 4)), (-1, many, h // stride, w // stride))
-        return ops.transpose(x, (0, 2, 3, 1))
+        return darknet_reorg(x, stride, str(section))
 
     def reorg3d(self, section: _Section, x: Tensor) -> Tensor:
         stride = section.integer("stride", 2, low=1, high=64)
