@@ -16,8 +16,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastcnn.faces.align import align_faces, face_template, similarity_transform
-    from fastcnn.faces.encoders import Encoder, encode, encoder
+    from fastcnn.faces.align import align_faces, crop_faces, face_template, similarity_transform
+    from fastcnn.faces.encoders import Encoder, encode, encode_faces, encoder
     from fastcnn.faces.mtcnn import MTCNN, Faces, ONet, PNet, RNet, detect
     from fastcnn.faces.pairs import Verification, verify
 
@@ -30,8 +30,10 @@ __all__ = [
     "RNet",
     "Verification",
     "align_faces",
+    "crop_faces",
     "detect",
     "encode",
+    "encode_faces",
     "encoder",
     "face_template",
     "similarity_transform",
@@ -47,8 +49,10 @@ _MODULES = {
     "RNet": "mtcnn",
     "Verification": "pairs",
     "align_faces": "align",
+    "crop_faces": "align",
     "detect": "mtcnn",
     "encode": "encoders",
+    "encode_faces": "encoders",
     "encoder": "encoders",
     "face_template": "align",
     "similarity_transform": "align",
