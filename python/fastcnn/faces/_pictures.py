@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +13,18 @@ from fastcnn.errors import DTypeError, ShapeError
 from fastcnn.io.images import load_image
 
 Picture = str | os.PathLike[str] | bytes | NDArray[Any]
-Pictures = Picture | Sequence[Picture]
+Several = list[Any] | tuple[Any, ...]
+Pictures = Picture | Several
 
 
-def is_one(images: Pictures) -> TypeGuard[Picture]:
-    """Tell a picture from several."""
-    if isinstance(images, np.ndarray):
-        return images.ndim != 4
-    return isinstance(images, (str, bytes, os.PathLike))
+def is_one(images: Pictures) -> bool:
+    """Tell a picture from several: a list, a tuple, or an array (n, h, w, 3)."""
+    return not isinstance(images, (list, tuple)) and np.ndim(images) != 4  # type: ignore[arg-type]
+
+
+def as_several(images: Pictures) -> Sequence[Picture]:
+    """One picture or several, as several."""
+    return [images] if is_one(images) else images  # type: ignore[list-item, return-value]
 
 
 def name_of(image: Picture, index: int) -> str:
@@ -30,8 +34,7 @@ def name_of(image: Picture, index: int) -> str:
 
 def as_pictures(owner: str, images: Pictures) -> Iterator[NDArray[Any]]:
     """Read pictures one by one, as arrays (h, w, 3) of uint8 or floats from 0 to 255."""
-    several: Sequence[Picture] = [images] if is_one(images) else images  # type: ignore[assignment]
-    for index, image in enumerate(several):
+    for index, image in enumerate(as_several(images)):
         if isinstance(image, (str, bytes, os.PathLike)):
             yield load_image(image)
         else:

@@ -180,12 +180,13 @@ def align_faces(
     (picture,) = as_pictures("align_faces", [image])
     if not len(found):
         return _no_chips(picture, size)
-    return _extract(picture, similarity_transform(np.broadcast_to(wanted, found.shape), found), size)
+    matrices = similarity_transform(wanted, found)
+    if not (np.linalg.det(matrices[:, :, :2]) > 1e-12).all():
+        raise ConfigError("align_faces: landmarks: expected points that differ")
+    return _extract(picture, matrices, size)
 
 
-def crop_faces(
-    image: Picture, boxes: Any, size: int = 160, margin: float = 0.0
-) -> NDArray[Any]:
+def crop_faces(image: Picture, boxes: Any, size: int = 160, margin: float = 0.0) -> NDArray[Any]:
     """Cut boxes out of a picture, each stretched to a square.
 
     Parameters

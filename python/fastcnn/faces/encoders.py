@@ -20,7 +20,7 @@ from fastcnn._checks import one_of
 from fastcnn.applications import facenet_nn4, inception_resnet_v1
 from fastcnn.applications.pretrained import find
 from fastcnn.errors import ConfigError, FaceError, ShapeError
-from fastcnn.faces._pictures import Picture, Pictures, as_pictures, is_one, name_of
+from fastcnn.faces._pictures import Picture, Pictures, as_pictures, as_several, name_of
 from fastcnn.faces.align import align_faces, crop_faces
 from fastcnn.faces.mtcnn import Faces, detect
 from fastcnn.io._files import StrPath
@@ -86,7 +86,9 @@ class Encoder:
         """Cut faces out of a picture as the network wants them: (k, image_size, image_size, 3)."""
         if self.template is None:
             return crop_faces(image, faces.boxes, self.image_size, self.margin)
-        return align_faces(image, faces.landmarks, self.image_size, self.template)
+        # O-Net's crops begin at whole pixels, its landmarks count from where the box begins: on
+        # average half a pixel too far, which is much in a small face.
+        return align_faces(image, faces.landmarks - 0.5, self.image_size, self.template)
 
     def encode_chips(self, chips: Any) -> Array:
         """Turn aligned faces into vectors.
@@ -121,13 +123,6 @@ class Encoder:
 # ---- those that are known by name ----------------------------------------------------------------
 
 
-def _prewhiten(x: Array) -> Array:
-    """Take each picture's mean off, and divide by its standard deviation."""
-    mean = x.mean(axis=(1, 2, 3), keepdims=True)
-    deviation = x.std(axis=(1, 2, 3), keepdims=True)
-    return (x - mean) / np.maximum(deviation, 1 / np.sqrt(np.float32(x[0].size)))
-
-
 def _dlib(weights: StrPath | None) -> Encoder:
     from fastcnn.io.dlib_files import load_dlib
 
@@ -144,7 +139,7 @@ def _facenet(weights: StrPath | None) -> Encoder:
     else:
         model = inception_resnet_v1.InceptionResNetV1(weights=path)
     return Encoder(
-        "facenet", model, 160, threshold=1.1, preprocess=inception_resnet_v1.preprocess_input,
+        "facenet", model, 160, threshold=1.0, preprocess=inception_resnet_v1.preprocess_input,
         template=None, margin=0.25,
     )  # fmt: skip
 
@@ -287,11 +282,11 @@ def encode(
     if aligned:
         single = isinstance(images, np.ndarray) and images.ndim == 3
         return chosen.encode_chips(images[None] if single else images)  # type: ignore[index,call-overload]
-    several: Any = [images] if is_one(images) else images
+    several = as_several(images)
     chips = [
         chosen.align(picture, find_face(picture, faces, min_face_size, name_of(image, index)))
         for index, (image, picture) in enumerate(
-            zip(several, as_pictures("encode", several), strict=True)
+            zip(several, as_pictures("encode", images), strict=True)
         )
     ]
     empty = np.zeros((0, chosen.image_size, chosen.image_size, 3), np.float32)

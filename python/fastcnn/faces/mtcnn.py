@@ -21,7 +21,7 @@ from fastcnn import layers, ops
 from fastcnn._checks import number
 from fastcnn.applications.weights import PRETRAINED, find, load_into
 from fastcnn.errors import ConfigError
-from fastcnn.faces._pictures import Picture, Pictures, as_pictures, is_one
+from fastcnn.faces._pictures import Picture, Pictures, Several, as_pictures, is_one
 from fastcnn.io._files import StrPath
 from fastcnn.model import Model
 
@@ -134,9 +134,9 @@ def ONet(weights: StrPath | None = None) -> Model:  # noqa: N802 - in Keras' way
     Returns
     -------
     Model
-        From RGB pictures (n, 48, 48, 3) of 0 to 255 to the probability of a face (n, 2; the second),
-        shifts of the edges (n, 4) as P-Net's, and the landmarks (n, 10): five x, then five y, as
-        shares of the window.
+        From RGB pictures (n, 48, 48, 3) of 0 to 255 to the probability of a face (n, 2; the
+        second), shifts of the edges (n, 4) as P-Net's, and the landmarks (n, 10): five x, then five
+        y, as shares of the window.
 
     Examples
     --------
@@ -232,7 +232,7 @@ class MTCNN:
     @overload
     def __call__(self, images: Picture) -> Faces: ...
     @overload
-    def __call__(self, images: Sequence[Picture]) -> list[Faces]: ...
+    def __call__(self, images: Several) -> list[Faces]: ...
 
     def __call__(self, images: Pictures) -> Faces | list[Faces]:
         """Find the faces of pictures, as `detect` does."""
@@ -303,7 +303,7 @@ class MTCNN:
 def _compute(network: Model, crops: Array) -> list[Array]:
     """A network's outputs, computed so many pictures at a time that few plans are ever made."""
     if not len(crops):
-        return [np.zeros((0, *output.shape[1:]), np.float32) for output in network.outputs]
+        return [np.zeros((0, int(output.shape[-1] or 0)), np.float32) for output in network.outputs]
     count = len(crops)
     size = min(_CROPS_AT_ONCE, 1 << (count - 1).bit_length())
     if count % size:
@@ -315,7 +315,8 @@ def _compute(network: Model, crops: Array) -> list[Array]:
 def _shifted(boxes: Array, shifts: Array, extra: int) -> Array:
     """Boxes whose edges are moved by shares of their size; `extra` for counting edge pixels."""
     size = boxes[:, 2:] - boxes[:, :2] + extra
-    return boxes + shifts * np.concatenate([size, size], axis=1)
+    moved: Array = boxes + shifts * np.concatenate([size, size], axis=1)
+    return moved
 
 
 def _square(boxes: Array) -> Array:
@@ -370,7 +371,7 @@ def detect(
 ) -> Faces: ...  # fmt: skip
 @overload
 def detect(
-    images: Sequence[Picture], *, min_face_size: float = ..., thresholds: Sequence[float] = ...,
+    images: Several, *, min_face_size: float = ..., thresholds: Sequence[float] = ...,
     factor: float = ...,
 ) -> list[Faces]: ...  # fmt: skip
 

@@ -74,10 +74,7 @@ def verify(
     True
     """
     chosen = encoder(model)
-    if threshold is None:
-        limit = chosen.threshold
-    else:
-        limit = number("verify", "threshold", threshold)
+    limit = chosen.threshold if threshold is None else number("verify", "threshold", threshold)
     first, second = (
         encode(picture, chosen, faces=faces, aligned=aligned, min_face_size=min_face_size)
         for picture in (a, b)
