@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from fastcnn.applications.resnet_cifar import ResNet20
     from fastcnn.applications.squeezenet import SqueezeNet
+    from fastcnn.applications.unet import UNet
     from fastcnn.applications.vgg import VGG16, VGG19
     from fastcnn.applications.zfnet import ZFNet
 
@@ -54,6 +55,7 @@ __all__ = [
     "ResNet101",
     "ResNet152",
     "SqueezeNet",
+    "UNet",
     "ZFNet",
     "classifier",
 ]
@@ -79,6 +81,7 @@ _OTHERS = {
     "FaceNetNN4": "facenet_nn4",
     "InceptionResNetV1": "inception_resnet_v1",
     "ResNet20": "resnet_cifar",
+    "UNet": "unet",
 }
 
 _MODULES = {
