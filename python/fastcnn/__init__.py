@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         losses,
         metrics,
         optimizers,
+        segmentation,
         utils,
         visualize,
     )
@@ -75,6 +76,7 @@ __all__ = [
     "random",
     "regularizers",
     "saving",
+    "segmentation",
     "set_autotune",
     "set_float32_precision",
     "set_num_threads",
@@ -94,6 +96,7 @@ _LAZY = (
     "losses",
     "metrics",
     "optimizers",
+    "segmentation",
     "utils",
     "visualize",
 )

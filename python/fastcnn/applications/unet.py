@@ -252,8 +252,8 @@ def _scales(encoder: Model) -> list[Tensor]:
     depth = len(found) - 1
     if depth == 0 or tuple(last.shape[1:3]) != tuple(found[-1].shape[1:3]):
         raise ShapeError(
-            f"UNet: expected an encoder whose output is smaller by a power of two, got {last.shape} "
-            f"from {shape}"
+            "UNet: expected an encoder whose output is smaller by a power of two, got "
+            f"{last.shape} from {shape}"
         )
     if any(size % 2**depth for size in shape[1:3]):
         raise ShapeError(
