@@ -250,13 +250,10 @@ def _scales(encoder: Model) -> list[Tensor]:
         found.append(there[-1])
     last = encoder.outputs[0]
     depth = len(found) - 1
-    if depth == 0 or tuple(last.shape[1:3]) != tuple(found[-1].shape[1:3]):
+    halved = depth > 0 and tuple(last.shape[1:3]) == tuple(found[-1].shape[1:3])
+    if not halved or any(size % 2**depth for size in shape[1:3]):
         raise ShapeError(
-            "UNet: expected an encoder whose output is smaller by a power of two, got "
-            f"{last.shape} from {shape}"
-        )
-    if any(size % 2**depth for size in shape[1:3]):
-        raise ShapeError(
-            f"UNet: expected an encoder for pictures whose sides {2**depth} divides, got {shape}"
+            "UNet: expected an encoder whose output is smaller by a power of two, which divides "
+            f"its pictures' sides; got {last.shape} from {shape}"
         )
     return [*found[:-1], last]

@@ -198,7 +198,10 @@ class _Axis:
 def _axes(
     model: Model, shape: Any, tile: Any, overlap: Any, margin: Any, blend: str
 ) -> tuple[_Axis, _Axis]:
-    own = model.input_shape if model._graph is not None else (None,) * 4
+    try:
+        own = model.input_shape
+    except ConfigError:  # its layers are only known when it is called
+        own = (None,) * 4
     if len(own) != 4:
         raise ShapeError(f"predict_tiled: expected a model of one picture, it takes {own}")
     sizes = [
