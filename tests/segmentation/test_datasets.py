@@ -57,7 +57,7 @@ def test_what_is_random_is_so_for_both(folders: tuple[Path, Path]) -> None:
     data = read(
         folders, flip=True, scale=(0.6, 1.9), crop=(24, 24), batch_size=COUNT, ignore_class=VOID
     )
-    (x, y), (x2, y2) = next(iter(data)), next(iter(data))
+    (x, y), (_, y2) = next(iter(data)), next(iter(data))
     assert x.shape == (COUNT, 24, 24, 3) and y.shape == (COUNT, 24, 24)
     assert not np.array_equal(y, y2)  # another epoch
     assert set(np.unique(y)) <= {0, 1, 2, 3, 4, VOID} and (y == VOID).any()
@@ -112,7 +112,7 @@ def test_sizes(folders: tuple[Path, Path]) -> None:
 
 
 def test_messages_name_the_files(folders: tuple[Path, Path]) -> None:
-    images, masks = folders
+    masks = folders[1]
     save_mask(masks / "2.png", np.full((H, W), 9))
     with pytest.raises(FileFormatError, match=r"2\.png: .*from 0 to 4; got 9 in 560 pixels"):
         list(read(folders))

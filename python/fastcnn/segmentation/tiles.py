@@ -286,7 +286,8 @@ def _rows(
 
 def _finished(scores: NDArray[np.float32], argmax: bool) -> NDArray[Any]:
     if not argmax:
-        return scores.copy()
+        whole: NDArray[np.float32] = scores.copy()
+        return whole
     dtype = np.uint8 if scores.shape[-1] <= 256 else np.int32
     classes: NDArray[Any] = np.asarray(ops.argmax(np.ascontiguousarray(scores), axis=-1), dtype)
     return classes
