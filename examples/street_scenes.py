@@ -35,14 +35,10 @@ def build(filters: int = 16) -> fc.Model:
     return model
 
 
-def main(
-    data: str | None = None,
-    epochs: int = 40,
-    seed: int = 0,
-    plot: str | None = None,
-    output: str | None = None,
-) -> tuple[float, float]:
-    """Train on `train`, and return pixel accuracy and mean IoU on `val`."""
+def train(
+    data: str | None = None, epochs: int = 30, seed: int = 0, plot: str | None = None
+) -> tuple[fc.Model, fc.segmentation.MaskDataset, fc.segmentation.SegmentationReport]:
+    """Train on `train`; return the model, the pictures of `val`, and how well it sees them."""
     fc.set_random_seed(seed)
     root = folder("camvid", data)
 
@@ -53,37 +49,35 @@ def main(
         ).cache()
 
     # A mirrored street is a street; so is one that is nearer or farther.
-    train = read("train", batch_size=8, flip=True, scale=(0.75, 1.5), crop=SIZE)
+    training = read("train", batch_size=8, flip=True, scale=(0.75, 1.5), crop=SIZE)
     validation = read("val", batch_size=8, pad_to_multiple=16, shuffle=False)
 
     # Of a hundred pixels, thirty are road and less than one is a bicyclist: without weights, it
     # pays to never see one. Weights by how rare classes are (their square root: poles are
     # a pixel wide, and would otherwise be seen everywhere).
-    weights = fc.segmentation.class_weights(train, CLASSES, ignore_class=VOID, power=0.5)
+    weights = fc.segmentation.class_weights(training, CLASSES, ignore_class=VOID, power=0.5)
     model = build()
     model.compile(
         fc.optimizers.Adam(
-            fc.optimizers.schedules.CosineDecay(3e-3, decay_steps=epochs * len(train))
+            fc.optimizers.schedules.CosineDecay(3e-3, decay_steps=epochs * len(training))
         ),
         fc.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=VOID),
         metrics=[fc.metrics.MeanIoU(CLASSES, name="iou", ignore_class=VOID, sparse_y_pred=False)],
     )
     # Products of bfloat16, sums of float32: twice as fast where the processor has AMX.
     model.precision = "medium"
-    history = model.fit(train, epochs=epochs, class_weight=weights, verbose=2)
+    history = model.fit(training, epochs=epochs, class_weight=weights, verbose=2)
     model.precision = None
     if plot:
         fc.visualize.history(history, save=plot)
 
     report = fc.segmentation.evaluate(model, validation)
     print(report)
-    if output:
-        draw(model, validation, output)
-    return report.pixel_accuracy, report.mean_iou
+    return model, validation, report
 
 
 def draw(model: fc.Model, validation: fc.segmentation.MaskDataset, output: str) -> None:
-    """Draw four pictures, what the network sees in them, and what people saw."""
+    """Draw a few pictures, what the network sees in them, and what people saw."""
     rows = []
     for path, mask in zip(
         validation.image_paths[::25], list(validation.masks())[::25], strict=True
@@ -99,6 +93,21 @@ def draw(model: fc.Model, validation: fc.segmentation.MaskDataset, output: str) 
     fc.io.save_image(output, picture)
 
 
+def main(
+    data: str | None = None,
+    epochs: int = 30,
+    seed: int = 0,
+    plot: str | None = None,
+    output: str | None = None,
+) -> float:
+    """Train, draw, and return the share of pixels not trained with that is right."""
+    model, validation, report = train(data, epochs, seed, plot)
+    if output:
+        draw(model, validation, output)
+        print(f"Drawn: {output}")
+    return report.pixel_accuracy
+
+
 if __name__ == "__main__":
-    options = parse(__doc__, epochs=40)
+    options = parse(__doc__, epochs=30)
     main(options.data, options.epochs, plot=options.plot, output="street_scenes.png")
