@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -87,7 +91,7 @@ def test_classes_rows_and_progress(network: fc.Model) -> None:
     assert told == [(i, 6) for i in range(1, 7)]
 
 
-def test_a_picture_on_disk_is_read_in_parts(network: fc.Model, tmp_path) -> None:
+def test_a_picture_on_disk_is_read_in_parts(network: fc.Model) -> None:
     class Watched:
         """An array that remembers the most rows that were asked for."""
 
@@ -135,3 +139,38 @@ def test_what_is_no_picture_or_no_such_model_is_refused() -> None:
     smaller = fc.Model(x, fc.layers.Cropping2D(((0, 1), (0, 1)))(x))
     with pytest.raises(ShapeError, match="as much on both sides"):
         predict_tiled(smaller, np.zeros((8, 8, 3)))
+
+
+_LARGE = """
+import resource, sys, time
+import numpy as np, fastcnn as fc
+
+def mib():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+height, width = int(sys.argv[1]), int(sys.argv[2])
+model = fc.applications.UNet(None, 11, 16, 4, batch_norm=True, up="bilinear")
+picture = np.lib.format.open_memmap("picture.npy", "w+", np.uint8, (height, width, 3))
+before, start = mib(), time.perf_counter()
+classes = fc.segmentation.predict_tiled(
+    model, picture, 512, 64, argmax=True, preprocess=lambda tile: tile / np.float32(255)
+)
+assert classes.shape == (height, width)
+print(mib() - before, time.perf_counter() - start)
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_picture(tmp_path: Path) -> None:
+    """24 million pixels, whose scores alone would be a gigabyte."""
+    found = []
+    for size in (("1000", "6000"), ("4000", "6000")):
+        result = subprocess.run(
+            [sys.executable, "-c", _LARGE, *size],
+            capture_output=True, text=True, check=True, cwd=tmp_path,
+        )  # fmt: skip
+        mib, seconds = map(float, result.stdout.split())
+        print(f"{' x '.join(size)}: {mib:.0f} MiB, {seconds:.1f} s")
+        found.append(mib)
+    assert found[1] < 700
+    assert found[1] - found[0] < 150  # the result is 23 MiB, pages of the file that were read 69
