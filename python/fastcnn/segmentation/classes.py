@@ -61,8 +61,9 @@ def class_weights(
     --------
     >>> import numpy as np, fastcnn as fc
     >>> masks = np.array([[[0, 0], [0, 1]], [[0, 0], [0, 0]]])
-    >>> fc.segmentation.class_weights(masks, 2)
-    {0: 0.6428571428571428, 1: 2.25}
+    >>> weights = fc.segmentation.class_weights(masks, 2)
+    >>> {label: round(weight, 3) for label, weight in weights.items()}
+    {0: 0.643, 1: 2.25}
     """
     one_of("class_weights", "method", method, ("median_frequency", "inverse_frequency"))
     count = positive_int("class_weights", "num_classes", num_classes)
