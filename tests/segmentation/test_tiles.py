@@ -148,9 +148,9 @@ import numpy as np, fastcnn as fc
 def mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
-height, width = int(sys.argv[1]), int(sys.argv[2])
-model = fc.applications.UNet(None, 11, 16, 4, batch_norm=True, up="bilinear")
-picture = np.lib.format.open_memmap("picture.npy", "w+", np.uint8, (height, width, 3))
+file, height, width = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+model = fc.applications.UNet(None, 11, 8, 4, batch_norm=True, up="bilinear")
+picture = np.lib.format.open_memmap(file, "w+", np.uint8, (height, width, 3))
 before, start = mib(), time.perf_counter()
 classes = fc.segmentation.predict_tiled(
     model, picture, 512, 64, argmax=True, preprocess=lambda tile: tile / np.float32(255)
@@ -166,8 +166,8 @@ def test_memory_does_not_grow_with_the_picture(tmp_path: Path) -> None:
     found = []
     for size in (("1000", "6000"), ("4000", "6000")):
         result = subprocess.run(
-            [sys.executable, "-c", _LARGE, *size],
-            capture_output=True, text=True, check=True, cwd=tmp_path,
+            [sys.executable, "-c", _LARGE, str(tmp_path / "picture.npy"), *size],
+            capture_output=True, text=True, check=True,
         )  # fmt: skip
         mib, seconds = map(float, result.stdout.split())
         print(f"{' x '.join(size)}: {mib:.0f} MiB, {seconds:.1f} s")
