@@ -47,7 +47,7 @@ def build(scratch: bool = False) -> fc.Model:
 
 def train(
     data: str | None = None,
-    epochs: int = 20,
+    epochs: int = 10,
     seed: int = 0,
     plot: str | None = None,
     scratch: bool = False,
@@ -109,7 +109,7 @@ def draw(model: fc.Model, validation: fc.segmentation.MaskDataset, output: str) 
 
 def main(
     data: str | None = None,
-    epochs: int = 20,
+    epochs: int = 10,
     seed: int = 0,
     plot: str | None = None,
     scratch: bool = False,
@@ -124,5 +124,5 @@ def main(
 
 
 if __name__ == "__main__":
-    options = parse(__doc__, epochs=20, scratch="train a plain U-Net, without pretrained weights")
+    options = parse(__doc__, epochs=10, scratch="train a plain U-Net, without pretrained weights")
     main(options.data, options.epochs, 0, options.plot, options.scratch, "street_scenes.png")
