@@ -26,6 +26,7 @@ EXAMPLES = (
     "transfer_learning",
     "fashion_mnist",
     "face_verification",
+    "street_scenes",
 )
 
 
