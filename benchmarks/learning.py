@@ -26,6 +26,7 @@ EXAMPLES = (
     "transfer_learning",
     "fashion_mnist",
     "blood_cells",
+    "face_verification",
 )
 
 

