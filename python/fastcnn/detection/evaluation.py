@@ -263,7 +263,7 @@ def evaluate_coco(
     >>> truth = Example("1.jpg", [[0, 0, 10, 10]], [0])
     >>> found = Detections(np.array([[0, 0, 10, 8]]), np.array([0.9]), np.array([0]))
     >>> result = evaluate_coco([found], [truth], ["cell"])
-    >>> round(result.ap, 4), result.ap50, result.ap_large
+    >>> round(result.ap, 4), round(result.ap50, 4), result.ap_large
     (0.7, 1.0, -1.0)
     """
     who = "evaluate_coco"

@@ -68,7 +68,7 @@ class YOLOLoss(BuiltinLoss):
     >>> targets = encoder([[36, 4, 60, 20]], [1])[0]
     >>> parts = loss.parts(targets[None], np.zeros((1, 2, 2, 14)))
     >>> {name: round(float(value[0]), 3) for name, value in parts.items()}
-    {'box': 0.355, 'object': 0.693, 'no_object': 4.852, 'class': 1.386}
+    {'box': 0.588, 'object': 0.693, 'no_object': 4.852, 'class': 1.386}
     """
 
     def __init__(

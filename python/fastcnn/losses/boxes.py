@@ -95,7 +95,7 @@ def complete_box_iou_loss(y_true: Any, y_pred: Any, eps: float = 1e-7) -> Any:
     --------
     >>> import fastcnn as fc
     >>> fc.losses.complete_box_iou_loss([[0, 0, 2, 2]], [[0, 0, 2, 4]]).round(3)
-    array([0.565], dtype=float32)
+    array([0.553], dtype=float32)
     """
     return box_loss("ciou", y_true, y_pred, eps)
 
