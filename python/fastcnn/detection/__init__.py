@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fastcnn.detection.anchors import anchor_kmeans
-    from fastcnn.detection.annotations import load_coco, load_voc, load_yolo
     from fastcnn.detection.augmentation import Augmentation
     from fastcnn.detection.callbacks import MeanAveragePrecision, detect_examples
+    from fastcnn.detection.coco import load_coco
     from fastcnn.detection.dataset import DetectionDataset
     from fastcnn.detection.detector import Detections, Detector
     from fastcnn.detection.evaluation import (
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from fastcnn.detection.placement import Placement, letterbox, stretch
     from fastcnn.detection.suppression import suppress
     from fastcnn.detection.targets import TargetEncoder
+    from fastcnn.detection.voc import load_voc
+    from fastcnn.detection.yolo import load_yolo
 
 __all__ = [
     "Augmentation",
@@ -85,9 +87,9 @@ _MODULES = {
     "evaluate_voc": "evaluation",
     "heads_from_anchors": "heads",
     "letterbox": "placement",
-    "load_coco": "annotations",
-    "load_voc": "annotations",
-    "load_yolo": "annotations",
+    "load_coco": "coco",
+    "load_voc": "voc",
+    "load_yolo": "yolo",
     "stretch": "placement",
     "suppress": "suppression",
 }
