@@ -25,6 +25,7 @@ EXAMPLES = (
     "sign_digits",
     "transfer_learning",
     "fashion_mnist",
+    "blood_cells",
     "face_verification",
     "street_scenes",
 )
