@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         losses,
         metrics,
         optimizers,
+        segmentation,
         utils,
         visualize,
     )
@@ -79,6 +80,7 @@ __all__ = [
     "random",
     "regularizers",
     "saving",
+    "segmentation",
     "set_autotune",
     "set_float32_precision",
     "set_num_threads",
@@ -100,6 +102,7 @@ _LAZY = (
     "losses",
     "metrics",
     "optimizers",
+    "segmentation",
     "utils",
     "visualize",
 )

@@ -103,3 +103,11 @@ def test_fashion_mnist(example: Any) -> None:
     accuracy, minutes = timed(module.main)
     assert accuracy >= 0.925
     print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
+def test_street_scenes(example: Any) -> None:
+    (_, _, report), minutes = timed(example("street_scenes").train, shared_path("data", "camvid"))
+    assert report.pixel_accuracy >= 0.80
+    assert report.mean_iou >= 0.45
+    print(f"{minutes:.1f} minutes")

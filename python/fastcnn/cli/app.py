@@ -246,6 +246,54 @@ def evaluate(
         print_report(result)
 
 
+@app.command(
+    epilog="Examples:\n\nfastcnn segment cat.jpg --remove-background\n\n"
+    "fastcnn segment photos/ --output masks --json\n\n"
+    "fastcnn segment street.jpg --model street_scenes.fastcnn --palette camvid"
+)
+def segment(
+    photos: Annotated[
+        list[str], typer.Argument(metavar="PHOTO...", help="Files, folders or patterns (*.jpg).")
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="u2netp, which tells what a photo is of; or a file of Model.save or ONNX that "
+            "gives the scores of classes for every pixel."
+        ),
+    ] = "u2netp",
+    palette: Annotated[
+        str, typer.Option(help="The colours of the classes: camvid or voc.")
+    ] = "voc",
+    remove_background: Annotated[
+        bool,
+        typer.Option("--remove-background", help="Write photos with a transparent background."),
+    ] = False,
+    output: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("segmented"),
+    tile: Annotated[
+        int | None,
+        typer.Option(min=1, help="Side of the parts that are computed at once; the model's own."),
+    ] = None,
+    overlap: Annotated[
+        int | None, typer.Option(min=0, help="Pixels in which parts fade into each other.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON list and nothing else.")
+    ] = False,
+) -> None:
+    """Tell the class of every pixel of photos, or take their background away."""
+    from fastcnn.cli.classify import find_photos
+    from fastcnn.cli.segment import print_json, print_table, segment_photos
+
+    results = segment_photos(
+        find_photos(photos), model, palette, remove_background, output, tile, overlap, as_json
+    )
+    if as_json:
+        print_json(results)
+    else:
+        print_table(results)
+
+
 @app.command()
 def bench(
     model: Annotated[

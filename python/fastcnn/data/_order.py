@@ -17,6 +17,7 @@ class Purpose(IntEnum):
     ORDER = 0
     SPLIT = 1
     BUFFER = 2
+    AUGMENT = 3
 
 
 def check_seed(who: str, seed: int | None) -> int:

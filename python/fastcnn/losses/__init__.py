@@ -20,6 +20,7 @@ from fastcnn.losses.crossentropy import (
     KLDivergence,
     Poisson,
     SparseCategoricalCrossentropy,
+    SparseCategoricalFocalCrossentropy,
     binary_crossentropy,
     binary_focal_crossentropy,
     categorical_crossentropy,
@@ -27,6 +28,7 @@ from fastcnn.losses.crossentropy import (
     kl_divergence,
     poisson,
     sparse_categorical_crossentropy,
+    sparse_categorical_focal_crossentropy,
 )
 from fastcnn.losses.embedding import ContrastiveLoss, TripletLoss, contrastive_loss, triplet_loss
 from fastcnn.losses.hinge import (
@@ -54,7 +56,14 @@ from fastcnn.losses.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
-from fastcnn.losses.segmentation import Dice, Tversky, dice, tversky
+from fastcnn.losses.segmentation import (
+    Dice,
+    SparseDice,
+    Tversky,
+    dice,
+    sparse_dice,
+    tversky,
+)
 
 __all__ = [
     "BinaryCrossentropy",
@@ -77,6 +86,8 @@ __all__ = [
     "MeanSquaredLogarithmicError",
     "Poisson",
     "SparseCategoricalCrossentropy",
+    "SparseCategoricalFocalCrossentropy",
+    "SparseDice",
     "SquaredHinge",
     "TripletLoss",
     "Tversky",
@@ -101,6 +112,8 @@ __all__ = [
     "poisson",
     "serialize",
     "sparse_categorical_crossentropy",
+    "sparse_categorical_focal_crossentropy",
+    "sparse_dice",
     "squared_hinge",
     "triplet_loss",
     "tversky",
@@ -127,6 +140,8 @@ _KNOWN = serialization.names_of(
         MeanSquaredLogarithmicError,
         Poisson,
         SparseCategoricalCrossentropy,
+        SparseCategoricalFocalCrossentropy,
+        SparseDice,
         SquaredHinge,
         TripletLoss,
         Tversky,
