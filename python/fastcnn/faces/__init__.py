@@ -17,41 +17,107 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastcnn.faces.align import align_faces, face_template, similarity_transform
+    from fastcnn.faces.clustering import FaceClusters
     from fastcnn.faces.encoders import Encoder, encode, encoder
+    from fastcnn.faces.estimators import FaceEncoder
+    from fastcnn.faces.evaluation import (
+        Calibration,
+        FacePair,
+        LFWResult,
+        PairIndices,
+        RocCurve,
+        calibrate_threshold,
+        lfw_protocol,
+        make_pairs,
+        pair_distances,
+        read_lfw_pairs,
+        roc_curve,
+    )
+    from fastcnn.faces.gallery import Gallery, Match
     from fastcnn.faces.mtcnn import MTCNN, Faces, ONet, PNet, RNet, detect
     from fastcnn.faces.pairs import Verification, verify
+    from fastcnn.faces.training import (
+        CollapseWarning,
+        VerificationMetrics,
+        embedding_head,
+        encode_dataset,
+        pair_classifier,
+        train_encoder,
+    )
 
 __all__ = [
     "MTCNN",
+    "Calibration",
+    "CollapseWarning",
     "Encoder",
+    "FaceClusters",
+    "FaceEncoder",
+    "FacePair",
     "Faces",
+    "Gallery",
+    "LFWResult",
+    "Match",
     "ONet",
     "PNet",
+    "PairIndices",
     "RNet",
+    "RocCurve",
     "Verification",
+    "VerificationMetrics",
     "align_faces",
+    "calibrate_threshold",
     "detect",
+    "embedding_head",
     "encode",
+    "encode_dataset",
     "encoder",
     "face_template",
+    "lfw_protocol",
+    "make_pairs",
+    "pair_classifier",
+    "pair_distances",
+    "read_lfw_pairs",
+    "roc_curve",
     "similarity_transform",
+    "train_encoder",
     "verify",
 ]
 
 _MODULES = {
+    "Calibration": "evaluation",
+    "CollapseWarning": "training",
     "Encoder": "encoders",
+    "FaceClusters": "clustering",
+    "FaceEncoder": "estimators",
+    "FacePair": "evaluation",
     "Faces": "mtcnn",
+    "Gallery": "gallery",
+    "LFWResult": "evaluation",
     "MTCNN": "mtcnn",
+    "Match": "gallery",
     "ONet": "mtcnn",
     "PNet": "mtcnn",
+    "PairIndices": "evaluation",
     "RNet": "mtcnn",
+    "RocCurve": "evaluation",
     "Verification": "pairs",
+    "VerificationMetrics": "training",
     "align_faces": "align",
+    "calibrate_threshold": "evaluation",
     "detect": "mtcnn",
+    "embedding_head": "training",
     "encode": "encoders",
+    "encode_dataset": "training",
     "encoder": "encoders",
     "face_template": "align",
+    "lfw_protocol": "evaluation",
+    "make_pairs": "evaluation",
+    "pair_classifier": "training",
+    "pair_distances": "evaluation",
+    "read_lfw_pairs": "evaluation",
+    "roc_curve": "evaluation",
     "similarity_transform": "align",
+    "train_encoder": "training",
     "verify": "pairs",
 }
 
