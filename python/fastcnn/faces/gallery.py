@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fastcnn import ops
 from fastcnn._checks import number, one_of, positive_int
 from fastcnn.errors import ConfigError, DTypeError, FileFormatError, ShapeError
+from fastcnn.faces._growing import GrowingArray
 from fastcnn.io._files import StrPath, naming
 from fastcnn.io.safetensors_files import (
     load_safetensors,
@@ -29,7 +30,6 @@ METRICS = ("euclidean", "sqeuclidean", "manhattan", "cosine")
 _FORMAT = "fastcnn gallery"
 _VERSION = 1
 _REMOVED = -1  # the label of a row nobody owns any more
-_FIRST_ROOM = 16
 
 
 class Match(NamedTuple):
@@ -122,9 +122,8 @@ class Gallery:
         self._start()
 
     def _start(self) -> None:
-        self._room: NDArray[np.float32] | None = None  # rows beyond those in use are free
-        self._label_room = np.empty(0, np.int32)
-        self._count = 0
+        self._encodings: GrowingArray | None = None
+        self._labels = GrowingArray(np.empty(0, np.int32))
         self._ids: dict[str, int] = {}  # of the people who are there, in order
         self._sizes: list[int] = []  # by label
         self._names: list[str] = []  # by label, also of people who were removed
@@ -140,7 +139,7 @@ class Gallery:
     @property
     def dimension(self) -> int | None:
         """The length of an encoding."""
-        return None if self._room is None else int(self._room.shape[1])
+        return None if self._encodings is None else int(self._encodings.used.shape[1])
 
     def __len__(self) -> int:
         """Count the encodings."""
@@ -204,14 +203,12 @@ class Gallery:
         with self._writing:
             self._check_dimension("add", rows)  # of two first ones only one decides
             labels = [self._new_label(name) for name in given]
-            self._grow(len(rows), rows.shape[1])
-            assert self._room is not None
-            end = self._count + len(rows)
-            self._room[self._count : end] = rows
-            self._label_room[self._count : end] = labels
+            if self._encodings is None:
+                self._encodings = GrowingArray(np.empty((0, rows.shape[1]), np.float32))
+            self._encodings.append(rows)
+            self._labels.append(np.array(labels, np.int32))
             for label in labels:
                 self._sizes[label] += 1
-            self._count = end
             self._publish()
 
     def remove(self, names: str | Sequence[str]) -> int:
@@ -231,23 +228,20 @@ class Gallery:
             labels = {self._label(name) for name in ([names] if isinstance(names, str) else names)}
             if not labels:
                 return 0
-            assert self._room is not None
-            used = self._label_room[: self._count]
-            gone = np.flatnonzero(np.isin(used, list(labels)))
-            used[gone] = _REMOVED
-            self._room[gone] = np.nan  # which `nearest` puts after every number
+            assert self._rows is not None
+            gone = np.flatnonzero(np.isin(self._rows.labels, list(labels)))
+            self._rows.labels[gone] = _REMOVED
+            self._rows.encodings[gone] = np.nan  # which `nearest` puts after every number
             for label in labels:
                 del self._ids[self._names[label]]
                 self._sizes[label] = 0
-            if 2 * len(self) < self._count:  # more gone than there: amortised, like growing
+            if 2 * len(self) < len(self._labels):  # more gone than there: amortised, like growing
                 self._compact()
             return len(gone)
 
     def _publish(self) -> None:
-        assert self._room is not None
-        self._rows = _Rows(
-            self._room[: self._count], self._label_room[: self._count], self._names
-        )
+        assert self._encodings is not None
+        self._rows = _Rows(self._encodings.used, self._labels.used, self._names)
 
     def _new_label(self, name: str) -> int:
         label = self._ids.get(name)
@@ -256,17 +250,6 @@ class Gallery:
             self._names.append(name)
             self._sizes.append(0)
         return label
-
-    def _grow(self, more: int, dimension: int) -> None:
-        needed = self._count + more
-        if self._room is not None and needed <= len(self._room):
-            return
-        size = max(_FIRST_ROOM, needed, 2 * self._count)
-        room, labels = np.empty((size, dimension), np.float32), np.empty(size, np.int32)
-        if self._room is not None:
-            room[: self._count] = self._room[: self._count]
-            labels[: self._count] = self._label_room[: self._count]
-        self._room, self._label_room = room, labels
 
     def _compact(self) -> None:
         """Move what is left into new arrays; searches that run keep the old ones."""
@@ -278,7 +261,7 @@ class Gallery:
         self, encodings: NDArray[np.float32], labels: NDArray[np.int32], names: list[str]
     ) -> None:
         """Become the gallery of these rows."""
-        self._room, self._label_room, self._count = encodings, labels, len(encodings)
+        self._encodings, self._labels = GrowingArray(encodings), GrowingArray(labels)
         self._names = names
         self._ids = {name: label for label, name in enumerate(names)}
         self._sizes = np.bincount(labels, minlength=len(names)).tolist()
