@@ -1,4 +1,4 @@
-"""Verification with triplets: is this the same sign, or person, as that? From a hundred photos each.
+"""Verification with triplets: do two pictures show the same? Learnt from a hundred photos of each.
 
 A classifier knows the classes it was trained with, and no other. An encoder gives every picture a
 vector, so that vectors of one identity lie together: whether two pictures show the same is then a

@@ -67,7 +67,7 @@ def test_whispers_cut_a_bridge_that_chains_cross() -> None:
     """Two full groups of ten, joined by a single pair of neighbours."""
     rng = np.random.default_rng(0)
     left = rng.normal(0, 0.01, (10, 3))
-    rows = np.concatenate([left, left + [1, 0, 0], [[0.3, 0, 0], [0.7, 0, 0]]])
+    rows = np.concatenate([left, left + np.array([1, 0, 0]), [[0.3, 0, 0], [0.7, 0, 0]]])
     joined, cut = FaceClusters(0.45, method="connected"), FaceClusters(0.45)
     joined.add(rows)
     cut.add(rows)

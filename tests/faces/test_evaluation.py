@@ -59,7 +59,10 @@ def test_thresholds_keep_the_wanted_rate_and_accept_most(far: float) -> None:
     if far < 1:  # the next distance refused is the impostor's who would be one too many
         assert found.threshold < next_one
         assert found.tar == (distances[same] < next_one).mean()
-        below, above = distances[distances <= found.threshold], distances[distances > found.threshold]
+        below, above = (
+            distances[distances <= found.threshold],
+            distances[distances > found.threshold],
+        )
         assert found.threshold == pytest.approx((below.max() + above.min()) / 2)
     else:
         assert (found.far, found.tar) == (1.0, 1.0)

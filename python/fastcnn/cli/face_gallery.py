@@ -274,9 +274,7 @@ def evaluate(
 ) -> Evaluation:
     """Verify pairs of a folder that has a folder of pictures for each person."""
     if pairs is not None:
-        return _evaluate_list(
-            directory, pairs, far, model, weights, faces, min_face_size, skip
-        )
+        return _evaluate_list(directory, pairs, far, model, weights, faces, min_face_size, skip)
     listing = list_pictures(directory, "inferred", "int", None, follow_links=False)
     assert listing.labels is not None
     people = dict(zip(listing.paths, listing.labels.tolist(), strict=True))
@@ -414,7 +412,10 @@ def print_clusters(found: Embedded, clusters: FaceClusters, as_json: bool) -> No
     boxes = found.faces.boxes
     if as_json:
         print_json(
-            [[{"file": found.files[i], "box": boxes[i].tolist()} for i in group] for group in groups]
+            [
+                [{"file": found.files[i], "box": boxes[i].tolist()} for i in group]
+                for group in groups
+            ]
         )
         return
     for number, group in enumerate(groups, start=1):

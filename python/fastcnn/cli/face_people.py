@@ -20,8 +20,8 @@ _THRESHOLD = typer.Option(min=0, help="The largest distance that counts as the s
 
 
 @face_app.command(
-    epilog="The gallery is made if it is not there. When something is wrong with a picture, it stays "
-    "as it was.\n\nExamples:\n\nfastcnn face enroll team.gallery Ada ada.jpg\n\n"
+    epilog="The gallery is made if it is not there. When something is wrong with a picture, it "
+    "stays as it was.\n\nExamples:\n\nfastcnn face enroll team.gallery Ada ada.jpg\n\n"
     "fastcnn face enroll team.gallery Grace photos/grace/*.jpg --skip\n\n"
     "fastcnn face enroll team.gallery Ada newer.jpg --replace --threshold 0.55"
 )

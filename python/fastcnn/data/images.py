@@ -14,7 +14,7 @@ from fastcnn._optional import import_optional
 from fastcnn.data._folders import Listing, list_pictures, split_by_class
 from fastcnn.data._order import check_seed, epoch_order
 from fastcnn.data._workers import ending, in_order
-from fastcnn.data.dataset import Dataset, default_workers
+from fastcnn.data.dataset import default_workers
 from fastcnn.data.samplers import Sampled
 from fastcnn.errors import ConfigError, FileAccessError, FileFormatError
 from fastcnn.io._files import StrPath

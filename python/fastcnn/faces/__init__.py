@@ -16,9 +16,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastcnn.faces.align import align_faces, face_template, similarity_transform
+    from fastcnn.faces.align import align_faces, crop_faces, face_template, similarity_transform
     from fastcnn.faces.clustering import FaceClusters
-    from fastcnn.faces.encoders import Encoder, encode, encoder
+    from fastcnn.faces.encoders import Encoder, encode, encode_faces, encoder
     from fastcnn.faces.estimators import FaceEncoder
     from fastcnn.faces.evaluation import (
         Calibration,
@@ -66,10 +66,12 @@ __all__ = [
     "VerificationMetrics",
     "align_faces",
     "calibrate_threshold",
+    "crop_faces",
     "detect",
     "embedding_head",
     "encode",
     "encode_dataset",
+    "encode_faces",
     "encoder",
     "face_template",
     "lfw_protocol",
@@ -104,10 +106,12 @@ _MODULES = {
     "VerificationMetrics": "training",
     "align_faces": "align",
     "calibrate_threshold": "evaluation",
+    "crop_faces": "align",
     "detect": "mtcnn",
     "embedding_head": "training",
     "encode": "encoders",
     "encode_dataset": "training",
+    "encode_faces": "encoders",
     "encoder": "encoders",
     "face_template": "align",
     "lfw_protocol": "evaluation",

@@ -12,14 +12,16 @@ from fastcnn._checks import one_of
 from fastcnn._optional import import_optional
 from fastcnn.errors import DTypeError, ShapeError
 
-_base = import_optional("sklearn.base", extra="sklearn")
-_validation = import_optional("sklearn.utils.validation", extra="sklearn")
+_base: Any = import_optional("sklearn.base", extra="sklearn")
+_validation: Any = import_optional("sklearn.utils.validation", extra="sklearn")
 
 __all__ = ["FaceEncoder"]
 
 
-class FaceEncoder(  # type: ignore[misc] # scikit-learn has no types
-    _base.ClassNamePrefixFeaturesOutMixin, _base.TransformerMixin, _base.BaseEstimator
+class FaceEncoder(
+    _base.ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc] # scikit-learn has no types
+    _base.TransformerMixin,  # type: ignore[misc]
+    _base.BaseEstimator,  # type: ignore[misc]
 ):
     """From pictures of faces to encodings, as the first step of a scikit-learn pipeline.
 
@@ -30,7 +32,7 @@ class FaceEncoder(  # type: ignore[misc] # scikit-learn has no types
     ----------
     encoder : str, fastcnn.faces.Encoder or callable, default "dlib"
         As for `fastcnn.faces.encode`; or a function from a list of pictures to their encodings, of
-        shape (n, dimension). A trained model: ``lambda pictures: model.predict(np.stack(pictures))``.
+        shape (n, dimension), as ``lambda pictures: model.predict(np.stack(pictures))``.
     faces : {"one", "largest"}, default "one"
         Pictures must show one face; or the largest is taken. As for `fastcnn.faces.encode`.
     aligned : bool, default False
@@ -115,10 +117,7 @@ class FaceEncoder(  # type: ignore[misc] # scikit-learn has no types
         """
         _validation.check_is_fitted(self)
         pictures = _pictures(X)
-        if pictures is None:
-            rows = self._encodings(X, reset=False)
-        else:
-            rows = self._encode(pictures)
+        rows = self._encodings(X, reset=False) if pictures is None else self._encode(pictures)
         if rows.shape[1] != self.embedding_size_:
             raise ShapeError(
                 f"FaceEncoder: expected encodings of {self.embedding_size_} numbers, got shape "
@@ -127,7 +126,8 @@ class FaceEncoder(  # type: ignore[misc] # scikit-learn has no types
         if not self.normalize:
             return rows
         length = np.linalg.norm(rows, axis=1, keepdims=True)
-        return np.divide(rows, length, out=np.zeros_like(rows), where=length != 0)
+        unit: NDArray[Any] = np.divide(rows, length, out=np.zeros_like(rows), where=length != 0)
+        return unit
 
     def _encode(self, pictures: list[Any]) -> NDArray[Any]:
         if callable(self.encoder) and not hasattr(self.encoder, "encode_chips"):

@@ -205,7 +205,7 @@ def _distances(a: NDArray[Any], b: NDArray[Any], metric: str) -> NDArray[np.floa
         norms = np.sqrt((a * a).sum(1) * (b.astype(np.float64) ** 2).sum(1))
         products = (a * b).sum(1)
         similarity = np.divide(products, norms, out=np.zeros_like(norms), where=norms != 0)
-        return np.clip(1 - similarity, 0, 2)
+        return np.asarray(np.clip(1 - similarity, 0, 2))
     difference = a - b
     if metric == "manhattan":
         return np.asarray(np.abs(difference).sum(1))
@@ -557,9 +557,7 @@ def _pair(number: int, fields: list[str], same: bool, fold: int) -> FacePair:
     if len(fields) != len(wanted.split()) or not all(
         count.isdecimal() and count.isascii() and len(count) < 9 for count in counts
     ):
-        raise FileFormatError(
-            f"pair {number}: expected {wanted!r}, got {' '.join(fields)[:100]!r}"
-        )
+        raise FileFormatError(f"pair {number}: expected {wanted!r}, got {' '.join(fields)[:100]!r}")
     names = [fields[0], fields[0] if same else fields[2]]
     if any("/" in name or "\\" in name or name in (".", "..") for name in names):
         raise FileFormatError(f"pair {number}: expected names of people, got {names}")

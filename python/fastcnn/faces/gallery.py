@@ -169,7 +169,8 @@ class Gallery:
         with self._writing:
             label = self._label(name)
             assert self._rows is not None
-            return self._rows.encodings[self._rows.labels == label]
+            found: NDArray[np.float32] = self._rows.encodings[self._rows.labels == label]
+            return found
 
     # ---- writing ---------------------------------------------------------------------------------
 
@@ -307,7 +308,7 @@ class Gallery:
         """
         queries = self._vectors("search", encodings)
         k = positive_int("Gallery.search", "k", k)
-        limit = math.inf if threshold is None else _threshold(threshold)
+        limit = _threshold(threshold)
         rows = self._rows
         people = len(self._ids)
         if rows is None or not people or not len(queries):
@@ -330,6 +331,8 @@ class Gallery:
                 if len(found[query]) < k and wanted < len(rows.labels):
                     again.append(query)
             waiting, wanted = np.array(again, np.intp), 4 * wanted
+        if limit is None:
+            return found
         return [[match for match in matches if match.distance <= limit] for matches in found]
 
     def identify(self, encodings: Any, threshold: float | None = None) -> list[Match]:
@@ -407,7 +410,7 @@ class Gallery:
                 "encoder": self.encoder,
             }
             texts = [name.encode() for name in names]
-            tensors = {
+            tensors: dict[str, NDArray[Any]] = {
                 "encodings": encodings,
                 "labels": labels,
                 "names": np.frombuffer(b"".join(texts), np.uint8),

@@ -68,7 +68,9 @@ def embedding_head(x: Any, dimension: int = 128, name: str = "embedding") -> Any
     >>> model.output_shape
     (None, 16)
     """
-    x = layers.Dense(positive_int("embedding_head", "dimension", dimension), name=f"{name}_dense")(x)
+    x = layers.Dense(positive_int("embedding_head", "dimension", dimension), name=f"{name}_dense")(
+        x
+    )
     return layers.UnitNormalization(name=name)(x)
 
 
@@ -302,8 +304,7 @@ def _batches(dataset: Any, p: int, k: int, batches: int | None, seed: int | None
     if isinstance(dataset, Dataset):
         return dataset if batches is None else dataset.take(batches)
     raise DTypeError(
-        "train_encoder: expected a data set or (pictures, labels), got "
-        f"{type(dataset).__name__}"
+        f"train_encoder: expected a data set or (pictures, labels), got {type(dataset).__name__}"
     )
 
 
