@@ -93,6 +93,16 @@ def test_transfer_learning(example: Any) -> None:
 
 
 @pytest.mark.slow
+def test_verification_training(example: Any) -> None:
+    pytest.importorskip("PIL.Image")
+    accuracy, minutes = timed(
+        example("verification_training").main, shared_path("data", "sign_digits")
+    )
+    assert accuracy >= 0.95
+    print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
 def test_fashion_mnist(example: Any) -> None:
     module = example("fashion_mnist")
     if not module.DEBIAN.exists():
