@@ -1,6 +1,6 @@
 """``fastcnn face enroll``, ``identify``, ``evaluate`` and ``cluster``, with a small encoder.
 
-A face is half a picture, left or right, of one colour that is not black; its encoding is the colour.
+A face is half a picture, left or right, of a colour that is not black; its encoding is the colour.
 """
 
 from __future__ import annotations
