@@ -127,12 +127,22 @@ def test_what_is_no_picture(picture: Any, error: type[Exception], message: str) 
 
 @pytest.mark.parametrize(
     "options",
-    [{"min_face_size": 11}, {"thresholds": (0.6, 0.7)}, {"thresholds": (0.6, 0.7, 1.5)},
-     {"factor": 1.0}, {"networks": [None]}],
-)  # fmt: skip
+    [
+        {"min_face_size": 11},
+        {"min_face_size": [20]},
+        {"thresholds": (0.6, 0.7)},
+        {"thresholds": (0.6, 0.7, 1.5)},
+        {"thresholds": 0.5},
+        {"factor": 1.0},
+        {"networks": [None]},
+    ],
+)
 def test_wrong_options(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="MTCNN"):
         MTCNN(**options)
+    if "networks" not in options:
+        with pytest.raises(ConfigError, match="MTCNN"):
+            detect([], **options)
 
 
 @pytest.mark.usefixtures("mtcnn")

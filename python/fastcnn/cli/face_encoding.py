@@ -15,7 +15,7 @@ from fastcnn._checks import one_of
 from fastcnn.cli.classify import find_photos
 from fastcnn.errors import ConfigError, FastcnnError
 from fastcnn.faces import Encoder, Faces, Verification, encoder
-from fastcnn.faces.encoders import find_face
+from fastcnn.faces.encoders import encode_parts, find_face
 from fastcnn.faces.mtcnn import detect
 from fastcnn.io._files import StrPath
 from fastcnn.io.atomic import atomic_write
@@ -62,27 +62,30 @@ def embed_pictures(
     chosen = encoder(model, weights)
     files: list[str] = []
     found: list[Faces] = []
-    chips: list[NDArray[Any]] = []
     pictures = find_photos(given)
-    for path in with_progress(pictures, "Finding faces"):
-        try:
-            picture = load_image(path)
-            if faces == "all":
-                these = detect(picture, min_face_size=min_face_size)
-            else:
-                these = find_face(picture, faces, min_face_size, path)
-            chips.append(chosen.align(picture, these))
-        except FastcnnError as error:
-            if not skip:
-                raise
-            print(f"fastcnn: left out: {error}", file=sys.stderr)
-            continue
-        files += [path] * len(these.scores)
-        found.append(these)
+
+    def align() -> Iterator[NDArray[Any]]:
+        for path in with_progress(pictures, "Encoding faces"):
+            try:
+                picture = load_image(path)
+                if faces == "all":
+                    these = detect(picture, min_face_size=min_face_size)
+                else:
+                    these = find_face(picture, faces, min_face_size, path)
+            except FastcnnError as error:
+                if not skip:
+                    raise
+                print(f"fastcnn: left out: {error}", file=sys.stderr)
+                continue
+            files.extend([path] * len(these.scores))
+            found.append(these)
+            yield chosen.align(picture, these)
+
+    vectors = encode_parts(chosen, align())
     if not found:
         raise ConfigError(f"expected a picture that can be used, all {len(pictures)} were left out")
     together = Faces(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-    return Embedded(chosen, files, together, chosen.encode_chips(np.concatenate(chips)))
+    return Embedded(chosen, files, together, vectors)
 
 
 def with_progress(items: Sequence[_T], title: str) -> Iterator[_T]:

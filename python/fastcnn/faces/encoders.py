@@ -8,7 +8,7 @@ its pictures cut out.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -30,6 +30,7 @@ __all__ = ["Encoder", "encode", "encode_faces", "encoder"]
 
 Array = NDArray[np.float32]
 
+_CHIPS_AT_ONCE = 32
 _MIN_FACE = 20.0
 _SMALLEST_FACE = 12.0  # that MTCNN can see
 
@@ -282,15 +283,28 @@ def encode(
     if aligned:
         single = isinstance(images, np.ndarray) and images.ndim == 3
         return chosen.encode_chips(images[None] if single else images)  # type: ignore[index,call-overload]
-    several = as_several(images)
-    chips = [
-        chosen.align(picture, find_face(picture, faces, min_face_size, name_of(image, index)))
-        for index, (image, picture) in enumerate(
-            zip(several, as_pictures("encode", images), strict=True)
-        )
-    ]
-    empty = np.zeros((0, chosen.image_size, chosen.image_size, 3), np.float32)
-    return chosen.encode_chips(np.concatenate(chips) if chips else empty)
+    given = zip(as_several(images), as_pictures("encode", images), strict=True)
+    return encode_parts(
+        chosen,
+        (
+            chosen.align(picture, find_face(picture, faces, min_face_size, name_of(image, index)))
+            for index, (image, picture) in enumerate(given)
+        ),
+    )
+
+
+def encode_parts(model: Encoder, parts: Iterable[NDArray[Any]]) -> Array:
+    """Encode the aligned faces of many pictures, a batch at a time, so that few are kept."""
+    vectors = [np.zeros((0, model.embedding_size), np.float32)]
+    waiting: list[NDArray[Any]] = []
+    for chips in parts:
+        waiting.append(chips)
+        if sum(map(len, waiting)) >= _CHIPS_AT_ONCE:
+            vectors.append(model.encode_chips(np.concatenate(waiting)))
+            waiting = []
+    if waiting:
+        vectors.append(model.encode_chips(np.concatenate(waiting)))
+    return np.concatenate(vectors)
 
 
 def find_face(picture: NDArray[Any], faces: str, min_face_size: float, name: str) -> Faces:

@@ -219,9 +219,7 @@ class MTCNN:
         networks: Sequence[Model] | None = None,
     ) -> None:
         self.min_face_size = number("MTCNN", "min_face_size", min_face_size, _WINDOW)
-        if len(thresholds) != 3:
-            raise ConfigError(f"MTCNN: thresholds: expected three, got {thresholds!r}")
-        self.thresholds = tuple(number("MTCNN", "thresholds", t, 0, 1) for t in thresholds)
+        self.thresholds = _three(thresholds)
         self.factor = number("MTCNN", "factor", factor, 0.1, 0.95)
         if networks is None:
             networks = PNet("pnet"), RNet("rnet"), ONet("onet")
@@ -298,6 +296,13 @@ class MTCNN:
         boxes = _shifted(boxes, shifts[passed], 1)
         kept = _nms_by_smaller(boxes, sure, 0.7)
         return Faces(boxes[kept], landmarks[kept], sure[kept])
+
+
+def _three(thresholds: Sequence[float]) -> tuple[float, ...]:
+    given = list(thresholds) if np.iterable(thresholds) else [thresholds]
+    if len(given) != 3:
+        raise ConfigError(f"MTCNN: thresholds: expected three numbers, got {thresholds!r}")
+    return tuple(number("MTCNN", "thresholds", t, 0, 1) for t in given)
 
 
 def _compute(network: Model, crops: Array) -> list[Array]:
@@ -413,4 +418,8 @@ def detect(
     >>> boxes.shape, landmarks.shape, scores.shape  # doctest: +SKIP
     ((1, 4), (1, 5, 2), (1,))
     """
-    return _detector(min_face_size, tuple(thresholds), factor)(images)
+    size, shrink = (
+        number("MTCNN", "min_face_size", min_face_size),
+        number("MTCNN", "factor", factor),
+    )
+    return _detector(size, _three(thresholds), shrink)(images)
