@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,13 @@ import numpy as np
 import pytest
 
 import fastcnn as fc
-from fastcnn.errors import ConfigError, DTypeError, FastcnnError, ShapeError
+from fastcnn.errors import (
+    ConfigError,
+    DTypeError,
+    FastcnnError,
+    MissingDependencyError,
+    ShapeError,
+)
 
 pytest.importorskip("sklearn", minversion="1.6", reason="makes pipelines")
 
@@ -73,7 +80,7 @@ def test_a_network_can_be_the_encoder_and_is_searched_over() -> None:
         [fc.Input((16, 16, 3)), fc.layers.AveragePooling2D(4), fc.layers.Flatten()]
     )
     x, y = pictures()
-    encoder = FaceEncoder(lambda p: network.predict(np.stack(p).astype(np.float32), verbose=0))
+    encoder = FaceEncoder(network)
     search = GridSearchCV(
         make_pipeline(encoder, KNeighborsClassifier()),
         {"faceencoder__normalize": [False, True], "kneighborsclassifier__n_neighbors": [1, 3]},
@@ -108,8 +115,19 @@ def test_mistakes_are_told() -> None:
             FaceEncoder(wrong).fit(x)
     with pytest.raises(FastcnnError):
         FaceEncoder(colours).fit(["no such picture.png"])
+    with pytest.raises(ShapeError, match="one size"):
+        FaceEncoder(fc.Sequential([fc.Input((16, 16, 3)), fc.layers.Flatten()])).fit(x).transform(
+            [x[0], x[1, ::2]]
+        )
     fitted = FaceEncoder(colours).fit(x)
     with pytest.raises(ShapeError, match="12 numbers"):
         fitted.transform(np.zeros((2, 5)))
     again = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(again.transform(x), fitted.transform(x))
+
+
+def test_without_scikit_learn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.base", None)
+    monkeypatch.delitem(sys.modules, "fastcnn.faces.estimators")
+    with pytest.raises(MissingDependencyError, match=r"fastcnn\[sklearn\]"):
+        _ = fc.faces.FaceEncoder

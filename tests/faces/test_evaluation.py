@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
 
 from fastcnn import faces
 from fastcnn.errors import ConfigError, FileFormatError, MissingFileError, ShapeError
+from tests.io.mutations import check, damaged, fuzzed
 
 
 def measured(n: int = 400, seed: int = 0, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -237,6 +239,18 @@ def test_other_lists_are_refused(tmp_path: Path, text: str, says: str) -> None:
     assert str(path) in str(caught.value)
     with pytest.raises(MissingFileError):
         faces.read_lfw_pairs(tmp_path / "nowhere")
+
+
+def test_damaged_lists_are_refused_or_harmless(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.txt"
+
+    @fuzzed(60)
+    @given(damaged([PAIRS.encode()]))
+    def run(data: bytes) -> None:
+        path.write_bytes(data)
+        check(lambda: faces.read_lfw_pairs(path))
+
+    run()
 
 
 def test_ten_folds_by_hand() -> None:

@@ -135,6 +135,7 @@ def test_distance_from_somebody() -> None:
     np.testing.assert_allclose(gallery.distances("Ada", [[0.0, 1.0], [0.0, 5.0]]), [1.0, 2.0])
 
 
+@pytest.mark.filterwarnings("ignore:overflow")  # NumPy's, of float64 that float32 cannot hold
 @pytest.mark.parametrize(
     ("wrong", "error", "says"),
     [

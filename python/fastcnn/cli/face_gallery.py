@@ -21,6 +21,7 @@ from fastcnn.errors import ConfigError, FileAccessError, MissingFileError
 from fastcnn.faces import (
     Calibration,
     FaceClusters,
+    FacePair,
     Gallery,
     LFWResult,
     Match,
@@ -272,63 +273,65 @@ def evaluate(
     min_face_size: float,
     skip: bool,
 ) -> Evaluation:
-    """Verify pairs of a folder that has a folder of pictures for each person."""
-    if pairs is not None:
-        return _evaluate_list(directory, pairs, far, model, weights, faces, min_face_size, skip)
-    listing = list_pictures(directory, "inferred", "int", None, follow_links=False)
-    assert listing.labels is not None
-    people = dict(zip(listing.paths, listing.labels.tolist(), strict=True))
-    found = embed_pictures(listing.paths, model, weights, faces, min_face_size, skip)
-    labels = [people[file] for file in found.files]
-    chosen = make_pairs(labels, balanced=False, limit=_MOST_PAIRS)
-    distances = pair_distances(
-        found.vectors[chosen.first], found.vectors[chosen.second], found.model.metric
-    )
-    curve = roc_curve(chosen.same, distances)
-    calibrated = curve.at(curve.threshold_at_far(far))
-    return Evaluation(model, len(labels), len(set(labels)), curve, calibrated, None, 0)
+    """Verify pairs of a folder that has a folder of pictures for each person.
 
-
-def _evaluate_list(
-    directory: Path,
-    pairs: Path,
-    far: float,
-    model: str,
-    weights: Path | None,
-    faces: str,
-    min_face_size: float,
-    skip: bool,
-) -> Evaluation:
-    listed = read_lfw_pairs(pairs)
-    names = sorted({name for pair in listed for name in (pair.first, pair.second)})
-    paths = {name: os.path.join(directory, *name.split("/")) for name in names}
-    missing = [path for path in paths.values() if not os.path.isfile(path)]
-    if missing:
-        raise MissingFileError(
-            f"{pairs}: {len(missing)} of {len(paths)} pictures are not there, the first is "
-            f"{missing[0]}"
+    Raises
+    ------
+    FastcnnError
+        The folder or the list cannot be read, a picture has not one face (unless `skip`), or there
+        are no pairs of both kinds.
+    """
+    if pairs is None:
+        listing = list_pictures(directory, "inferred", "int", None, follow_links=False)
+        assert listing.labels is not None
+        people = dict(zip(listing.paths, listing.labels.tolist(), strict=True))
+        found = embed_pictures(listing.paths, model, weights, faces, min_face_size, skip)
+        first, second, same = make_pairs(
+            [people[file] for file in found.files], balanced=False, limit=_MOST_PAIRS
         )
-    found = embed_pictures(list(paths.values()), model, weights, faces, min_face_size, skip)
-    rows = {file: row for row, file in enumerate(found.files)}
-    usable = [p for p in listed if paths[p.first] in rows and paths[p.second] in rows]
-    if not usable:
-        raise ConfigError(f"{pairs}: no pair is left whose pictures can be used")
-    first, second = (
-        found.vectors[[rows[paths[name]] for name in side]]
-        for side in ([p.first for p in usable], [p.second for p in usable])
-    )
-    distances = pair_distances(first, second, found.model.metric)
-    same, folds = [p.same for p in usable], [p.fold for p in usable]
+        folds, left_out = None, 0
+    else:
+        listed = read_lfw_pairs(pairs)
+        people = _people_of(directory, pairs, listed)
+        found = embed_pictures(list(people), model, weights, faces, min_face_size, skip)
+        rows = {file: row for row, file in enumerate(found.files)}
+        places = [(rows.get(_path(directory, pair.first)), rows.get(_path(directory, pair.second)))
+                  for pair in listed]  # fmt: skip
+        usable = [i for i, place in enumerate(places) if None not in place]
+        if not usable:
+            raise ConfigError(f"{pairs}: no pair is left whose pictures can be used")
+        first, second = np.array([places[i] for i in usable], np.intp).T
+        same = np.array([listed[i].same for i in usable])
+        folds, left_out = [listed[i].fold for i in usable], len(listed) - len(usable)
+    distances = pair_distances(found.vectors[first], found.vectors[second], found.model.metric)
     curve = roc_curve(same, distances)
     return Evaluation(
-        model,
+        found.model.name,
         len(found.files),
-        len({name.split("/")[0] for name in names}),
+        len({people[file] for file in found.files}),
         curve,
         curve.at(curve.threshold_at_far(far)),
-        lfw_protocol(same, distances, folds) if len(set(folds)) > 1 else None,
-        len(listed) - len(usable),
+        lfw_protocol(same, distances, folds) if folds and len(set(folds)) > 1 else None,
+        left_out,
     )
+
+
+def _path(directory: Path, name: str) -> str:
+    """Where a picture of a list lies."""
+    return os.path.join(directory, *name.split("/"))
+
+
+def _people_of(directory: Path, pairs: Path, listed: list[FacePair]) -> dict[str, Any]:
+    """The pictures of a list, and whose they are."""
+    names = sorted({name for pair in listed for name in (pair.first, pair.second)})
+    people = {_path(directory, name): name.split("/")[0] for name in names}
+    missing = [path for path in people if not os.path.isfile(path)]
+    if missing:
+        raise MissingFileError(
+            f"{pairs}: {len(missing)} of {len(people)} pictures are not there, the first is "
+            f"{missing[0]}"
+        )
+    return people
 
 
 def write_roc(path: Path, curve: RocCurve) -> None:

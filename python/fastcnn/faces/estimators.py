@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from fastcnn._checks import one_of
 from fastcnn._optional import import_optional
 from fastcnn.errors import DTypeError, ShapeError
+from fastcnn.faces._pictures import as_pictures
+from fastcnn.faces.encoders import encode
+from fastcnn.model import Model
 
 _base: Any = import_optional("sklearn.base", extra="sklearn")
 _validation: Any = import_optional("sklearn.utils.validation", extra="sklearn")
@@ -30,9 +33,9 @@ class FaceEncoder(
 
     Parameters
     ----------
-    encoder : str, fastcnn.faces.Encoder or callable, default "dlib"
-        As for `fastcnn.faces.encode`; or a function from a list of pictures to their encodings, of
-        shape (n, dimension), as ``lambda pictures: model.predict(np.stack(pictures))``.
+    encoder : str, fastcnn.faces.Encoder, Model or callable, default "dlib"
+        As for `fastcnn.faces.encode`; or a model from pictures of one size, of 0 to 255, to their
+        encodings; or a function from a list of pictures to their encodings, (n, dimension).
     faces : {"one", "largest"}, default "one"
         Pictures must show one face; or the largest is taken. As for `fastcnn.faces.encode`.
     aligned : bool, default False
@@ -130,11 +133,17 @@ class FaceEncoder(
         return unit
 
     def _encode(self, pictures: list[Any]) -> NDArray[Any]:
-        if callable(self.encoder) and not hasattr(self.encoder, "encode_chips"):
+        if isinstance(self.encoder, Model):
+            arrays = list(as_pictures("FaceEncoder", pictures))
+            if len({picture.shape for picture in arrays}) > 1:
+                raise ShapeError(
+                    "FaceEncoder: a model takes pictures of one size, got "
+                    f"{sorted({picture.shape for picture in arrays})}"
+                )
+            found = self.encoder.predict(np.stack(arrays).astype(np.float32), verbose=0)
+        elif callable(self.encoder):
             found = self.encoder(pictures)
         else:
-            from fastcnn.faces import encode
-
             found = encode(pictures, self.encoder, faces=self.faces, aligned=self.aligned)
         rows = np.asarray(found)
         if rows.ndim != 2 or len(rows) != len(pictures) or rows.dtype.kind != "f":
