@@ -53,6 +53,7 @@ class _Rows(NamedTuple):
     encodings: NDArray[np.float32]
     labels: NDArray[np.int32]
     names: list[str]  # by label; only ever appended to
+    people: int  # how many of them are there
 
 
 class Gallery:
@@ -119,15 +120,12 @@ class Gallery:
             raise DTypeError(f"Gallery: encoder: expected a name or None, got {encoder!r}")
         self.encoder = encoder
         self._writing = threading.RLock()
-        self._start()
-
-    def _start(self) -> None:
         self._encodings: GrowingArray | None = None
         self._labels = GrowingArray(np.empty(0, np.int32))
         self._ids: dict[str, int] = {}  # of the people who are there, in order
         self._sizes: list[int] = []  # by label
         self._names: list[str] = []  # by label, also of people who were removed
-        self._rows: _Rows | None = None
+        self._rows: _Rows | None = None  # replaced as a whole: searches never wait
 
     # ---- what is there ---------------------------------------------------------------------------
 
@@ -237,12 +235,14 @@ class Gallery:
                 del self._ids[self._names[label]]
                 self._sizes[label] = 0
             if 2 * len(self) < len(self._labels):  # more gone than there: amortised, like growing
-                self._compact()
+                self._take(*self._kept())  # searches that run keep the old arrays
+            else:
+                self._publish()
             return len(gone)
 
     def _publish(self) -> None:
         assert self._encodings is not None
-        self._rows = _Rows(self._encodings.used, self._labels.used, self._names)
+        self._rows = _Rows(self._encodings.used, self._labels.used, self._names, len(self._ids))
 
     def _new_label(self, name: str) -> int:
         label = self._ids.get(name)
@@ -251,12 +251,6 @@ class Gallery:
             self._names.append(name)
             self._sizes.append(0)
         return label
-
-    def _compact(self) -> None:
-        """Move what is left into new arrays; searches that run keep the old ones."""
-        encodings, labels, names = self._kept()
-        self._start()
-        self._take(encodings, labels, names)
 
     def _take(
         self, encodings: NDArray[np.float32], labels: NDArray[np.int32], names: list[str]
@@ -272,7 +266,7 @@ class Gallery:
         """The rows that somebody owns, with labels from 0 on without gaps."""
         if self._rows is None:
             return np.empty((0, 0), np.float32), np.empty(0, np.int32), []
-        encodings, labels, _ = self._rows
+        encodings, labels = self._rows.encodings, self._rows.labels
         names = list(self._ids)
         if len(self) < len(labels):
             there = labels != _REMOVED
@@ -310,13 +304,12 @@ class Gallery:
         k = positive_int("Gallery.search", "k", k)
         limit = _threshold(threshold)
         rows = self._rows
-        people = len(self._ids)
-        if rows is None or not people or not len(queries):
+        if rows is None or not rows.people or not len(queries):
             return [[] for _ in queries]
         self._check_dimension("search", queries)
-        k = min(k, people)
+        k = min(k, rows.people)
         # Encodings of one person crowd out others: ask for more than people where there are more.
-        wanted = k if k == 1 or people == len(rows.labels) else 4 * k
+        wanted = k if k == 1 or rows.people == len(rows.labels) else 4 * k
         found: list[list[Match]] = [[] for _ in queries]
         waiting = np.arange(len(queries))
         while len(waiting):
