@@ -31,7 +31,7 @@ Array = NDArray[np.float32]
 Tensor = Any
 
 _WINDOW, _STRIDE = 12, 2  # of P-Net
-_CROPS_AT_ONCE = 64
+_CROPS_AT_ONCE = 32
 
 
 class Faces(NamedTuple):
