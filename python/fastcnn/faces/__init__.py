@@ -22,18 +22,15 @@ if TYPE_CHECKING:
     from fastcnn.faces.estimators import FaceEncoder
     from fastcnn.faces.evaluation import (
         Calibration,
-        FacePair,
-        LFWResult,
         PairIndices,
         RocCurve,
         calibrate_threshold,
-        lfw_protocol,
         make_pairs,
         pair_distances,
-        read_lfw_pairs,
         roc_curve,
     )
     from fastcnn.faces.gallery import Gallery, Match
+    from fastcnn.faces.lfw import FacePair, LFWResult, lfw_protocol, read_lfw_pairs
     from fastcnn.faces.mtcnn import MTCNN, Faces, ONet, PNet, RNet, detect
     from fastcnn.faces.pairs import Verification, verify
     from fastcnn.faces.training import (
@@ -91,10 +88,10 @@ _MODULES = {
     "Encoder": "encoders",
     "FaceClusters": "clustering",
     "FaceEncoder": "estimators",
-    "FacePair": "evaluation",
+    "FacePair": "lfw",
     "Faces": "mtcnn",
     "Gallery": "gallery",
-    "LFWResult": "evaluation",
+    "LFWResult": "lfw",
     "MTCNN": "mtcnn",
     "Match": "gallery",
     "ONet": "mtcnn",
@@ -114,11 +111,11 @@ _MODULES = {
     "encode_faces": "encoders",
     "encoder": "encoders",
     "face_template": "align",
-    "lfw_protocol": "evaluation",
+    "lfw_protocol": "lfw",
     "make_pairs": "evaluation",
     "pair_classifier": "training",
     "pair_distances": "evaluation",
-    "read_lfw_pairs": "evaluation",
+    "read_lfw_pairs": "lfw",
     "roc_curve": "evaluation",
     "similarity_transform": "align",
     "train_encoder": "training",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from fastcnn import ops
 from fastcnn._checks import number, one_of, positive_int
 from fastcnn.errors import ConfigError, DTypeError, FileFormatError, ShapeError
+from fastcnn.faces._gallery_files import describe, pack, read_description, unpack
 from fastcnn.faces._growing import GrowingArray
 from fastcnn.io._files import StrPath, naming
 from fastcnn.io.safetensors_files import (
@@ -27,8 +27,6 @@ __all__ = ["Gallery", "Match"]
 
 METRICS = ("euclidean", "sqeuclidean", "manhattan", "cosine")
 
-_FORMAT = "fastcnn gallery"
-_VERSION = 1
 _REMOVED = -1  # the label of a row nobody owns any more
 
 
@@ -395,21 +393,8 @@ class Gallery:
             The package ``safetensors`` is not installed.
         """
         with self._writing:
-            encodings, labels, names = self._kept()
-            about = {
-                "version": _VERSION,
-                "metric": self.metric,
-                "threshold": self.threshold,
-                "encoder": self.encoder,
-            }
-            texts = [name.encode() for name in names]
-            tensors: dict[str, NDArray[Any]] = {
-                "encodings": encodings,
-                "labels": labels,
-                "names": np.frombuffer(b"".join(texts), np.uint8),
-                "name_lengths": np.array([len(text) for text in texts], np.int64),
-            }
-            save_safetensors(path, tensors, {"format": _FORMAT, "gallery": json.dumps(about)})
+            about = describe(metric=self.metric, threshold=self.threshold, encoder=self.encoder)
+            save_safetensors(path, pack(*self._kept()), about)
 
     @classmethod
     def load(cls, path: StrPath) -> Gallery:
@@ -426,15 +411,14 @@ class Gallery:
         """
         metadata = load_safetensors_metadata(path)
         with naming(path):
-            if metadata.get("format") != _FORMAT:
-                raise FileFormatError(
-                    f"expected a gallery of faces, as Gallery.save writes it, got a safetensors "
-                    f"file of format {metadata.get('format')!r}"
-                )
-            gallery = _described(cls, metadata.get("gallery", ""))
+            about = read_description(metadata)
+            try:
+                gallery = cls(**about)
+            except (ConfigError, DTypeError) as error:
+                raise FileFormatError(f"the header of the gallery is damaged: {error}") from error
         tensors = load_safetensors(path)
         with naming(path):
-            encodings, labels, names = _checked(tensors)
+            encodings, labels, names = unpack(tensors)
         if len(encodings):
             gallery._take(encodings, labels, names)
         return gallery
@@ -504,60 +488,3 @@ def _some(names: list[str]) -> str:
         return "the gallery is empty"
     shown = ", ".join(map(repr, names[:10]))
     return f"there are {shown}" + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-
-
-def _described(cls: type[Gallery], text: str) -> Gallery:
-    """Make the empty gallery that a file's header describes."""
-    try:
-        about = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"the header of the gallery is damaged: {error}") from error
-    keys = {"version", "metric", "threshold", "encoder"}
-    if not isinstance(about, dict) or set(about) != keys:
-        raise FileFormatError(f"expected a header with {sorted(keys)}, got {text[:200]!r}")
-    if about.pop("version") != _VERSION:
-        raise FileFormatError(f"expected a gallery of version {_VERSION}, got {text[:200]!r}")
-    try:
-        return cls(**about)
-    except (ConfigError, DTypeError) as error:
-        raise FileFormatError(f"the header of the gallery is damaged: {error}") from error
-
-
-def _checked(
-    tensors: dict[str, NDArray[Any]],
-) -> tuple[NDArray[np.float32], NDArray[np.int32], list[str]]:
-    """Refuse tensors that `Gallery.save` never writes."""
-    expected = {"encodings": ("f4", 2), "labels": ("i4", 1), "names": ("u1", 1),
-                "name_lengths": ("i8", 1)}  # fmt: skip
-    found = {name: (tensor.dtype.str[1:], tensor.ndim) for name, tensor in tensors.items()}
-    if found != expected:
-        raise FileFormatError(f"expected tensors of these types and ranks: {expected}, got {found}")
-    encodings, labels, lengths = tensors["encodings"], tensors["labels"], tensors["name_lengths"]
-    if len(labels) != len(encodings):
-        raise FileFormatError(f"{len(encodings)} encodings, but {len(labels)} labels")
-    if not np.isfinite(encodings).all():
-        raise FileFormatError("an encoding holds NaN or infinity")
-    if (lengths < 1).any() or (lengths > len(tensors["names"])).any():
-        raise FileFormatError("a name is empty or longer than all names")
-    names = _split(tensors["names"].tobytes(), lengths)
-    if len(set(names)) != len(names):
-        raise FileFormatError("a name occurs twice")
-    if len(labels) and (labels.min() < 0 or labels.max() >= len(names)):
-        raise FileFormatError(f"an encoding belongs to none of the {len(names)} names")
-    if np.bincount(labels, minlength=len(names)).min(initial=1) < 1:
-        raise FileFormatError("a name has no encoding")
-    return encodings, labels, names
-
-
-def _split(text: bytes, lengths: NDArray[np.int64]) -> list[str]:
-    ends = np.cumsum(lengths)
-    if (int(ends[-1]) if len(ends) else 0) != len(text):
-        raise FileFormatError(f"names of {len(text)} bytes do not have the lengths that are noted")
-    starts = (ends - lengths).tolist()
-    try:
-        names = [text[a:b].decode() for a, b in zip(starts, ends.tolist(), strict=True)]
-    except UnicodeDecodeError as error:
-        raise FileFormatError(f"a name is not UTF-8: {error}") from error
-    if not all(name.strip() for name in names):
-        raise FileFormatError("a name is empty")
-    return names
