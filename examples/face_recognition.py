@@ -42,7 +42,8 @@ def main(data: str | Path | None = None) -> float:
 
     # 2. The threshold. Pairs of different people show how near strangers come: of all pairs of
     #    portraits, at most 2 in 100 may be taken for one person. So few pairs say little about
-    #    rare mistakes, and the interval tells so.
+    #    rare mistakes, and the interval tells so. (With more pictures one would keep some for this
+    #    alone: those that a threshold was chosen with flatter it.)
     seen = faces.encode(camera, encoder)
     people = [path.stem for path in portraits] + [CAMERA[path.stem] for path in camera]
     pairs = faces.make_pairs(people, balanced=False)
