@@ -68,6 +68,10 @@ def test_a_folder_of_identities_is_trained_on(tmp_path: Path) -> None:
             level = 60 + 60 * i + rng.integers(-8, 8, (8, 8, 3))
             fc.io.save_image(tmp_path / name / f"{j}.png", level.astype(np.uint8))
     train = fc.data.image_dataset_from_directory(tmp_path, image_size=(8, 8), verbose=False)
+    alone = fc.data.image_dataset_from_directory(  # one picture of each: no pair of one identity
+        tmp_path, image_size=(8, 8), verbose=False, validation_split=1 / 6, subset="validation",
+        seed=0,
+    )  # fmt: skip
     fc.set_random_seed(0)
     image = fc.Input((8, 8, 3))
     x = fc.layers.GlobalAveragePooling2D()(fc.layers.Rescaling(1 / 255, offset=-0.5)(image))
@@ -76,6 +80,8 @@ def test_a_folder_of_identities_is_trained_on(tmp_path: Path) -> None:
         model, train.cache(), p=3, k=4, epochs=15, learning_rate=0.05, seed=0, verbose=0
     )
     assert history.history["active_triplets"][-1] < 0.2
+    with pytest.raises(ConfigError, match="two faces of one person"):
+        faces.train_encoder(model, train, alone, p=3, k=4, epochs=1, verbose=0)
     again = faces.train_encoder(model, train.map(lambda x, y: (x, y)), batches=1, epochs=1,
                                 verbose=0)  # fmt: skip
     assert len(again.history["loss"]) == 1

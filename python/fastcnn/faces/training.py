@@ -155,6 +155,12 @@ class VerificationMetrics(Callback):
         self.metric = metric
         self.limit = limit
 
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Refuse pictures that make no pairs, before hours are spent."""
+        labels = getattr(self.dataset, "labels", None)
+        if labels is not None:
+            make_pairs(labels, limit=1)
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Encode the pictures, and measure."""
         if logs is None:
