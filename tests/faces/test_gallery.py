@@ -95,6 +95,10 @@ def test_equal_distances_are_given_to_who_came_first() -> None:
     gallery.add(["b", "a"], [[1.0, 0.0], [1.0, 0.0]])
     assert gallery.identify([1.0, 0.0]) == [Match("b", 0.0)]
     assert [m.name for m in gallery.search([1.0, 0.0], k=2)[0]] == ["b", "a"]
+    # At the threshold is near enough, as for the rates of a ROC curve.
+    assert gallery.identify([2.0, 0.0])[0].name == "b"
+    assert gallery.search([2.0, 0.0], threshold=1.0)[0] == [Match("b", 1.0)]
+    assert gallery.identify([2.0001, 0.0])[0].name is None
 
 
 def test_what_is_removed_is_not_found() -> None:
