@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         losses,
         metrics,
         optimizers,
+        style,
         utils,
         visualize,
     )
@@ -80,6 +81,7 @@ __all__ = [
     "set_num_threads",
     "set_random_seed",
     "show_config",
+    "style",
     "utils",
     "value_and_grad",
     "visualize",
@@ -94,6 +96,7 @@ _LAZY = (
     "losses",
     "metrics",
     "optimizers",
+    "style",
     "utils",
     "visualize",
 )
