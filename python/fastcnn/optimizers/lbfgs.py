@@ -34,9 +34,9 @@ class LBFGS(Optimizer):
         From how many steps the curvature is estimated.
     max_evaluations : int, default 20
         How often a step may compute the loss.
-    first_step : float, default 1.0
+    first_step : float, optional
         How far the first step tries to go, where nothing is known of the curvature: the sum of
-        all variables' changes.
+        all variables' absolute changes. Unless given 1, or that of the gradient if it is smaller.
     name : str, optional
 
     References
@@ -68,13 +68,15 @@ class LBFGS(Optimizer):
         learning_rate: float = 1.0,
         history_size: int = 10,
         max_evaluations: int = 20,
-        first_step: float = 1.0,
+        first_step: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.history_size = positive_int("LBFGS", "history_size", history_size)
         self.max_evaluations = positive_int("LBFGS", "max_evaluations", max_evaluations)
-        self.first_step = number("LBFGS", "first_step", first_step, at_least=0.0)
+        self.first_step = (
+            None if first_step is None else number("LBFGS", "first_step", first_step, at_least=0.0)
+        )
         refused = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
         for key in refused:
             if getattr(self, key) is not None:
@@ -108,7 +110,8 @@ class LBFGS(Optimizer):
             direction, slope = -gradient, -float(gradient @ gradient)
         length = self.learning_rate
         if not self._pairs:
-            length *= min(1.0, self.first_step / float(np.abs(gradient).sum()))
+            unit = 1.0 / float(np.abs(gradient).sum())
+            length *= min(1.0, unit) if self.first_step is None else self.first_step * unit
         found = self._search(closure, variables, at, direction, loss, slope, length)
         step, new_loss, new_gradient = found
         change = new_gradient - gradient

@@ -55,8 +55,7 @@ class Descent:
         self._recompute = None if recompute == "auto" else recompute
         self._may_recompute = recompute == "auto"
         self._seen: dict[float, Costs] = {}
-        self._takes_picture = isinstance(optimizer, LBFGS)
-        if not self._takes_picture:
+        if not isinstance(optimizer, LBFGS):
             self.picture.constraint = lambda x: ops.clip(x, 0.0, 255.0)
         self._plans = self._no_plans()
 
@@ -65,28 +64,22 @@ class Descent:
     def _describe_step(self, trace: Any, args: Any, kwargs: Any) -> Any:
         costs = self.objective.describe(trace.value_of(self.picture))
         gradients = trace.gradient(costs.total, [self.picture], self._recompute)
+        if isinstance(self.optimizer, LBFGS):
+            return [*costs, *gradients]
         self.optimizer.describe(trace, gradients, [self.picture])
         return list(costs)
 
-    def _describe_gradient(self, trace: Any, args: Any, kwargs: Any) -> Any:
-        (picture,) = args
-        costs = self.objective.describe(picture)
-        return [*costs, *trace.gradient(costs.total, [picture], self._recompute)]
-
     def _no_plans(self) -> PlanCache:
-        describe = self._describe_gradient if self._takes_picture else self._describe_step
-        return PlanCache(describe, "a step of style transfer", capacity=1)
+        return PlanCache(self._describe_step, "a step of style transfer", capacity=1)
 
     def _compiled(self) -> tuple[Compiled, list[NDArray[Any]]]:
-        # The picture that L-BFGS changes between runs is an operand: plans fold what is constant.
-        given = (self.picture.view(),) if self._takes_picture else ()
-        compiled, arrays = self._plans.get(given, {})
+        compiled, arrays = self._plans.get((), {})
         if self._may_recompute:
             self._may_recompute = False
             if compiled.plan.arena_bytes > _ENOUGH_BYTES:
                 self._recompute = "segments"
                 self._plans = self._no_plans()
-                return self._plans.get(given, {})
+                return self._plans.get((), {})
         return compiled, arrays
 
     # ---- steps -----------------------------------------------------------------------------------

@@ -169,7 +169,9 @@ class Objective:
             for name, weight in self.style_layers.items()
         )
         variation = total_variation_cost(picture)
-        total = content * self.alpha + style * self.beta + variation * self.total_variation_weight
+        total = content * self.alpha + style * self.beta
+        if self.total_variation_weight:
+            total = total + variation * self.total_variation_weight
         return Costs(total, content, style, variation)
 
     def _unit(self, target: NDArray[Any]) -> float:
