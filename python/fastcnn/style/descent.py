@@ -110,6 +110,11 @@ class Descent:
         """Show the plan of a step."""
         return Plan(self._compiled()[0].plan)
 
+    def profile(self) -> list[int]:
+        """Run the plan of a step once, and tell the nanoseconds of each of its steps."""
+        compiled, arrays = self._compiled()
+        return compiled.plan.profile([*arrays, *(feed() for feed in compiled.feeds)])
+
     # ---- state -----------------------------------------------------------------------------------
 
     def save_state(self) -> dict[str, NDArray[Any]]:

@@ -111,7 +111,7 @@ def layer_name(name: Any, network: str) -> str:
     'block4_conv2'
     """
     found = re.fullmatch(r"(?:conv|relu|block)([1-5])_(?:conv)?([1-4])", str(name))
-    counts = vgg.CONVOLUTIONS[network]
+    counts = vgg.CONVOLUTIONS[one_of("style", "network", network, list(_NETWORKS))]
     if found is None or int(found[2]) > counts[int(found[1]) - 1]:
         raise ConfigError(
             f"{network} has no layer {name!r}: expected block1_conv1 to "
