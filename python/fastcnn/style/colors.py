@@ -57,7 +57,7 @@ def match_colors(picture: Picture, like: Picture) -> NDArray[np.uint8]:
     array([  0, 200,   0], dtype=uint8)
     """
     source, target = _colors("match_colors", picture), _colors("match_colors", like)
-    own, wanted = (np.cov(x, rowvar=False) for x in (source, target))
+    own, wanted = (np.cov(x, rowvar=False, bias=True) for x in (source, target))
     change = _power(wanted, 0.5) @ _power(own, -0.5)
     matched = (source - source.mean(0)) @ change.T + target.mean(0)
     return _levels(matched.reshape(picture.shape))
@@ -140,10 +140,8 @@ def _colors(who: str, picture: Picture) -> NDArray[np.float64]:
         raise DTypeError(
             f"{who}: expected an array of uint8, got {getattr(picture, 'dtype', type(picture))}"
         )
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.size < 6:
-        raise ShapeError(
-            f"{who}: expected RGB of shape (h, w, 3) and at least 2 pixels, got {picture.shape}"
-        )
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
+        raise ShapeError(f"{who}: expected RGB of shape (h, w, 3), nowhere 0, got {picture.shape}")
     return picture.reshape(-1, 3).astype(np.float64)
 
 
