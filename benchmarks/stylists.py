@@ -17,7 +17,7 @@ from benchmarks.trainers import Trainer, peak_mib, quickest
 CONTENT, STYLE = "block4_conv2", tuple(f"block{i}_conv1" for i in (1, 2, 3, 4))
 _BLOCKS = ((1, 2), (2, 2), (3, 3), (4, 2))
 _MEAN = (103.939, 116.779, 123.68)
-_ALPHA, _BETA, _RATE = 1.0, 1e-6, 2.0
+_ALPHA, _BETA, _RATE = 1e3, 1e6, 2.0
 
 
 def pictures(size: int) -> list[np.ndarray]:

@@ -16,12 +16,19 @@ class Delays {
       : graph_(graph),
         count_(static_cast<int>(graph.nodes().size())),
         place_(graph.nodes().size()),
-        readers_(static_cast<std::size_t>(graph.num_values())) {
+        readers_(static_cast<std::size_t>(graph.num_values())),
+        memory_(readers_.size()) {
+    for (std::size_t id = 0; id < memory_.size(); ++id) memory_[id] = static_cast<ValueId>(id);
     for (int i = 0; i < count_; ++i) {
       place_[static_cast<std::size_t>(i)] = i;
       for (const ValueId id : node(i).inputs) readers_[static_cast<std::size_t>(id)].push_back(i);
+      if (!node(i).op->is_view) continue;
+      memory_[static_cast<std::size_t>(node(i).outputs[0])] = memory(node(i).inputs[0]);
     }
-    for (const ValueId id : graph.results()) kept_.insert(id);
+    for (int i = 0; i < count_; ++i)  // who reads a view reads what it is of
+      for (const ValueId id : node(i).inputs)
+        if (memory(id) != id) readers_[static_cast<std::size_t>(memory(id))].push_back(i);
+    for (const ValueId id : graph.results()) kept_.insert({id, memory(id)});
     for (int i = count_; i-- > 0;) {  // readers first
       const int wanted = first_reader(i);
       if (wanted > i && pays(i, wanted)) place_[static_cast<std::size_t>(i)] = wanted;
@@ -34,6 +41,7 @@ class Delays {
  private:
   const Node& node(int i) const { return graph_.nodes()[static_cast<std::size_t>(i)]; }
   int place(int i) const { return place_[static_cast<std::size_t>(i)]; }
+  ValueId memory(ValueId id) const { return memory_[static_cast<std::size_t>(id)]; }
   std::int64_t bytes(ValueId id) const { return graph_.value(id).type.bytes(); }
 
   // Where the first reader of the node's results is; -1 if one of them is a result of the graph.
@@ -50,20 +58,22 @@ class Delays {
   bool pays(int i, int wanted) const {
     std::int64_t made = 0, waiting = 0;
     for (const ValueId id : node(i).outputs) made += bytes(id);
-    for (const ValueId id : node(i).inputs) {
+    for (const ValueId operand : node(i).inputs) {
+      const ValueId id = memory(operand);
       if (graph_.is_constant(id) || kept_.contains(id)) continue;
       const auto& readers = readers_[static_cast<std::size_t>(id)];
       const bool read_later =
           std::any_of(readers.begin(), readers.end(), [&](int r) { return r != i && place(r) >= wanted; });
       if (!read_later) waiting += bytes(id);
     }
-    return node(i).op->is_view ? waiting <= made : waiting * kShare <= made;
+    return node(i).op->is_view || waiting * kShare <= made;
   }
 
   const Graph& graph_;
   int count_;
   std::vector<int> place_;
-  std::vector<std::vector<int>> readers_;  // by value
+  std::vector<std::vector<int>> readers_;  // by value, those of its views included
+  std::vector<ValueId> memory_;            // by value: what it is a view of, or itself
   std::unordered_set<ValueId> kept_;       // results of the graph
 };
 
