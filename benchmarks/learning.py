@@ -19,7 +19,10 @@ import fastcnn as fc
 from benchmarks.machine import ROOT
 from benchmarks.results import FOLDER, Results, table
 
-EXAMPLES = ("happy_house", "mnist_lenet", "sign_digits", "transfer_learning", "fashion_mnist")
+EXAMPLES = (
+    "happy_house", "mnist_lenet", "sign_digits", "transfer_learning", "fashion_mnist",
+    "style_transfer",
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> Results:

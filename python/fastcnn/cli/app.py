@@ -253,7 +253,7 @@ def stylize(
         list[str] | None, typer.Option(help="conv1_1 to conv4_1 unless given.")
     ] = None,
     pooling: Annotated[str, typer.Option(help="avg or max.")] = "avg",
-    optimizer: Annotated[str, typer.Option(help="lbfgs or adam.")] = "lbfgs",
+    optimizer: Annotated[str, typer.Option(help="adam or lbfgs.")] = "adam",
     precision: Annotated[str | None, typer.Option(help="highest, high or medium.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
     preview_every: Annotated[
