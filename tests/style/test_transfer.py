@@ -162,7 +162,7 @@ def test_where_a_picture_begins() -> None:
 def test_a_mask_keeps_a_style_to_its_part() -> None:
     mask = np.zeros((24, 32), np.uint8)
     mask[:, :12] = 255
-    paint = transfer_of(iterations=8, alpha=0.0)
+    paint = transfer_of(iterations=8, alpha=0.0, total_variation_weight=0.0)
     result = paint(A, B, masks=[mask], verbose=0).astype(int)
     change = np.abs(result - A).mean((0, 2))
     assert change[:12].min() > 1
@@ -207,6 +207,20 @@ def test_less_memory_gives_the_same_bits() -> None:
     results = [transfer_of(recompute=r)(A, B, verbose=0) for r in (None, "segments", "auto")]
     np.testing.assert_array_equal(results[0], results[1])
     np.testing.assert_array_equal(results[0], results[2])
+
+
+@pytest.mark.parametrize(("worth", "taken"), [(2.0, "segments"), (0.0, None)])
+def test_what_is_seen_is_made_again_where_that_saves_memory(
+    monkeypatch: pytest.MonkeyPatch, worth: float, taken: str | None
+) -> None:
+    monkeypatch.setattr("fastcnn.style.descent._ENOUGH_BYTES", 0)
+    monkeypatch.setattr("fastcnn.style.descent._WORTH", worth)
+    objective = Objective(
+        small_network(), batch(0, 24, 32), [batch(1, 24, 24)], CONTENT, STYLE, 1, 1
+    )
+    descent = Descent(objective, batch(2, 24, 32), fc.optimizers.Adam(2.0))
+    assert descent.step().total > 0
+    assert descent._recompute == taken
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,9 @@ class StyleTransfer:
     scales : int, default 2
         At how many sizes the picture is made, each twice the one before: coarse strokes come first,
         and cheaply.
-    alpha, beta : float
+    alpha, beta : float, default 1.0 and 3.0
         How much content and style count.
-    total_variation_weight : float, default 0.0
+    total_variation_weight : float, default 5e-4
         How much rough pixels cost.
     content_layers, style_layers : str, sequence of str, or mapping of str to float
         Layers of the network (``"block4_conv2"`` or ``"conv4_2"``) and how much each counts; all
@@ -112,7 +112,7 @@ class StyleTransfer:
         Of the noise.
     recompute : {"auto", None, "activations", "segments"}, default "auto"
         Whether what the network saw is computed again instead of kept; "auto": where a step would
-        need more than 4 GiB.
+        need more than 4 GiB, and would need a fifth less then.
 
     Raises
     ------
@@ -149,8 +149,8 @@ class StyleTransfer:
         iterations: int | Sequence[int] = 200,
         scales: int = 2,
         alpha: float = 1.0,
-        beta: float = 1.0,
-        total_variation_weight: float = 0.0,
+        beta: float = 3.0,
+        total_variation_weight: float = 5e-4,
         content_layers: Any = CONTENT_LAYERS,
         style_layers: Any = STYLE_LAYERS,
         normalize: bool = True,
