@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 #include <unordered_set>
 
 #include "graph/passes.h"
@@ -8,6 +9,8 @@ namespace {
 
 // A node is delayed if, while its results would wait, its operands take at most this share of their memory.
 constexpr std::int64_t kShare = 8;
+// The most memory that is alive at one time must fall by this factor, or the graph stays as it is.
+constexpr double kGain = 1.05;
 
 // Where nodes go: each keeps its place, or goes before the first that reads what it makes.
 class Delays {
@@ -35,8 +38,39 @@ class Delays {
     }
   }
 
-  // The places of the nodes; those of one place keep their order.
-  const std::vector<int>& places() const { return place_; }
+  // The nodes in their new order: by place, those of one place as they were.
+  std::vector<int> order() const {
+    std::vector<int> order = identity();
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return place(a) < place(b); });
+    return order;
+  }
+
+  std::vector<int> identity() const {
+    std::vector<int> order(place_.size());
+    std::iota(order.begin(), order.end(), 0);
+    return order;
+  }
+
+  // The most bytes that live at one time if the nodes run in an order.
+  std::int64_t peak(const std::vector<int>& order) const {
+    std::vector<int> first(memory_.size(), -1), last(memory_.size(), -1);
+    for (int at = 0; at < count_; ++at) {
+      const Node& n = node(order[static_cast<std::size_t>(at)]);
+      for (const ValueId id : n.inputs) last[static_cast<std::size_t>(memory(id))] = at;
+      for (const ValueId id : n.outputs)
+        if (memory(id) == id) first[static_cast<std::size_t>(id)] = last[static_cast<std::size_t>(id)] = at;
+    }
+    std::vector<std::int64_t> change(static_cast<std::size_t>(count_) + 1, 0);
+    for (std::size_t id = 0; id < first.size(); ++id) {
+      if (first[id] < 0) continue;
+      const auto value = static_cast<ValueId>(id);
+      change[static_cast<std::size_t>(first[id])] += bytes(value);
+      if (!kept_.contains(value)) change[static_cast<std::size_t>(last[id]) + 1] -= bytes(value);
+    }
+    std::int64_t now = 0, most = 0;
+    for (const std::int64_t c : change) most = std::max(most, now += c);
+    return most;
+  }
 
  private:
   const Node& node(int i) const { return graph_.nodes()[static_cast<std::size_t>(i)]; }
@@ -80,12 +114,12 @@ class Delays {
 }  // namespace
 
 void delay_nodes(Graph& graph) {
-  const std::vector<int> places = Delays(graph).places();
-  std::vector<std::size_t> order(places.size());
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return places[a] < places[b]; });
+  const Delays delays(graph);
+  const std::vector<int> order = delays.order();
+  // Memory is shared in ways that are not known here: what gains little may lose.
+  if (kGain * static_cast<double>(delays.peak(order)) >= static_cast<double>(delays.peak(delays.identity()))) return;
   std::vector<Node> nodes = graph.take_nodes();
-  for (const std::size_t i : order) graph.append(std::move(nodes[i]));
+  for (const int i : order) graph.append(std::move(nodes[static_cast<std::size_t>(i)]));
   graph.finish_rewrite();
 }
 
