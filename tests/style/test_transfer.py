@@ -54,15 +54,18 @@ def test_a_step_is_one_plan_whose_state_is_updated_in_place() -> None:
 
 
 def test_gradients_of_matrices_are_made_when_they_are_needed() -> None:
-    """The plan keeps what the network saw, and little more."""
+    """They are as large as the pictures; the plan keeps what the network saw, and little more."""
+    of_style = dict.fromkeys(("block1_conv1", "block1_conv2", "block2_conv1"), 1.0)
+    network = fc.style.feature_network(of_style, weights=None)
     objective = Objective(
-        small_network(), batch(0, 64, 64), [batch(1, 24, 24)], CONTENT, STYLE, 1, 1
+        network, batch(0, 64, 64), [batch(1, 64, 64)], {"block2_conv1": 1.0}, of_style, 1, 1
     )
-    steps = Descent(objective, batch(2, 64, 64), fc.optimizers.Adam(2.0)).plan().steps
-    places = [i for i, step in enumerate(steps) if step["op"] == "matmul"]
-    pooled_back = next(i for i, s in enumerate(steps) if s["op"] == "avg_pool2d_gradient")
-    assert len(places) == 2
-    assert places[0] < pooled_back < places[1]  # the first layer's comes last
+    plan = Descent(objective, batch(2, 64, 64), fc.optimizers.Adam(2.0)).plan()
+    ops = [step["op"] for step in plan.steps]
+    places = [i for i, op in enumerate(ops) if op == "matmul"]
+    pooled_back = ops.index("avg_pool2d_gradient")
+    assert len(places) == 3
+    assert places[0] < pooled_back < places[1]  # the first layer's come last
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

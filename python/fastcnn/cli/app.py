@@ -222,10 +222,10 @@ def stylize(
         int, typer.Option(min=1, max=8, help="Sizes from coarse to fine, each twice the last.")
     ] = 2,
     alpha: Annotated[float, typer.Option(min=0.0, help="How much the content counts.")] = 1.0,
-    beta: Annotated[float, typer.Option(min=0.0, help="How much the style counts.")] = 3.0,
+    beta: Annotated[float, typer.Option(min=0.0, help="How much the style counts.")] = 2.0,
     smooth: Annotated[
         float, typer.Option(min=0.0, help="How much rough pixels cost (total variation).")
-    ] = 5e-4,
+    ] = 1e-3,
     style_scale: Annotated[
         float, typer.Option(min=0.01, max=100, help="Below 1: smaller strokes.")
     ] = 1.0,

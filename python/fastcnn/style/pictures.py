@@ -91,6 +91,13 @@ def as_batch(picture: NDArray[Any]) -> Picture:
     return np.ascontiguousarray(picture[None], np.float32)
 
 
+def mirrored(picture: Picture, margin: int) -> Picture:
+    """Continue a picture of (1, h, w, c) beyond its borders."""
+    sides = (margin, margin)
+    found: Picture = np.pad(picture, ((0, 0), sides, sides, (0, 0)), "reflect")
+    return found
+
+
 def as_levels(picture: NDArray[Any]) -> Levels:
     """Give a picture of (1, h, w, 3) as what can be shown."""
     levels: Levels = np.rint(picture[0].clip(0, 255)).astype(np.uint8)
@@ -123,6 +130,7 @@ def first_picture(
     style: Levels,
     noise_ratio: float,
     seed: int,
+    margin: int,
 ) -> Picture:
     """Make the picture to begin with.
 
@@ -137,18 +145,20 @@ def first_picture(
         The share of noise in a blend.
     seed : int
         Of the noise.
+    margin : int
+        By how many pixels the content is continued beyond its borders.
     """
-    size = content.shape[1:3]
+    size = (content.shape[1] - 2 * margin, content.shape[2] - 2 * margin)
     if not isinstance(initial, str) or initial not in INITIAL:
         if isinstance(initial, str) and not os.path.splitext(initial)[1]:
             raise ConfigError(
                 f"initial: expected one of {', '.join(INITIAL)}, or a picture, got {initial!r}"
             )
-        return resized(read_picture("initial", initial), size)
+        return mirrored(resized(read_picture("initial", initial), size), margin)
     if initial == "content":
         return np.array(content)
     if initial == "style":
-        return resized(style, size)
+        return mirrored(resized(style, size), margin)
     share = 1.0 if initial == "noise" else noise_ratio
     noise = np.random.default_rng(seed).standard_normal(content.shape, np.float32)
     noise = (noise * _NOISE_DEVIATION + _MIDDLE).clip(0, 255)
@@ -170,9 +180,9 @@ def read_masks(masks: Any, count: int) -> list[Levels | None]:
     return found
 
 
-def mask_of_size(mask: Levels | None, size: tuple[int, int]) -> Picture | None:
-    """Give a mask as weights of 0 to 1 for pictures of a size."""
+def mask_of_size(mask: Levels | None, size: tuple[int, int], margin: int) -> Picture | None:
+    """Give a mask as weights of 0 to 1 for pictures of a size, mirrored beyond their borders."""
     if mask is None:
         return None
-    weights: Picture = as_batch(resize_image(mask, size, "bilinear")) / np.float32(255)
-    return weights
+    weights = as_batch(resize_image(mask, size, "bilinear")) / np.float32(255)
+    return mirrored(weights, margin)

@@ -25,13 +25,23 @@ from fastcnn.style.state import Place, StateFile, fingerprint
 
 __all__ = ["CONTENT_LAYERS", "STYLE_LAYERS", "Progress", "StyleTransfer", "transfer"]
 
-CONTENT_LAYERS = ("block4_conv2",)
-STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1")
+# What looked best with HED's weights; the paper has the same for all.
+CONTENT_LAYERS = {"block4_conv2": 1.0}
+STYLE_LAYERS = {
+    "block1_conv1": 0.1,
+    "block2_conv1": 0.2,
+    "block3_conv1": 0.4,
+    "block4_conv1": 0.3,
+}
 
 # How far Adam moves each level of 0 to 255 in a step, about: at first, and at the end as a share of
 # that, so that the picture comes to rest. And L-BFGS in its first step, on average.
 _ADAM_RATE, _ADAM_END = 8.0, 0.05
 _LBFGS_FIRST = 1.0
+
+# Networks pad with zeros, and borders painted beside them come out dark and dotted: pictures are
+# mirrored beyond their borders by this share of the longer side, and cut again.
+_MARGIN = 1 / 32
 
 _OWNER = "StyleTransfer"
 
@@ -80,13 +90,13 @@ class StyleTransfer:
     scales : int, default 2
         At how many sizes the picture is made, each twice the one before: coarse strokes come first,
         and cheaply.
-    alpha, beta : float, default 1.0 and 3.0
+    alpha, beta : float, default 1.0 and 2.0
         How much content and style count.
-    total_variation_weight : float, default 5e-4
+    total_variation_weight : float, default 1e-3
         How much rough pixels cost.
     content_layers, style_layers : str, sequence of str, or mapping of str to float
         Layers of the network (``"block4_conv2"`` or ``"conv4_2"``) and how much each counts; all
-        the same, and 1 together, unless given.
+        the same, and 1 together, unless given. `CONTENT_LAYERS` and `STYLE_LAYERS`.
     normalize : bool, default True
         Measure the cost of each layer by that of a picture in which it sees nothing, so that the
         same `alpha` and `beta` serve all networks and layers. The paper scales the network's
@@ -149,8 +159,8 @@ class StyleTransfer:
         iterations: int | Sequence[int] = 200,
         scales: int = 2,
         alpha: float = 1.0,
-        beta: float = 3.0,
-        total_variation_weight: float = 5e-4,
+        beta: float = 2.0,
+        total_variation_weight: float = 1e-3,
         content_layers: Any = CONTENT_LAYERS,
         style_layers: Any = STYLE_LAYERS,
         normalize: bool = True,
@@ -334,7 +344,8 @@ class _Run:
         elif options.preserve_colors == "histogram":
             styles = [colors.match_colors(s, self._photo) for s in styles]
         self._styles = styles
-        self._picture: NDArray[np.float32] | None = None
+        self._picture: NDArray[np.float32] | None = None  # as it is, continued beyond its borders
+        self._size = self._sizes[0]  # its height and width within them
 
     def fingerprint(self) -> str:
         """Tell this run apart from those that make other pictures."""
@@ -357,7 +368,7 @@ class _Run:
     def levels(self) -> NDArray[np.uint8]:
         """Give the picture as it is now."""
         assert self._picture is not None
-        levels = pictures.as_levels(self._picture)
+        levels = pictures.as_levels(self._inside(self._picture))
         if self._options.preserve_colors != "luminance":
             return levels
         size = (levels.shape[0], levels.shape[1])
@@ -371,10 +382,10 @@ class _Run:
             done = 0
             if place is not None and scale < place.scale:
                 continue
-            content = pictures.resized(self._seen, size)
+            content = pictures.mirrored(pictures.resized(self._seen, size), _margin(size))
             descent = Descent(
                 self._objective(content, size),
-                self._start(content),
+                self._start(content, size),
                 self._optimizer(content.size, options.iterations[scale]),
                 options.recompute,
             )
@@ -389,22 +400,34 @@ class _Run:
                         f"style transfer: the costs of iteration {before + iteration} are "
                         f"{costs.total}: use a smaller learning rate, alpha or beta"
                     )
-                self._picture = descent.picture.view()
+                self._picture, self._size = descent.picture.view(), size
                 progress = Progress(before + iteration, every, size, costs, self.levels)
                 yield (
                     progress,
                     lambda: Place(scale, iteration, descent.save_state()),  # noqa: B023
                 )
-            self._picture = descent.picture.numpy()
+            self._picture, self._size = descent.picture.numpy(), size
 
-    def _start(self, content: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _inside(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cut off what lies beyond the borders."""
+        height, width = self._size
+        margin = _margin(self._size)
+        return picture[:, margin : margin + height, margin : margin + width]
+
+    def _start(self, content: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
         """Where a scale begins: with what the one before has made."""
-        options, size = self._options, (content.shape[1], content.shape[2])
-        if self._picture is not None:
-            return pictures.as_batch(resize_image(self._picture[0], size, "bicubic"))
-        return pictures.first_picture(
-            options.initial, content, self._styles[0], options.noise_ratio, options.seed
-        )
+        options = self._options
+        if self._picture is None:
+            return pictures.first_picture(
+                options.initial,
+                content,
+                self._styles[0],
+                options.noise_ratio,
+                options.seed,
+                _margin(size),
+            )
+        finer = resize_image(self._inside(self._picture)[0], size, "bicubic")
+        return pictures.mirrored(pictures.as_batch(finer), _margin(size))
 
     def _objective(self, content: NDArray[np.float32], size: tuple[int, int]) -> Objective:
         options = self._options
@@ -422,7 +445,7 @@ class _Run:
             options.beta,
             options.total_variation_weight,
             self._shares,
-            [pictures.mask_of_size(mask, size) for mask in self._masks],
+            [pictures.mask_of_size(mask, size, _margin(size)) for mask in self._masks],
             options.normalize,
         )
 
@@ -435,6 +458,11 @@ class _Run:
         if given == "adam":
             return Adam(schedules.CosineDecay(_ADAM_RATE, iterations, alpha=_ADAM_END))
         return LBFGS(first_step=_LBFGS_FIRST * numbers)
+
+
+def _margin(size: tuple[int, int]) -> int:
+    """How many pixels a picture of a size is continued by on each side."""
+    return min(round(max(size) * _MARGIN), min(size) - 1)
 
 
 def _counts(iterations: Any, scales: int) -> list[int]:
