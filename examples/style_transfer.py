@@ -73,7 +73,7 @@ def paint(content: Path | np.ndarray, style: Path, to: Path, **options: object) 
     return 1 - costs[-1] / costs[0]
 
 
-def main(data: str | None = None, to: str = ".", size: int = 512, iterations: int = 150) -> float:
+def main(data: str | None = None, to: str = ".", size: int = 512, iterations: int = 100) -> float:
     """Compare the costs and paint; return the least share of the style cost that is gone."""
     difference = compare_costs()
     assert difference < 1e-4, difference
@@ -104,6 +104,6 @@ if __name__ == "__main__":
     parser.add_argument("--data", help="where louvre.jpg, monet_800600.jpg and scream.jpg are")
     parser.add_argument("--to", default=".", help="where the pictures are written")
     parser.add_argument("--size", type=int, default=512, help="the longer side")
-    parser.add_argument("--iterations", type=int, default=150, help="at each of two scales")
+    parser.add_argument("--iterations", type=int, default=100, help="at each of two scales")
     options = parser.parse_args()
     main(options.data, options.to, options.size, options.iterations)

@@ -217,7 +217,7 @@ def stylize(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write it: .png, .jpg.")],
     size: Annotated[int, typer.Option(min=1, help="The longer side, in pixels.")] = 512,
-    iterations: Annotated[int, typer.Option(min=1, help="At each scale.")] = 200,
+    iterations: Annotated[int, typer.Option(min=1, help="At each scale.")] = 100,
     scales: Annotated[
         int, typer.Option(min=1, max=8, help="Sizes from coarse to fine, each twice the last.")
     ] = 2,

@@ -85,7 +85,7 @@ class StyleTransfer:
     ----------
     size : int or None, default 512
         The longer side of the result, in pixels; the content's own if None.
-    iterations : int or sequence of int, default 200
+    iterations : int or sequence of int, default 100
         At each scale, or a number for every one of them from coarse to fine.
     scales : int, default 2
         At how many sizes the picture is made, each twice the one before: coarse strokes come first,
@@ -156,7 +156,7 @@ class StyleTransfer:
         self,
         *,
         size: int | None = 512,
-        iterations: int | Sequence[int] = 200,
+        iterations: int | Sequence[int] = 100,
         scales: int = 2,
         alpha: float = 1.0,
         beta: float = 2.0,
