@@ -20,9 +20,14 @@ from benchmarks.machine import ROOT
 from benchmarks.results import FOLDER, Results, table
 
 EXAMPLES = (
-    "happy_house", "mnist_lenet", "sign_digits", "transfer_learning", "fashion_mnist",
+    "happy_house",
+    "mnist_lenet",
+    "sign_digits",
+    "transfer_learning",
+    "fashion_mnist",
+    "face_verification",
     "style_transfer",
-)  # fmt: skip
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> Results:

@@ -56,5 +56,9 @@ class MissingWeightsError(MissingFileError):
     """A file of weights does not exist."""
 
 
+class FaceError(FastcnnError, ValueError):
+    """A picture has not the one face that was asked for: none, several, or too small a one."""
+
+
 class NumericsError(FastcnnError, ArithmeticError):
     """Training met NaN or infinity; the message says where it appeared first."""

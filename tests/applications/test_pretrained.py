@@ -210,7 +210,7 @@ def test_the_table(name: str) -> None:
     assert known.url.startswith("https://") or not known.url
 
 
-@pytest.mark.parametrize("name", ["casia-webface", "dlib", "hed", "u2netp"])
+@pytest.mark.parametrize("name", ["casia-webface", "dlib", "hed", "onet", "pnet", "rnet", "u2netp"])
 def test_packages(name: str) -> None:
     """Those that are installed carry what the table says."""
     known = PRETRAINED[name]

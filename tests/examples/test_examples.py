@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 import time
 from pathlib import Path
@@ -61,6 +62,13 @@ def test_detect_objects(example: Any) -> None:
     for detection in found:
         wanted = [by_eye[names[detection.label]]]
         assert fc.ops.box_iou([detection.box], wanted)[0, 0] > 0.6
+
+
+def test_face_verification(example: Any) -> None:
+    for package in ("PIL", "face_recognition_models", "facenet_pytorch"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"needs {package}")
+    assert example("face_verification").main(shared_path("data", "faces")) == 1.0
 
 
 @pytest.mark.slow

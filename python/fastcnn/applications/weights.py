@@ -125,6 +125,10 @@ def _translate(
     layer = layer_of(given)
     if f"{layer}/gamma" in variables:
         return f"{layer}/{_TORCH_BATCH_NORM.get(leaf, leaf)}", array
+    if (alpha := variables.get(f"{layer}/alpha")) is not None and leaf == "weight":
+        # PReLU: torch has one axis, ours those of the picture, too.
+        fits = array.size == alpha.size
+        return f"{layer}/alpha", array.reshape(alpha.shape) if fits else array
     if leaf != "weight":
         return f"{layer}/{leaf}", array
     channels = flattened.get(layer, 0) if given != layer else 0  # ours count channels last

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from fastcnn.cli.face import face_app
 from fastcnn.errors import FastcnnError
 
 # What was given does not work: an option, a photo, a file of weights. (Click's number, too.)
@@ -21,6 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(face_app)
 
 
 def run() -> None:
