@@ -227,7 +227,7 @@ def stylize(
     beta: Annotated[float, typer.Option(min=0.0, help="How much the style counts.")] = 2.0,
     smooth: Annotated[
         float, typer.Option(min=0.0, help="How much rough pixels cost (total variation).")
-    ] = 1e-3,
+    ] = 5e-4,
     style_scale: Annotated[
         float, typer.Option(min=0.01, max=100, help="Below 1: smaller strokes.")
     ] = 1.0,

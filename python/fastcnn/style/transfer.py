@@ -92,7 +92,7 @@ class StyleTransfer:
         and cheaply.
     alpha, beta : float, default 1.0 and 2.0
         How much content and style count.
-    total_variation_weight : float, default 1e-3
+    total_variation_weight : float, default 5e-4
         How much rough pixels cost.
     content_layers, style_layers : str, sequence of str, or mapping of str to float
         Layers of the network (``"block4_conv2"`` or ``"conv4_2"``) and how much each counts; all
@@ -160,7 +160,7 @@ class StyleTransfer:
         scales: int = 2,
         alpha: float = 1.0,
         beta: float = 2.0,
-        total_variation_weight: float = 1e-3,
+        total_variation_weight: float = 5e-4,
         content_layers: Any = CONTENT_LAYERS,
         style_layers: Any = STYLE_LAYERS,
         normalize: bool = True,
