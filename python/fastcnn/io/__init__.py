@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fastcnn.io.conversion import convert
     from fastcnn.io.darknet import load_darknet
     from fastcnn.io.dlib_files import load_dlib
-    from fastcnn.io.images import load_image, save_image
+    from fastcnn.io.images import image_size, load_image, save_image
     from fastcnn.io.inspection import inspect
     from fastcnn.io.keras import load_keras
     from fastcnn.io.masks import load_mask, save_mask
@@ -37,6 +37,7 @@ __all__ = [
     "center_crop",
     "convert",
     "export_onnx",
+    "image_size",
     "inspect",
     "load_darknet",
     "load_dlib",
@@ -66,6 +67,7 @@ _MODULES = {
     "load_dlib": "dlib_files",
     "load_graphdef": "tensorflow.graphdef",
     "export_onnx": "onnx_export",
+    "image_size": "images",
     "load_image": "images",
     "load_keras": "keras",
     "load_mask": "masks",

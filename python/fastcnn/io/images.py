@@ -33,6 +33,8 @@ IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
 
+_ORIENTATION = 0x0112  # EXIF's number of how the camera was held
+
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
 
 
@@ -110,6 +112,42 @@ def decode_image(
         raise DTypeError(f"expected a path, bytes or a binary file, got {type(source).__name__}")
     with naming(str(getattr(source, "name", "picture"))):
         return _decode(source, convert, max_pixels)
+
+
+def image_size(path: StrPath) -> tuple[int, int]:
+    """Read a picture's size as `load_image` would give it, without decoding the picture.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    (int, int)
+        Height and width.
+
+    Raises
+    ------
+    MissingFileError, FileAccessError, FileFormatError, MissingDependencyError
+        As of `load_image`.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "grey.png")
+    >>> save_image(path, np.full((4, 6), 128, np.uint8))
+    >>> image_size(path)
+    (4, 6)
+    """
+    pillow = import_optional("PIL.Image", extra="images")
+    with naming(path), open_binary(path) as file:
+        try:
+            with pillow.open(file, formats=_FORMATS) as image:
+                width, height = image.size
+                turned = image.getexif().get(_ORIENTATION, 1) >= 5  # by a quarter
+        except Exception as error:  # whatever its readers stumble over, as in _decode
+            raise FileFormatError(f"expected a picture ({', '.join(_FORMATS)}): {error}") from error
+    return (width, height) if turned else (height, width)
 
 
 def _decode(

@@ -12,6 +12,11 @@ from typing import Any
 
 from fastcnn import serialization
 from fastcnn.errors import ConfigError
+from fastcnn.losses.boxes import (
+    complete_box_iou_loss,
+    distance_box_iou_loss,
+    generalized_box_iou_loss,
+)
 from fastcnn.losses.crossentropy import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -96,10 +101,13 @@ __all__ = [
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
     "categorical_hinge",
+    "complete_box_iou_loss",
     "contrastive_loss",
     "cosine_similarity",
     "deserialize",
     "dice",
+    "distance_box_iou_loss",
+    "generalized_box_iou_loss",
     "get",
     "hinge",
     "huber",
