@@ -25,9 +25,11 @@ EXAMPLES = (
     "sign_digits",
     "transfer_learning",
     "fashion_mnist",
+    "street_scenes",
     "blood_cells",
     "face_verification",
-    "street_scenes",
+    "verification_training",
+    "style_transfer",
 )
 
 
