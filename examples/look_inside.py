@@ -38,7 +38,7 @@ def of_levels(network: fc.Model, mode: str) -> fc.Model:
     Then what is found out about the pixels is about those of the photo, not of something centred,
     scaled and, in old networks, with blue first.
     """
-    image = fc.Input((224, 224, 3))
+    image = fc.Input(network.input_shape[1:])
     return fc.Model(image, network(imagenet.preprocessing(mode)(image)))
 
 
@@ -139,9 +139,14 @@ def main(data: str | None = None, output: str = "inside", deep: bool = True) -> 
         photos = imagenet.load_and_preprocess(files, mode="raw")
         alike(classifier, photos, [file.name for file in files], target)
         patterns(seeing, photos, target)
-        # Which picture would excite a unit most? Begin with noise, and climb.
-        units = visualize.Unit("block3_conv3", [7, 20, 86, 130])
-        made = visualize.maximize_activation(seeing, units, size=96, steps=96, learning_rate=0.1)
+        # Which picture would excite a unit most? Begin with noise, and climb. Small pictures will
+        # do for units that see 40 pixels: the same weights in a network for these.
+        small = fc.applications.VGG16(include_top=False, input_shape=(96, 96, 3))
+        small.set_weights(vgg.get_weights())
+        units = visualize.Unit("block3_conv3", [20, 86, 130, 166])
+        made = visualize.maximize_activation(
+            of_levels(small, "caffe"), units, steps=96, learning_rate=0.1
+        )
         titles = [f"block3_conv3, {channel}" for channel in units.channel]
         visualize.draw_pictures(made, titles, save=target / "maximized.png")
     print(f"Drawn to {target}")

@@ -308,7 +308,8 @@ def _deconvnet(
         values = visualize.top_activations(model, picture, options.layer, 1).values[:, 0]
         channels = np.argsort(-values, kind="stable")[: _UNITS - 1].tolist()
     copies = np.repeat(picture, len(channels), axis=0)
-    patterns = visualize.deconvnet(model, copies, options.layer, channels)
+    # The whole map: the pattern of one activation alone is a spot that is hard to see.
+    patterns = visualize.deconvnet(model, copies, options.layer, channels, position=None)
     pictures = [levels, *visualize.as_picture(patterns)]
     titles = [options.layer, *(f"channel {channel}" for channel in channels)]
     return channels, lambda path: visualize.draw_pictures(pictures, titles, save=path)

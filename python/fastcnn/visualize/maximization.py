@@ -23,6 +23,7 @@ from fastcnn.visualize._targets import Target, Unit, class_numbers, scores
 _COLOURS = np.array([[0.26, 0.09, 0.02], [0.27, 0.0, -0.05], [0.27, -0.09, 0.03]], np.float32)
 _COLOURS /= np.linalg.norm(_COLOURS, axis=0).max()
 
+_START = 0.5  # deviation of the coefficients of the noise
 _CONTRAST = 0.25  # of the first, grey-like direction, at which the picture begins to saturate
 
 
@@ -167,7 +168,8 @@ class _Series:
         frequency = np.maximum(np.hypot(rows, columns), 1 / max(height, width))
         self._weights = (_CONTRAST / frequency)[None, :, :, None].astype(np.float32)
         half = (shape[0], height, width // 2 + 1, channels, 2)
-        start = 0.01 * np.random.default_rng([seed, 1]).standard_normal(half)
+        # Enough contrast that units behind rectifiers are not all silent, without a gradient.
+        start = _START * np.random.default_rng([seed, 1]).standard_normal(half)
         self.coefficients = Variable(start.astype(np.float32), name="coefficients")
 
     def picture(self) -> Array:
