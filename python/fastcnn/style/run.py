@@ -27,8 +27,9 @@ _ADAM_RATE, _ADAM_END = 8.0, 0.05
 _LBFGS_FIRST = 1.0
 
 # Networks pad with zeros, and borders painted beside them come out dark and dotted: pictures are
-# mirrored beyond their borders by this share of the longer side, and cut again.
-_MARGIN = 1 / 32
+# mirrored beyond their borders by this share of the longer side, at most so many pixels, and cut
+# again.
+_MARGIN, _MOST_MARGIN = 1 / 32, 24
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ class Run:
 
 def _margin(size: tuple[int, int]) -> int:
     """How many pixels a picture of a size is continued by on each side."""
-    return min(round(max(size) * _MARGIN), min(size) - 1)
+    return min(round(max(size) * _MARGIN), _MOST_MARGIN, min(size) - 1)
 
 
 def _shares(given: Any, count: int) -> list[float]:
