@@ -25,8 +25,11 @@ EXAMPLES = (
     "sign_digits",
     "transfer_learning",
     "fashion_mnist",
+    "street_scenes",
     "blood_cells",
     "face_verification",
+    "verification_training",
+    "style_transfer",
 )
 
 

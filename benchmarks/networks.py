@@ -67,23 +67,9 @@ def _application(name: str) -> Callable[[int], Model]:
 
 def unet(size: int, filters: int = 32, classes: int = 23, depth: int = 4) -> Model:
     """U-Net of the course: transposed convolutions up, class scores for every pixel."""
-
-    def twice(x: Tensor, filters: int) -> Tensor:
-        for _ in range(2):
-            x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-        return x
-
-    x = image = layers.Input((size, size, 3))
-    skips = []
-    for level in range(depth):
-        skips.append(twice(x, filters * 2**level))
-        x = layers.MaxPooling2D(2)(skips[-1])
-    x = twice(x, filters * 2**depth)
-    for level in reversed(range(depth)):
-        x = layers.Conv2DTranspose(filters * 2**level, 3, strides=2, padding="same")(x)
-        x = twice(layers.Concatenate()([x, skips[level]]), filters * 2**level)
-    x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-    return Model(image, layers.Conv2D(classes, 1)(x), name="unet")
+    return applications.UNet(
+        (size, size, 3), classes, filters, depth, variant="course", classifier_activation=None
+    )
 
 
 def yolo_v2(size: int) -> Model:

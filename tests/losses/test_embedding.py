@@ -46,6 +46,25 @@ def test_mining(mining, distance, margin):
         assert abs(float(along.sum()) - slope) <= 3e-4 * (np.abs(along).sum() + 1e-3)
 
 
+@pytest.mark.parametrize("distance", ["squared_l2", "l2", "cosine"])
+def test_mean_distance(distance):
+    labels, x = batch()
+    wide = x.astype(np.float64)
+    unit = wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    square = ((wide[:, None] - wide[None]) ** 2).sum(-1)
+    each = {"squared_l2": square, "l2": np.sqrt(square), "cosine": 1 - unit @ unit.T}[distance]
+    wanted = each[~np.eye(len(x), dtype=bool)].mean()
+    loss = losses.TripletLoss(distance=distance)
+    assert float(traced(loss.mean_distance, labels, x)) == pytest.approx(wanted, rel=2e-5)
+    metric = fc.metrics.deserialize(
+        fc.metrics.serialize(fc.metrics.EmbeddingDistance(distance, name="apart"))
+    )
+    assert metric(labels, x) == pytest.approx(wanted, rel=2e-5) and metric.name == "apart"
+    same = np.ones((4, 3), np.float32)
+    assert fc.metrics.EmbeddingDistance(distance)([0, 0, 1, 1], same) < 1e-6
+    assert fc.metrics.EmbeddingDistance(distance)([0], same[:1]) == 0
+
+
 @pytest.mark.parametrize("mining", ["all", "hard", "semihard"])
 def test_labels_without_positives_or_negatives(mining):
     loss = losses.TripletLoss(0.5, mining)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from fastcnn.applications.resnet_cifar import ResNet20
     from fastcnn.applications.squeezenet import SqueezeNet
+    from fastcnn.applications.unet import UNet
     from fastcnn.applications.vgg import VGG16, VGG19
     from fastcnn.applications.yolo import TinyYOLOv2, YOLOv2, YOLOv3, YOLOv3Tiny
     from fastcnn.applications.zfnet import ZFNet
@@ -56,6 +57,7 @@ __all__ = [
     "ResNet152",
     "SqueezeNet",
     "TinyYOLOv2",
+    "UNet",
     "YOLOv2",
     "YOLOv3",
     "YOLOv3Tiny",
@@ -88,6 +90,7 @@ _OTHERS = {
     "YOLOv2": "yolo",
     "YOLOv3": "yolo",
     "YOLOv3Tiny": "yolo",
+    "UNet": "unet",
 }
 
 _MODULES = {

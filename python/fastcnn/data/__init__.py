@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fastcnn.data.dataset import AUTOTUNE, Dataset, from_generator
     from fastcnn.data.hdf5 import HDF5Dataset
     from fastcnn.data.images import ImageDataset, find_damaged, image_dataset_from_directory
+    from fastcnn.data.samplers import PKSampler
 
 __all__ = [
     "AUTOTUNE",
@@ -21,6 +22,7 @@ __all__ = [
     "Dataset",
     "HDF5Dataset",
     "ImageDataset",
+    "PKSampler",
     "find_damaged",
     "from_generator",
     "image_dataset_from_directory",
@@ -32,6 +34,7 @@ _MODULES = {
     "Dataset": "dataset",
     "HDF5Dataset": "hdf5",
     "ImageDataset": "images",
+    "PKSampler": "samplers",
     "find_damaged": "images",
     "from_generator": "dataset",
     "image_dataset_from_directory": "images",

@@ -17,7 +17,8 @@ class Purpose(IntEnum):
     ORDER = 0
     SPLIT = 1
     BUFFER = 2
-    SAMPLE = 3
+    AUGMENT = 3
+    SAMPLE = 4
 
 
 def check_seed(who: str, seed: int | None) -> int:

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from fastcnn import _tree
 from fastcnn.data._order import check_seed, epoch_order
-from fastcnn.data.dataset import Dataset
+from fastcnn.data.samplers import Sampled
 from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.layers._arguments import positive_int
 from fastcnn.ops._dispatch import as_array
 
 
-class Samples(Dataset):
+class Samples(Sampled):
     """Samples by number, a batch at a time: the base of those whose samples are arrays.
 
     Parameters
@@ -37,11 +37,16 @@ class Samples(Dataset):
         self._drop = bool(drop_remainder)
 
     def __len__(self) -> int:
+        if self._sampler is not None:
+            return len(self._sampler)
         rounded = self._count if self._drop else self._count + self.batch_size - 1
         return rounded // self.batch_size
 
     def indices(self, epoch: int) -> Iterator[NDArray[np.intp]]:
         """Iterate over the numbers of the samples of each batch of an epoch."""
+        if self._sampler is not None:
+            yield from self._sampler.indices(epoch)
+            return
         order = epoch_order(self._count, self._shuffle, self._seed, epoch)
         for number in range(len(self)):
             yield order[number * self.batch_size : (number + 1) * self.batch_size]
@@ -107,6 +112,7 @@ class ArrayDataset(Samples):
         start = 0
         for indices in self.indices(epoch):
             stop = start + len(indices)
-            where: Any = indices if self._shuffle else slice(start, stop)
+            in_order = not self._shuffle and self._sampler is None
+            where: Any = slice(start, stop) if in_order else indices
             yield _tree.map_structure(lambda a: a[where], self._arrays)  # noqa: B023 - called here
             start = stop

@@ -14,7 +14,8 @@ from fastcnn._optional import import_optional
 from fastcnn.data._folders import Listing, list_pictures, split_by_class
 from fastcnn.data._order import check_seed, epoch_order
 from fastcnn.data._workers import ending, in_order
-from fastcnn.data.dataset import Dataset, default_workers
+from fastcnn.data.dataset import default_workers
+from fastcnn.data.samplers import Sampled
 from fastcnn.errors import ConfigError, FileAccessError, FileFormatError
 from fastcnn.io._files import StrPath
 from fastcnn.io.images import load_image
@@ -30,7 +31,7 @@ _INTERPOLATIONS = {
 _UNREADABLE = (FileFormatError, FileAccessError)
 
 
-class ImageDataset(Dataset):
+class ImageDataset(Sampled):
     """Picture files, a batch at a time; `image_dataset_from_directory` makes it.
 
     Attributes
@@ -70,7 +71,19 @@ class ImageDataset(Dataset):
         self._kept: list[NDArray[np.uint8] | None] | None = None
 
     def __len__(self) -> int:
+        if self._sampler is not None:
+            return len(self._sampler)
         return -(-len(self.file_paths) // (self.batch_size or 1))
+
+    def indices(self, epoch: int) -> Iterator[NDArray[np.intp]]:
+        """Iterate over the numbers of the pictures of each batch of an epoch."""
+        if self._sampler is not None:
+            yield from self._sampler.indices(epoch)
+            return
+        size = self.batch_size or 1
+        order = epoch_order(len(self.file_paths), self._shuffle, self._seed, epoch)
+        for start in range(0, len(order), size):
+            yield order[start : start + size]
 
     def cache(self) -> ImageDataset:
         """Make a data set that keeps the pictures, decoded and resized, when they were read once.
@@ -83,9 +96,7 @@ class ImageDataset(Dataset):
 
     def elements(self, epoch: int) -> Iterator[Any]:
         """Iterate over the batches of an epoch: pictures, or pictures and labels."""
-        size = self.batch_size or 1
-        order = epoch_order(len(self.file_paths), self._shuffle, self._seed, epoch)
-        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        batches = list(self.indices(epoch))
 
         def tasks() -> Iterator[tuple[NDArray[np.float32], int, int]]:
             for indices in batches:
@@ -93,14 +104,15 @@ class ImageDataset(Dataset):
                 for place, index in enumerate(indices):
                     yield room, place, int(index)
 
-        ahead = size * self._prefetch
+        ahead = max(map(len, batches), default=1) * self._prefetch
         with ending(in_order(self._load_into, tasks(), self._workers, ahead)) as loaded:
             for indices in batches:
                 done = [next(loaded) for _ in indices]
                 refuse_damaged([fault for _, fault in done if fault is not None])
                 room = done[0][0]
                 element = room if self._label_mode is None else (room, self._targets(indices))
-                yield element if self.batch_size else _first(element)
+                batched = self.batch_size or self._sampler is not None
+                yield element if batched else _first(element)
 
     def _load_into(
         self, task: tuple[NDArray[np.float32], int, int]

@@ -50,7 +50,7 @@ class Encoder:
         How vectors are compared, a metric of `fastcnn.ops.cdist`.
     threshold : float, default 0.6
         The distance up to which two faces are taken for one person's. It fits photographs in
-        general; measure your own with `fastcnn.faces.evaluate` where mistakes cost something.
+        general; `fastcnn.faces.calibrate_threshold` finds your own from your pictures.
     preprocess : callable, optional
         From RGB pictures of 0 to 255 (n, image_size, image_size, 3), float32, to what the model
         takes; nothing is done unless given.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fastcnn.io.images import image_size, load_image, save_image
     from fastcnn.io.inspection import inspect
     from fastcnn.io.keras import load_keras
+    from fastcnn.io.masks import load_mask, save_mask
     from fastcnn.io.onnx import load_onnx
     from fastcnn.io.onnx_export import export_onnx
     from fastcnn.io.openface import load_openface
@@ -43,6 +44,7 @@ __all__ = [
     "load_graphdef",
     "load_image",
     "load_keras",
+    "load_mask",
     "load_onnx",
     "load_openface",
     "load_safetensors",
@@ -52,6 +54,7 @@ __all__ = [
     "load_weights_file",
     "resize_image",
     "save_image",
+    "save_mask",
     "save_safetensors",
 ]
 
@@ -67,6 +70,7 @@ _MODULES = {
     "image_size": "images",
     "load_image": "images",
     "load_keras": "keras",
+    "load_mask": "masks",
     "load_onnx": "onnx",
     "load_openface": "openface",
     "load_safetensors": "safetensors_files",
@@ -76,6 +80,7 @@ _MODULES = {
     "load_weights_file": "weights",
     "resize_image": "resize",
     "save_image": "images",
+    "save_mask": "masks",
     "save_safetensors": "safetensors_files",
 }
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO
+Decoded = TypeVar("Decoded")
 
 # A file of a few kilobytes may declare a picture of many gigabytes.
 MAX_PIXELS = 2**27
@@ -80,16 +82,36 @@ def load_image(
     """
     if mode not in _CHANNELS:
         raise ConfigError(f"expected mode 'L', 'RGB' or 'RGBA', got {mode!r}")
+
+    def convert(image: PillowImage.Image) -> NDArray[np.uint8]:
+        converted = _convert(image, mode)
+        return np.array(converted, np.uint8).reshape(
+            converted.height, converted.width, _CHANNELS[mode]
+        )
+
+    return decode_image(source, convert, max_pixels)
+
+
+def decode_image(
+    source: ImageSource, convert: Callable[[PillowImage.Image], Decoded], max_pixels: int
+) -> Decoded:
+    """Give what a function makes of a picture, which is upright, and not too large.
+
+    Raises
+    ------
+    FastcnnError
+        As `load_image`; what the function raises of others is taken for damage of the file.
+    """
     if isinstance(source, (str, os.PathLike)):
         with naming(source), open_binary(source) as file:
-            return _decode(file, mode, max_pixels)
+            return _decode(file, convert, max_pixels)
     if isinstance(source, (bytes, bytearray, memoryview)):
         with naming("picture in memory"):
-            return _decode(BytesIO(source), mode, max_pixels)
+            return _decode(BytesIO(source), convert, max_pixels)
     if not hasattr(source, "read"):
         raise DTypeError(f"expected a path, bytes or a binary file, got {type(source).__name__}")
     with naming(str(getattr(source, "name", "picture"))):
-        return _decode(source, mode, max_pixels)
+        return _decode(source, convert, max_pixels)
 
 
 def image_size(path: StrPath) -> tuple[int, int]:
@@ -128,7 +150,9 @@ def image_size(path: StrPath) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
-def _decode(file: BinaryIO, mode: str, max_pixels: int) -> NDArray[np.uint8]:
+def _decode(
+    file: BinaryIO, convert: Callable[[PillowImage.Image], Decoded], max_pixels: int
+) -> Decoded:
     pillow = import_optional("PIL.Image", extra="images")
     turn_upright = import_optional("PIL.ImageOps", extra="images").exif_transpose
     try:
@@ -138,10 +162,7 @@ def _decode(file: BinaryIO, mode: str, max_pixels: int) -> NDArray[np.uint8]:
                 raise FileFormatError(
                     f"expected a picture of at most {max_pixels} pixels, got {width} x {height}"
                 )
-            converted = _convert(turn_upright(image), mode)
-        return np.array(converted, np.uint8).reshape(
-            converted.height, converted.width, _CHANNELS[mode]
-        )
+            return convert(turn_upright(image))
     except FastcnnError:
         raise
     except Exception as error:

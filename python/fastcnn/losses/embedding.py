@@ -206,6 +206,25 @@ class TripletLoss(BuiltinLoss):
         losses, counted = self._triplets(*self._operands(y_true, y_pred))
         return divide_no_nan(ops.sum(ops.greater(losses, 0.0)), ops.sum(counted))
 
+    def mean_distance(self, y_true: Any, y_pred: Any) -> Any:
+        """Tell how far apart two embeddings of the batch are on average, whatever their labels.
+
+        Parameters
+        ----------
+        y_true : array or Value, shape (n,)
+            Labels, which do not count.
+        y_pred : array or Value, shape (n, d)
+            Embeddings.
+
+        Returns
+        -------
+        array or Value, shape ()
+        """
+        _, x = self._operands(y_true, y_pred)
+        n = x.shape[0]
+        distance = _distances(x, self.distance) * _not_itself(n)
+        return ops.sum(distance) * (1.0 / max(n * (n - 1), 1))
+
     def _operands(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         y_true, y_pred = as_labels(y_true), as_float(y_pred)
         if len(y_true.shape) == 2 and y_true.shape[1] == 1:

@@ -396,3 +396,32 @@ class ActiveTriplets(MeanMetricWrapper):
         loss = TripletLoss(margin, mining, distance)
         super().__init__(loss.active_share, name, dtype)
         self.margin, self.mining, self.distance = loss.margin, loss.mining, loss.distance
+
+
+class EmbeddingDistance(MeanMetricWrapper):
+    """The mean distance between two embeddings of a batch, whatever their labels.
+
+    Far below the margin of a triplet loss it shows a collapse: all embeddings are the same.
+
+    Parameters
+    ----------
+    distance : {"squared_l2", "l2", "cosine"}
+        As for `fastcnn.losses.TripletLoss`.
+    name : str, default "embedding_distance"
+    dtype : str, optional
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.metrics.EmbeddingDistance()([0, 0, 1], [[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
+    3.33...
+    """
+
+    def __init__(
+        self,
+        distance: str = "squared_l2",
+        name: str | None = "embedding_distance",
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(TripletLoss(distance=distance).mean_distance, name, dtype)
+        self.distance = distance
