@@ -25,8 +25,10 @@ EXAMPLES = (
     "sign_digits",
     "transfer_learning",
     "fashion_mnist",
+    "blood_cells",
     "face_verification",
     "verification_training",
+    "street_scenes",
 )
 
 

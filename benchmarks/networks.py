@@ -67,49 +67,14 @@ def _application(name: str) -> Callable[[int], Model]:
 
 def unet(size: int, filters: int = 32, classes: int = 23, depth: int = 4) -> Model:
     """U-Net of the course: transposed convolutions up, class scores for every pixel."""
-
-    def twice(x: Tensor, filters: int) -> Tensor:
-        for _ in range(2):
-            x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-        return x
-
-    x = image = layers.Input((size, size, 3))
-    skips = []
-    for level in range(depth):
-        skips.append(twice(x, filters * 2**level))
-        x = layers.MaxPooling2D(2)(skips[-1])
-    x = twice(x, filters * 2**depth)
-    for level in reversed(range(depth)):
-        x = layers.Conv2DTranspose(filters * 2**level, 3, strides=2, padding="same")(x)
-        x = twice(layers.Concatenate()([x, skips[level]]), filters * 2**level)
-    x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
-    return Model(image, layers.Conv2D(classes, 1)(x), name="unet")
+    return applications.UNet(
+        (size, size, 3), classes, filters, depth, variant="course", classifier_activation=None
+    )
 
 
-def yolo_v2(size: int, anchors: int = 5, classes: int = 80) -> Model:
-    """YOLOv2: Darknet-19, and a passthrough from the layer of twice the resolution."""
-
-    def conv(x: Tensor, filters: int, kernel_size: int = 3) -> Tensor:
-        x = layers.Conv2D(filters, kernel_size, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization(epsilon=1e-3)(x)
-        return layers.LeakyReLU(negative_slope=0.1)(x)
-
-    def stage(x: Tensor, filters: int, count: int) -> Tensor:
-        for i in range(count):
-            x = conv(x, filters // 2, 1) if i % 2 else conv(x, filters)
-        return x
-
-    image = layers.Input((size, size, 3))
-    x = layers.MaxPooling2D(2)(conv(image, 32))
-    x = layers.MaxPooling2D(2)(conv(x, 64))
-    x = layers.MaxPooling2D(2)(stage(x, 128, 3))
-    x = layers.MaxPooling2D(2)(stage(x, 256, 3))
-    fine = stage(x, 512, 5)
-    x = stage(layers.MaxPooling2D(2)(fine), 1024, 5)
-    x = conv(conv(x, 1024), 1024)
-    passed = layers.SpaceToDepth(2)(conv(fine, 64, 1))
-    x = conv(layers.Concatenate()([passed, x]), 1024)
-    return Model(image, layers.Conv2D(anchors * (5 + classes), 1)(x), name="yolo_v2")
+def yolo_v2(size: int) -> Model:
+    """YOLOv2 for the 80 classes of COCO, raw outputs."""
+    return applications.YOLOv2(input_shape=(size, size, 3))
 
 
 def inception_resnet_v1(size: int, embedding: int = 512) -> Model:

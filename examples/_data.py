@@ -21,12 +21,14 @@ def folder(name: str, given: str | None = None) -> Path:
     return path
 
 
-def parse(description: str | None, epochs: int) -> argparse.Namespace:
-    """The options that all examples have."""
+def parse(description: str | None, epochs: int, **flags: str) -> argparse.Namespace:
+    """The options that all examples have, and switches of one's own with their help."""
     parser = argparse.ArgumentParser(description=(description or "").split("\n")[0])
     parser.add_argument("--data", help="where the data are")
     parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--plot", help="draw the curves of training to this PNG")
+    for name, text in flags.items():
+        parser.add_argument(f"--{name}", action="store_true", help=text)
     return parser.parse_args()
 
 

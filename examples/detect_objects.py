@@ -1,121 +1,108 @@
-"""What is where? A detector of Darknet finds objects in a photo, and draws boxes around them.
+"""What is where? YOLO finds the objects in a photo; its last steps by hand, then by the library.
 
-The networks' last convolutions say, for each cell of a grid and each of a few typical shapes
-("anchors"), where a box is, whether it holds an object at all, and which. `find_boxes` turns these
-numbers into boxes, and leaves out those that say the same again.
+The network divides the photo into cells. For each cell and each of a few typical shapes ("anchors")
+it says where a box is, whether there is an object in it at all, and which. That makes hundreds of
+boxes. Three steps leave the right ones: filter by score, measure how much two boxes overlap, and
+non-maximum suppression.
 
-    python examples/detect_objects.py yolo-fastest-1.1.cfg yolo-fastest-1.1.weights dog.jpg \
-        --names coco.names --output boxes.png
+    python examples/detect_objects.py --picture street.jpg --output boxes.png
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from _data import folder
 
 import fastcnn as fc
 
 
-class Detection(NamedTuple):
-    """A box in pixels of the picture, how sure the network is, and the number of the class."""
-
-    box: tuple[float, float, float, float]
-    score: float
-    label: int
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return (1 + np.tanh(x / 2)) / 2  # exp(-x) could overflow
+def filter_boxes(
+    boxes: np.ndarray, scores: np.ndarray, threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Keep the boxes whose best class is sure enough: of (n, 4) boxes and (n, classes) scores."""
+    labels = scores.argmax(axis=-1)
+    best = scores.max(axis=-1)
+    sure = best > threshold
+    return boxes[sure], best[sure], labels[sure]
 
 
-def decode(output: np.ndarray, head: dict[str, Any], size: tuple[int, int]) -> tuple[Any, Any]:
-    """Turn what a head is given for one picture into boxes (n, 4) and scores (n, classes).
-
-    The boxes are (left, top, right, bottom) in pixels of the network's input, of height and width
-    `size`.
-    """
-    rows, columns, _ = output.shape
-    anchors = np.asarray(head["anchors"], np.float32)
-    x = output.reshape(rows, columns, len(anchors), -1)
-    places, sizes, objectness, classes = np.split(x, [2, 4, 5], axis=-1)
-    if head["activated"]:  # the network has computed probabilities itself
-        wide = (2 * sizes) ** 2 * anchors
-    else:
-        places, objectness = sigmoid(places), sigmoid(objectness)
-        wide = np.exp(sizes) * anchors
-        if head["softmax"]:  # one class of all
-            powers = np.exp(classes - classes.max(-1, keepdims=True, initial=0))
-            classes = powers / powers.sum(-1, keepdims=True)
-        else:  # each class by itself
-            classes = sigmoid(classes)
-    places = places * head["scale_xy"] - (head["scale_xy"] - 1) / 2
-    cells = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1)[:, :, None]
-    middle = (places + cells) * (size[1] / columns, size[0] / rows)
-    boxes = np.concatenate([middle - wide / 2, middle + wide / 2], axis=-1).reshape(-1, 4)
-    scores = objectness * classes if classes.shape[-1] else objectness
-    return boxes, scores.reshape(len(boxes), -1)
+def iou(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boxes (x1, y1, x2, y2)."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(width, 0) * max(height, 0)
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)]
+    return shared / (sum(areas) - shared)
 
 
-def find_boxes(
-    model: fc.Model, image: np.ndarray, threshold: float = 0.5, iou_threshold: float = 0.45
-) -> list[Detection]:
-    """Find objects in a picture (height, width, 3) of bytes, the surest first."""
-    height, width = image.shape[:2]
+def non_max_suppression(
+    boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, iou_threshold: float
+) -> list[int]:
+    """Take boxes, the surest first, unless one of that class that was taken overlaps too much."""
+    kept: list[int] = []
+    for i in np.argsort(-scores, kind="stable"):
+        rivals = [k for k in kept if labels[k] == labels[i]]
+        if all(iou(boxes[i], boxes[k]) <= iou_threshold for k in rivals):
+            kept.append(int(i))
+    return kept
+
+
+def detect_by_hand(
+    model: fc.Model, image: np.ndarray, threshold: float, iou_threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """From a picture (height, width, 3) of bytes to boxes, scores and classes."""
     size = model.input_shape[1:3]
-    x = fc.io.resize_image(image, size).astype(np.float32)[None] / 255
-    outputs = model.predict(x)
-    decoded = [
-        decode(output[0], head, size)
-        for output, head in zip(
-            outputs if isinstance(outputs, list) else [outputs], model.heads, strict=True
-        )
-    ]
-    boxes = np.concatenate([b for b, _ in decoded]) / (size[1], size[0], size[1], size[0])
-    boxes = fc.ops.clip_boxes_to_image(boxes * (width, height, width, height), (height, width))
-    scores = np.concatenate([s for _, s in decoded])
-    labels, best = scores.argmax(-1), scores.max(-1)
-    sure = best >= threshold
-    boxes, labels, best = boxes[sure], labels[sure], best[sure]
-    kept = fc.ops.batched_nms(boxes, best, labels, iou_threshold)
-    return [Detection(tuple(boxes[i].tolist()), float(best[i]), int(labels[i])) for i in kept]
+    # The network takes pictures of one size, and was trained on ones that were stretched to it.
+    picture, placement = fc.detection.stretch(image, size)
+    outputs = model.predict(picture[None] / np.float32(255))
+    # In each cell, for each anchor: x, y, width, height, objectness, classes. `decode` makes boxes
+    # in pixels of the network's input, and scores, of them all.
+    boxes, scores = fc.detection.decode(outputs, model.heads, size)
+    print(f"  {boxes.shape[1]} boxes of {scores.shape[2]} classes")
+    boxes, scores, labels = filter_boxes(boxes[0], scores[0], threshold)
+    print(f"  {len(boxes)} of a score above {threshold}")
+    boxes = placement.undo_boxes(boxes)  # in pixels of the photo
+    kept = non_max_suppression(boxes, scores, labels, iou_threshold)
+    print(f"  {len(kept)} that say something new")
+    return boxes[kept], scores[kept], labels[kept]
 
 
-def draw(image: np.ndarray, found: list[Detection], names: list[str]) -> Any:
-    """Draw the boxes; the result is a picture of Pillow."""
-    from PIL import Image, ImageDraw
+def main(
+    picture: Any = None, output: str | None = None, cfg: Any = None
+) -> fc.detection.Detections:
+    """Detect the objects in a photo both ways, and return what the library found."""
+    data = folder("detection")
+    cfg = Path(cfg or data.parents[1] / "weights" / "yolo_fastest" / "yolo-fastest-1.1-xl.cfg")
+    model = fc.io.load_darknet(cfg, cfg.with_suffix(".weights"))
+    names = (data / "coco_classes.txt").read_text().strip().split("\n")
+    image = fc.io.load_image(picture or data / "dog.jpg")
 
-    picture = Image.fromarray(image)
-    pen = ImageDraw.Draw(picture)
-    for box, score, label in found:
-        pen.rectangle(box, outline="yellow", width=3)
-        name = names[label] if label < len(names) else str(label)
-        pen.text((box[0] + 4, box[1] + 4), f"{name} {score:.2f}", fill="yellow")
-    return picture
+    print("by hand:")
+    boxes, scores, labels = detect_by_hand(model, image, threshold=0.6, iou_threshold=0.45)
 
-
-def main() -> None:
-    """Detect objects in the picture of the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("cfg")
-    parser.add_argument("weights")
-    parser.add_argument("picture")
-    parser.add_argument("--names", help="a file with the name of a class in each line")
-    parser.add_argument("--threshold", type=float, default=0.5)
-    parser.add_argument("--output", help="draw the boxes to this picture")
-    options = parser.parse_args()
-    model = fc.io.load_darknet(options.cfg, options.weights)
-    names = Path(options.names).read_text().split("\n") if options.names else []
-    image = fc.io.load_image(options.picture)
-    found = find_boxes(model, image, options.threshold)
-    for box, score, label in found:
-        name = names[label] if label < len(names) else str(label)
-        print(f"{name:<14} {score:.2f}  " + ", ".join(f"{side:.0f}" for side in box))
-    if options.output:
-        draw(image, found, names).save(options.output)
+    print("by the library:")
+    detector = fc.detection.Detector(model, names, resize="stretch")
+    (found,) = detector(image, score_threshold=0.6, iou_threshold=0.45)
+    for i, box in enumerate(found.boxes):
+        corners = ", ".join(f"{side:.0f}" for side in box)
+        print(f"  {found.name(i):<14} {found.scores[i]:.2f}  {corners}")
+    same = np.array_equal(labels, found.labels) and all(
+        np.allclose(a, b, atol=1e-3) for a, b in ((boxes, found.boxes), (scores, found.scores))
+    )
+    print("both found the same" if same else "they differ!")
+    if output:
+        fc.io.save_image(output, found.draw(image))
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--picture", help="a photo; one of a dog, a bicycle and a car if not given")
+    parser.add_argument("--cfg", help="a network of Darknet for COCO, beside its .weights")
+    parser.add_argument("--output", help="draw the boxes to this picture")
+    options = parser.parse_args()
+    main(options.picture, options.output, options.cfg)

@@ -339,7 +339,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "adaptive_avg_pool2d": ("output_size",),
     "dense": ("activation", "alpha", "has_bias", "has_residual"),
     "matmul": ("transpose_a", "transpose_b"),
-    "nms": ("iou_threshold", "score_threshold", "max_output"),
+    "nms": ("iou_threshold", "score_threshold", "max_output", "kind"),
     "soft_nms": ("iou_threshold", "score_threshold", "sigma", "method", "max_output"),
     "box_iou": ("kind", "eps"),
     "cdist": ("metric",),

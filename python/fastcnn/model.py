@@ -21,6 +21,7 @@ from fastcnn.tracing import Trace
 from fastcnn.training.trainer import Trainer
 
 if TYPE_CHECKING:
+    from fastcnn.detection.heads import Head
     from fastcnn.quantization import Quantization, QuantizationReport
 
 StrPath = str | os.PathLike[str]
@@ -46,9 +47,8 @@ class Model(Trainer, Layer):
     ----------
     class_names : list of str or None
         What the outputs of a classifier stand for; set it, and `save` keeps it.
-    heads : list of dict or None
-        What the outputs of a detector stand for, in plain data, one description an output: its
-        kind, classes and anchors (see `fastcnn.io.load_darknet`). `save` keeps it.
+    heads : list of fastcnn.detection.Head or None
+        What the outputs of a detector stand for, one description an output. `save` keeps it.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class Model(Trainer, Layer):
     """
 
     class_names: list[str] | None = None
-    heads: list[dict[str, Any]] | None = None
+    heads: list[Head] | None = None
 
     def __init__(
         self,

@@ -128,8 +128,16 @@ def describe(model: Layer) -> str:
         description["class_names"] = list(class_names)
     heads = getattr(model, "heads", None)
     if heads is not None:
-        description["heads"] = heads
+        description["heads"] = [_head_config(head) for head in heads]
     return serialization.to_json(description)
+
+
+def _head_config(head: Any) -> dict[str, Any]:
+    from fastcnn.detection.heads import Head
+
+    if not isinstance(head, Head):
+        raise ConfigError(f"heads: expected a Head, got {type(head).__name__}")
+    return head.get_config()
 
 
 def _complete(model: Layer, description: Mapping[str, Any]) -> None:
@@ -141,9 +149,11 @@ def _complete(model: Layer, description: Mapping[str, Any]) -> None:
         vars(model)["class_names"] = names
     heads = description.get("heads")
     if heads is not None:
-        if not isinstance(heads, list) or not all(isinstance(head, dict) for head in heads):
+        from fastcnn.detection.heads import Head
+
+        if not isinstance(heads, list):
             raise FileFormatError(f"expected heads to be descriptions, got {type(heads).__name__}")
-        vars(model)["heads"] = heads
+        vars(model)["heads"] = [Head.from_config(head) for head in heads]
     if "quantization" in description:
         from fastcnn.model import Model
         from fastcnn.quantization import Quantization

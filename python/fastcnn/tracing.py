@@ -84,6 +84,51 @@ class Value(Operators):
     def __fastcnn_apply__(self, op: str, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
         return self._trace.apply(op, inputs, attrs)
 
+    def __getitem__(self, index: Any) -> Value:
+        """Take a part as of an array: by integers, slices, ``...`` and None.
+
+        Raises
+        ------
+        IndexError
+            An integer lies outside of its axis, or there are more than axes.
+        ConfigError
+            An index is something else.
+        """
+        given = list(index) if isinstance(index, tuple) else [index]
+        used = sum(x is not None and x is not Ellipsis for x in given)
+        if given.count(Ellipsis) > 1 or used > self.ndim:
+            raise IndexError(f"{index!r} has too many indices for shape {self.shape}")
+        at = given.index(Ellipsis) if Ellipsis in given else len(given)
+        given[at : at + 1] = [slice(None)] * (self.ndim - used)
+        begin: list[int] = []
+        size: list[int] = []
+        step: list[int] = []
+        shape: list[int] = []
+        for one in given:
+            if one is None:
+                shape.append(1)
+                continue
+            n = self.shape[len(begin)]
+            if isinstance(one, slice):
+                part = range(*one.indices(n))
+                shape.append(len(part))
+            elif isinstance(one, (int, np.integer)) and not isinstance(one, bool):
+                if not -n <= one < n:
+                    raise IndexError(f"index {one} lies outside of an axis of {n}")
+                part = range(one % n, one % n + 1)
+            else:
+                raise ConfigError(f"expected integers, slices, ... or None as index, got {one!r}")
+            begin.append(part.start if part else 0)
+            size.append(len(part))
+            step.append(part.step)
+        found = self
+        if tuple(size) != self.shape or any(one < 0 for one in step):
+            attrs = {"begin": begin, "size": size, "step": step}
+            found = self._trace.apply("slice", [self], attrs)
+        if tuple(shape) != found.shape:
+            found = self._trace.apply("reshape", [found], {"shape": shape})
+        return found
+
     def __repr__(self) -> str:
         return f"<Value shape={self.shape} dtype={self.dtype}>"
 

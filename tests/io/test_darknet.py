@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import fastcnn as fc
-from fastcnn.errors import FileFormatError, MissingWeightsError, UnsupportedError
+from fastcnn.detection import Head
+from fastcnn.errors import ConfigError, FileFormatError, MissingWeightsError, UnsupportedError
 from fastcnn.io import load_darknet
 from tests.io.darknet_writer import NETWORKS, conv, net, section, write
 from tests.shared_data import shared_path
@@ -63,8 +64,8 @@ def test_yolo_fastest(name: str) -> None:
     folder = shared_path("weights", "yolo_fastest")
     model = compare(folder / f"{name}.cfg", folder / f"{name}.weights", tolerance=1e-5)
     assert model.output_shape == [(None, 10, 10, 255), (None, 20, 20, 255)]
-    assert [head["kind"] for head in model.heads] == ["yolo", "yolo"]
-    assert model.heads[1]["anchors"] == [[12, 18], [37, 49], [52, 132]]
+    assert [head.softmax for head in model.heads] == [False, False]
+    assert model.heads[1].anchors == ((12, 18), (37, 49), (52, 132))
     assert not any("transpose" in layer.name for layer in model.layers)
 
 
@@ -74,14 +75,7 @@ def test_heads_are_saved(tmp_path: Path) -> None:
     model = load_darknet(cfg, weights)
     assert model.name == "yolov2"
     assert model.heads == [
-        {
-            "kind": "region",
-            "classes": 2,
-            "anchors": [[0.57 * 4, 0.67 * 4], [1.87 * 4, 2.06 * 4]],
-            "softmax": True,
-            "scale_xy": 1.0,
-            "activated": False,
-        }
+        Head(classes=2, anchors=((0.57 * 4, 0.67 * 4), (1.87 * 4, 2.06 * 4)), softmax=True)
     ]
     model.save(tmp_path / "model.fastcnn")
     again = fc.load_model(tmp_path / "model.fastcnn")
@@ -90,13 +84,33 @@ def test_heads_are_saved(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.predict(x), model.predict(x))
 
 
-def test_damaged_heads(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ({"classes": -1, "anchors": [[1, 1]]}, "expected an integer >= 0, got -1"),
+        ({"classes": 1, "anchors": []}, "expected at least one"),
+        ({"classes": 1, "anchors": [[0, 1]]}, "expected positive sizes"),
+        ({"kind": "yolo"}, "kind"),
+        ("head", "expected a description, got str"),
+    ],
+)
+def test_damaged_heads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: object, message: str
+) -> None:
     pytest.importorskip("safetensors")
     model = load_darknet(*write(tmp_path, "yolov2"))
-    model.heads = "none"  # type: ignore[assignment]
+    monkeypatch.setattr(Head, "get_config", lambda head: written)
     model.save(tmp_path / "model.fastcnn")
-    with pytest.raises(FileFormatError, match="expected heads to be descriptions, got str"):
+    with pytest.raises(FileFormatError, match=message):
         fc.load_model(tmp_path / "model.fastcnn")
+
+
+def test_what_is_no_head_is_not_saved(tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    model = load_darknet(*write(tmp_path, "yolov2"))
+    model.heads = [{"classes": 2}]  # type: ignore[list-item]
+    with pytest.raises(ConfigError, match="heads: expected a Head, got dict"):
+        model.save(tmp_path / "model.fastcnn")
 
 
 def test_weights_are_weights_of_layers(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from fastcnn.errors import (
     MissingFileError,
     ShapeError,
 )
-from fastcnn.io import load_image, save_image
+from fastcnn.io import image_size, load_image, save_image
 from tests.shared_data import shared_path
 
 pillow = pytest.importorskip("PIL.Image", reason="writes the pictures to be read")
@@ -54,7 +54,7 @@ def test_modes() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation(orientation: int) -> None:
+def test_orientation(orientation: int, tmp_path: Path) -> None:
     upright = LEVELS[..., 0]
     transposed = orientation >= 5
     # Exif: how a viewer must turn the stored picture, written as the inverse of what it does.
@@ -64,7 +64,10 @@ def test_orientation(orientation: int) -> None:
     }[orientation]  # fmt: skip
     exif = pillow.Exif()
     exif[0x0112] = orientation
-    image = load_image(encode(pillow.fromarray(np.ascontiguousarray(stored)), exif=exif))
+    data = encode(pillow.fromarray(np.ascontiguousarray(stored)), exif=exif)
+    (tmp_path / "turned.png").write_bytes(data)
+    assert image_size(tmp_path / "turned.png") == (5, 7)
+    image = load_image(data)
     assert image.shape == (5, 7, 3) and (stored.shape == (7, 5)) == transposed
     np.testing.assert_array_equal(image[..., 0], upright)
 
@@ -124,6 +127,14 @@ def test_truncated_pictures(tmp_path: Path, format_name: str) -> None:
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(FileFormatError, match=r"half\.img: expected a picture"):
         load_image(path)
+
+
+def test_sizes_of_what_is_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"not a picture")
+    with pytest.raises(FileFormatError, match=r"a\.png: expected a picture"):
+        image_size(tmp_path / "a.png")
+    with pytest.raises(MissingFileError, match="none"):
+        image_size(tmp_path / "none.png")
 
 
 def test_formats_that_run_programs_are_not_opened() -> None:

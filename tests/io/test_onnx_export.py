@@ -336,6 +336,7 @@ OPERATIONS: dict[str, tuple[Any, Make]] = {
     "flip open": ((None, None, 3), lambda x: ops.flip(x, 2)),
     "strided slice": (PICTURE, lambda x: ops.slice(x, (0, 1, 0, 1), (2, 3, 5, 2), (1, 3, 2, 2))),
     "crop open": ((None, None, 3), L.Cropping2D(1)),
+    "stop gradient": (PICTURE, lambda x: ops.stop_gradient(L.Conv2D(4, 1)(x))),
     "pad value": (PICTURE, lambda x: ops.pad(x, ((0, 0), (1, 2), (3, 0), (1, 1)), "constant", 3)),
     "broadcast_to": ((3,), lambda x: ops.broadcast_to(ops.expand_dims(x, 1), (2, 4, 3))),
     "one hot": (PICTURE, lambda x: ops.one_hot(ops.cast(ops.argmax(x, -1), "int32"), 4)),

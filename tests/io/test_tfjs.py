@@ -12,9 +12,9 @@ import pytest
 
 import fastcnn as fc
 from fastcnn import layers
+from fastcnn.detection import Detector, heads_from_anchors
 from fastcnn.errors import FileFormatError, MissingWeightsError, UnsupportedError
 from fastcnn.io import load_tfjs, load_weights_file
-from tests.examples.test_examples import example  # noqa: F401 - a fixture
 from tests.shared_data import shared_path
 
 GRAPHS = Path(__file__).parent / "graphs"
@@ -164,19 +164,13 @@ def face_detector() -> fc.Model:
     for layer in model.layers:
         if own := [a for key, a in arrays.items() if key.startswith(f"{layer.name}/")]:
             layer.set_weights(own)
-    anchors = [[32 * w, 32 * h] for w, h in _FACES]
-    model.heads = [
-        {
-            "kind": "region", "classes": 0, "anchors": anchors, "softmax": False, "scale_xy": 1.0,
-            "activated": False,
-        }
-    ]  # fmt: skip
+    model.heads = heads_from_anchors(model, _FACES, cells=True)
     return model
 
 
-def test_a_face_is_found(example: Any) -> None:  # noqa: F811
+def test_a_face_is_found() -> None:
     data = pytest.importorskip("skimage.data")
-    image = data.astronaut()
-    (found,) = example("detect_objects").find_boxes(face_detector(), image, 0.5)
+    (found,) = Detector(face_detector())(data.astronaut(), score_threshold=0.5)
     face = np.array([[165, 75, 280, 190]])  # seen by eye
-    assert found.score > 0.9 and fc.ops.box_iou([found.box], face)[0, 0] > 0.8
+    assert len(found) == 1 and found.scores[0] > 0.9 and found.name(0) == "0"
+    assert fc.ops.box_iou(found.boxes, face)[0, 0] > 0.8

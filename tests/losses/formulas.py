@@ -110,6 +110,11 @@ def categorical_focal_crossentropy(
     return -(np.asarray(alpha) * (1 - p) ** gamma * t * np.log(p)).sum(-1)
 
 
+def sparse_categorical_focal_crossentropy(t, p, gamma=2.0, from_logits=False, ignore_class=None):
+    losses = sparse_categorical_crossentropy(t, p, from_logits, ignore_class)
+    return (1 - np.exp(-losses)) ** gamma * losses
+
+
 def kl_divergence(t, p):
     t, p = np.clip(t, EPSILON, 1), np.clip(p, EPSILON, 1)
     return (t * np.log(t / p)).sum(-1)
@@ -137,6 +142,14 @@ def categorical_hinge(t, p):
 
 def dice(t, p, axis=None):
     return 1 - 2 * (t * p).sum(axis) / (t.sum(axis) + p.sum(axis) + EPSILON)
+
+
+def sparse_dice(t, p, from_logits=False, ignore_class=None):
+    p = softmax(p) if from_logits else p
+    t = t.reshape(p.shape[:-1])
+    counted = t != ignore_class
+    t, p = one_hot(t[counted], p.shape[-1]), p[counted]
+    return dice(t, p, axis=0)
 
 
 def tversky(t, p, alpha=0.5, beta=0.5, axis=None):

@@ -106,6 +106,20 @@ CASES = [
         P,
         {"from_logits": True, "gamma": 3.0, "alpha": [0.1, 0.2, 0.3, 0.2, 0.2]},
     ),
+    ("sparse_categorical_focal_crossentropy", labels(5, 6), distribution(6, 5), {}),
+    (
+        "sparse_categorical_focal_crossentropy",
+        WITH_IGNORED[..., None].astype(np.uint8),
+        numbers(4, 3, 3, 5),
+        {"from_logits": True, "ignore_class": 255, "gamma": 1.5},
+    ),
+    ("sparse_dice", labels(5, 4, 3, 3), distribution(4, 3, 3, 5), {}),
+    (
+        "sparse_dice",
+        WITH_IGNORED.astype(np.uint8),
+        numbers(4, 3, 3, 5),
+        {"from_logits": True, "ignore_class": 255},
+    ),
     ("kl_divergence", distribution(6, 5), distribution(6, 5), {}),
     ("poisson", positive(6, 5), positive(6, 5), {}),
     ("hinge", signs(6, 5), P, {}),
@@ -147,7 +161,7 @@ def test_losses_of_samples(name, t, p, options):
 def test_reductions(name, t, p, options):
     values = expected(name, t, p, options)
     size = values.size
-    if "ignore_class" in options:
+    if "ignore_class" in options and size == t.size:
         size = (t != options["ignore_class"]).sum()
     for reduction, value in (
         ("sum_over_batch_size", values.sum() / size),
@@ -171,7 +185,7 @@ def test_gradients(name, t, p, options):
     """Along random directions, against differences of the float64 formula."""
     loss = class_of(name)(**options)
     weight = 1.0
-    if "ignore_class" in options:
+    if "ignore_class" in options and expected(name, t, p, options).size == t.size:
         weight = t.size / (t != options["ignore_class"]).sum()
     value, gradient = fc.value_and_grad(lambda p, t: loss(t, p))(p, t)
 

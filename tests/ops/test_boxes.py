@@ -237,6 +237,12 @@ def test_conversions() -> None:
     cxcywh = fc.ops.box_convert(xywh, "xywh", "cxcywh")
     np.testing.assert_array_equal(cxcywh, [[3, 6, 4, 8], [1.5, 0.5, 3, 1]])
     np.testing.assert_array_equal(fc.ops.box_convert(cxcywh, "cxcywh", "xyxy"), xyxy)
+    shares = fc.ops.box_convert(xyxy, "xyxy", "rel_cxcywh", (20, 10))
+    np.testing.assert_allclose(shares, [[0.3, 0.3, 0.4, 0.4], [0.15, 0.025, 0.3, 0.05]])
+    np.testing.assert_allclose(fc.ops.box_convert(shares, "rel_cxcywh", "xywh", (20, 10)), xywh)
+    np.testing.assert_allclose(
+        fc.ops.box_convert(shares, "rel_cxcywh", "rel_xyxy"), xyxy / [10, 20, 10, 20], rtol=1e-6
+    )
     odd = make_boxes(50, "all_sizes")
     np.testing.assert_array_equal(fc.ops.box_convert(odd, "cxcywh", "cxcywh"), odd)
     np.testing.assert_array_equal(fc.ops.box_area(xyxy), [32, 3])
@@ -264,3 +270,7 @@ def test_errors_say_what_was_expected_and_what_came() -> None:
         fc.ops.soft_nms(boxes, scores, sigma=0)
     with pytest.raises(ConfigError, match="in_fmt: expected one of"):
         fc.ops.box_convert(boxes, "yxyx", "xyxy")
+    with pytest.raises(ConfigError, match="rel_xyxy to xyxy needs the picture's size"):
+        fc.ops.box_convert(boxes, "rel_xyxy", "xyxy")
+    with pytest.raises(ConfigError, match="size: expected a positive size"):
+        fc.ops.box_convert(boxes, "rel_xyxy", "xyxy", (0, 5))

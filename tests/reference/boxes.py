@@ -45,6 +45,7 @@ def nms(
     iou_threshold: float = 0.5,
     score_threshold: float | None = None,
     max_output: int | None = None,
+    kind: str = "iou",
 ) -> list[int]:
     """The plain greedy loop over every pair, with float32 overlaps."""
     passing = scores == scores if score_threshold is None else scores > score_threshold
@@ -55,7 +56,8 @@ def nms(
             break
         rivals = kept if classes is None else [k for k in kept if classes[k] == classes[i]]
         # float32 overlaps against the threshold in float64
-        overlap = box_iou(boxes[rivals], boxes[i : i + 1]).astype(np.float64)
+        overlap = box_iou(boxes[rivals], boxes[i : i + 1], kind=kind, eps=np.float32(1e-7))
+        overlap = overlap.astype(np.float64)
         if not (overlap > iou_threshold).any():
             kept.append(int(i))
     return kept

@@ -31,6 +31,53 @@ def test_of_arguments_and_of_variables() -> None:
     np.testing.assert_array_equal(of_both[0], of_scale)
 
 
+def test_what_stops_counts_as_a_constant() -> None:
+    def loss(x):
+        return ops.sum(ops.stop_gradient(x * x) * x + ops.stop_gradient(x))
+
+    value, gradient = fc.value_and_grad(loss)(X)
+    assert value == pytest.approx((X**3 + X).sum(), rel=1e-5)
+    np.testing.assert_allclose(gradient, X * X, rtol=1e-6)
+    np.testing.assert_array_equal(ops.stop_gradient(X), X)
+    assert ops.stop_gradient(np.arange(3, dtype=np.int32)).dtype == np.int32
+    image = fc.Input((2, 2, 3))
+    assert fc.Model(image, ops.stop_gradient(image)).predict(np.ones((1, 2, 2, 3))).all()
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        1, -1, slice(1, 3), slice(None, None, -2), (..., 0), (slice(None), slice(3, 1)),
+        (0, ..., None, slice(1, 2)), (None, 1, 2), slice(-1, 0, -1), np.int64(2),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_parts_by_index(index) -> None:
+    x = np.random.default_rng(1).standard_normal((4, 3, 5)).astype(np.float32)
+    weight = np.random.default_rng(2).standard_normal(x[index].shape).astype(np.float32)
+
+    def loss(x):
+        assert x[index].shape == weight.shape
+        return ops.sum(x[index] * weight)
+
+    value, gradient = fc.value_and_grad(loss)(x)
+    assert value == pytest.approx(float((x[index] * weight).sum()), abs=1e-4)
+    wanted = np.zeros_like(x)
+    wanted[index] = weight
+    np.testing.assert_array_equal(gradient, wanted)
+
+
+@pytest.mark.parametrize(
+    ("index", "error"),
+    [(4, IndexError), (-5, IndexError), ((0, 0, 0), IndexError), ([0, 1], ConfigError),
+     ("a", ConfigError), (True, ConfigError), ((..., ...), IndexError)],
+    ids=str,
+)  # fmt: skip
+def test_indices_that_are_none(index, error) -> None:
+    with pytest.raises(error):
+        fc.value_and_grad(lambda x: ops.sum(x[index]))(X)
+
+
 def test_other_results_come_along() -> None:
     compute = fc.value_and_grad(lambda x: (ops.sum(x), {"twice": x + x}), has_aux=True)
     (value, aux), gradient = compute(X)

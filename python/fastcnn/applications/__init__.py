@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     )
     from fastcnn.applications.resnet_cifar import ResNet20
     from fastcnn.applications.squeezenet import SqueezeNet
+    from fastcnn.applications.unet import UNet
     from fastcnn.applications.vgg import VGG16, VGG19
+    from fastcnn.applications.yolo import TinyYOLOv2, YOLOv2, YOLOv3, YOLOv3Tiny
     from fastcnn.applications.zfnet import ZFNet
 
 __all__ = [
@@ -54,6 +56,11 @@ __all__ = [
     "ResNet101",
     "ResNet152",
     "SqueezeNet",
+    "TinyYOLOv2",
+    "UNet",
+    "YOLOv2",
+    "YOLOv3",
+    "YOLOv3Tiny",
     "ZFNet",
     "classifier",
 ]
@@ -79,6 +86,11 @@ _OTHERS = {
     "FaceNetNN4": "facenet_nn4",
     "InceptionResNetV1": "inception_resnet_v1",
     "ResNet20": "resnet_cifar",
+    "TinyYOLOv2": "yolo",
+    "YOLOv2": "yolo",
+    "YOLOv3": "yolo",
+    "YOLOv3Tiny": "yolo",
+    "UNet": "unet",
 }
 
 _MODULES = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from fastcnn import layers
+from fastcnn import layers, ops
+from fastcnn.errors import ShapeError
 
 Tensor = Any
 Margins = tuple[tuple[int, int], tuple[int, int]]
@@ -116,3 +117,18 @@ def _excite(x: Tensor, squeeze: int, names: list[str]) -> Tensor:
     weights = layers.Conv2D(squeeze, 1, padding="same", activation="silu", name=reduce)(weights)
     weights = layers.Conv2D(channels, 1, padding="same", activation="sigmoid", name=expand)(weights)
     return layers.Multiply(name=multiply)([x, weights])
+
+
+def darknet_reorg(x: Tensor, stride: int, owner: str) -> Tensor:
+    """Move blocks of pixels to channels as Darknet does by an old mistake.
+
+    It takes the memory of c channels for c / stride^2 channels of a picture stride times as
+    large, of which it then takes the blocks; networks were trained with it.
+    """
+    _, h, w, c = x.shape
+    if h is None or w is None or c % stride**2 or h % stride or w % stride:
+        raise ShapeError(f"{owner}: stride {stride} does not fit a picture {x.shape}")
+    few, many = c // stride**2, c * stride**2
+    x = ops.reshape(ops.transpose(x, (0, 3, 1, 2)), (-1, few, h, stride, w, stride))
+    x = ops.reshape(ops.transpose(x, (0, 3, 5, 1, 2, 4)), (-1, many, h // stride, w // stride))
+    return ops.transpose(x, (0, 2, 3, 1))

@@ -66,6 +66,143 @@ def classify(
         print_table(results)
 
 
+@app.command(
+    epilog="Examples:\n\nfastcnn detect street.jpg --model yolov3-tiny.cfg --names coco.names "
+    "--output found.jpg\n\n"
+    "fastcnn detect photos/ --model net.fastcnn --threshold 0.5 --json > found.json\n\n"
+    "fastcnn detect faces.jpg --model face.onnx --anchors anchors.txt --cells"
+)
+def detect(
+    pictures: Annotated[
+        list[str], typer.Argument(metavar="PICTURE...", help="Files, folders or patterns (*.jpg).")
+    ],
+    model: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="Darknet's .cfg, .fastcnn, ONNX, Keras or TensorFlow.js."
+        ),
+    ],
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Darknet's .weights; those beside the .cfg if not given."
+        ),
+    ] = None,
+    names: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The name of a class in each line.")
+    ] = None,
+    anchors: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Widths and heights, for a model whose file does not tell its anchors.",
+        ),
+    ] = None,
+    cells: Annotated[
+        bool, typer.Option("--cells", help="Anchors are measured in cells, not in pixels.")
+    ] = False,
+    threshold: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Leave out boxes of no greater score.")
+    ] = 0.25,
+    iou: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Of boxes that overlap more, keep one.")
+    ] = 0.45,
+    nms: Annotated[
+        str, typer.Option(help="hard, soft, soft_linear, diou, matrix, wbf or none.")
+    ] = "hard",
+    resize: Annotated[
+        str, typer.Option(help="letterbox or stretch: how pictures are made to fit.")
+    ] = "letterbox",
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 8,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Draw the boxes: to a folder, or to a file for one."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON list and nothing else.")
+    ] = False,
+) -> None:
+    """Find objects in pictures, and draw boxes around them."""
+    from fastcnn.cli.classify import find_photos
+    from fastcnn.cli.detect import detect_in, load_detector, print_json, print_table
+
+    detector = load_detector(model, weights, names, anchors, cells, resize)
+    options = {
+        "score_threshold": threshold, "iou_threshold": iou, "nms": nms, "batch_size": batch_size,
+    }  # fmt: skip
+    try:
+        results = detect_in(find_photos(pictures), detector, output, **options)
+    except KeyboardInterrupt:
+        print("fastcnn: interrupted", file=sys.stderr)
+        sys.exit(_EXIT_INTERRUPTED)
+    if as_json:
+        print_json(results)
+    else:
+        print_table(results)
+    bad = [result for result in results if result.error]
+    for result in bad:
+        print(f"fastcnn: {result.error}", file=sys.stderr)
+    if bad:
+        sys.exit(_EXIT_WRONG_INPUT)
+
+
+@app.command(
+    "evaluate-detector",
+    epilog="Examples:\n\nfastcnn evaluate-detector cells.fastcnn bccd/\n\n"
+    "fastcnn evaluate-detector yolov3-tiny.cfg val2017/ --annotations instances_val2017.json "
+    "--names coco.names --json",
+)
+def evaluate_detector(
+    model: Annotated[Path, typer.Argument(help="A file that `fastcnn detect` takes.")],
+    directory: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Pictures with Pascal VOC's XML or YOLO's text files; only pictures with "
+            "--annotations.",
+        ),
+    ],
+    annotations: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON of COCO's form.")
+    ] = None,
+    names: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The name of a class in each line.")
+    ] = None,
+    iou: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Of boxes that overlap more, keep one.")
+    ] = 0.45,
+    resize: Annotated[
+        str, typer.Option(help="letterbox or stretch: how pictures are made to fit.")
+    ] = "letterbox",
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 8,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Leave out boxes without an area.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object and nothing else.")
+    ] = False,
+) -> None:
+    """Tell how well a detector finds what people have drawn boxes around."""
+    from fastcnn.cli.evaluate_detector import (
+        evaluate_detector as run_evaluation,
+        print_json,
+        print_report,
+    )
+
+    on_error = "skip" if skip_damaged else "raise"
+    try:
+        result = run_evaluation(
+            model, directory, annotations, names, iou, resize, batch_size, on_error, not as_json
+        )
+    except KeyboardInterrupt:
+        print("fastcnn: interrupted", file=sys.stderr)
+        sys.exit(_EXIT_INTERRUPTED)
+    if as_json:
+        print_json(result)
+    else:
+        print_report(result)
+
+
 @app.command()
 def train(
     directory: Annotated[
@@ -164,6 +301,54 @@ def evaluate(
         print_json(result)
     else:
         print_report(result)
+
+
+@app.command(
+    epilog="Examples:\n\nfastcnn segment cat.jpg --remove-background\n\n"
+    "fastcnn segment photos/ --output masks --json\n\n"
+    "fastcnn segment street.jpg --model street_scenes.fastcnn --palette camvid"
+)
+def segment(
+    photos: Annotated[
+        list[str], typer.Argument(metavar="PHOTO...", help="Files, folders or patterns (*.jpg).")
+    ],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="u2netp, which tells what a photo is of; or a file of Model.save or ONNX that "
+            "gives the scores of classes for every pixel."
+        ),
+    ] = "u2netp",
+    palette: Annotated[
+        str, typer.Option(help="The colours of the classes: camvid or voc.")
+    ] = "voc",
+    remove_background: Annotated[
+        bool,
+        typer.Option("--remove-background", help="Write photos with a transparent background."),
+    ] = False,
+    output: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("segmented"),
+    tile: Annotated[
+        int | None,
+        typer.Option(min=1, help="Side of the parts that are computed at once; the model's own."),
+    ] = None,
+    overlap: Annotated[
+        int | None, typer.Option(min=0, help="Pixels in which parts fade into each other.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON list and nothing else.")
+    ] = False,
+) -> None:
+    """Tell the class of every pixel of photos, or take their background away."""
+    from fastcnn.cli.classify import find_photos
+    from fastcnn.cli.segment import print_json, print_table, segment_photos
+
+    results = segment_photos(
+        find_photos(photos), model, palette, remove_background, output, tile, overlap, as_json
+    )
+    if as_json:
+        print_json(results)
+    else:
+        print_table(results)
 
 
 @app.command()

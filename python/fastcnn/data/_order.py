@@ -17,6 +17,8 @@ class Purpose(IntEnum):
     ORDER = 0
     SPLIT = 1
     BUFFER = 2
+    AUGMENT = 3
+    SAMPLE = 4
 
 
 def check_seed(who: str, seed: int | None) -> int:
@@ -28,9 +30,9 @@ def check_seed(who: str, seed: int | None) -> int:
     return int(seed)
 
 
-def generator(seed: int, purpose: Purpose, epoch: int = 0) -> np.random.Generator:
-    """Make a generator whose numbers depend on its three arguments only."""
-    sequence = np.random.SeedSequence(seed, spawn_key=(purpose, epoch))
+def generator(seed: int, purpose: Purpose, epoch: int = 0, *sample: int) -> np.random.Generator:
+    """Make a generator whose numbers depend on its arguments only."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(purpose, epoch, *sample))
     return np.random.Generator(np.random.Philox(sequence))
 
 

@@ -108,7 +108,7 @@ class ImageDataset(Sampled):
         with ending(in_order(self._load_into, tasks(), self._workers, ahead)) as loaded:
             for indices in batches:
                 done = [next(loaded) for _ in indices]
-                _refuse([fault for _, fault in done if fault is not None])
+                refuse_damaged([fault for _, fault in done if fault is not None])
                 room = done[0][0]
                 element = room if self._label_mode is None else (room, self._targets(indices))
                 batched = self.batch_size or self._sampler is not None
@@ -191,7 +191,7 @@ def _first(element: Any) -> Any:
     return (element[0][0], element[1][0]) if isinstance(element, tuple) else element[0]
 
 
-def _refuse(faults: Sequence[Exception]) -> None:
+def refuse_damaged(faults: Sequence[Exception]) -> None:
     """Name the pictures of a batch that cannot be read."""
     if not faults:
         return
@@ -464,17 +464,21 @@ def _parts(
 
 
 def _without_damaged(directory: str, listing: Listing, workers: int) -> Listing:
-    damaged = find_damaged(listing.paths, workers)
-    if not damaged:
-        return listing
-    text = "\n".join(f"{path}: {reason}" for path, reason in damaged)
-    if len(damaged) == len(listing.paths):
-        raise FileFormatError(f"{directory}: none of the pictures can be read:\n{text}")
-    warnings.warn(
-        f"{directory}: left out {len(damaged)} of {len(listing.paths)} pictures, which cannot be "
-        f"read:\n{text}",
-        stacklevel=3,
-    )
+    kept = find_readable(directory, listing.paths, workers)
+    return listing if len(kept) == len(listing.paths) else listing.only(kept)
+
+
+def find_readable(where: str, paths: Sequence[str], workers: int) -> NDArray[np.intp]:
+    """Give the indices of the pictures that can be read, and warn of the others."""
+    damaged = find_damaged(paths, workers)
+    if damaged:
+        text = "\n".join(f"{path}: {reason}" for path, reason in damaged)
+        if len(damaged) == len(paths):
+            raise FileFormatError(f"{where}: none of the pictures can be read:\n{text}")
+        warnings.warn(
+            f"{where}: left out {len(damaged)} of {len(paths)} pictures, which cannot be "
+            f"read:\n{text}",
+            stacklevel=4,
+        )
     faulty = {path for path, _ in damaged}
-    kept = np.array([i for i, path in enumerate(listing.paths) if path not in faulty], np.intp)
-    return listing.only(kept)
+    return np.array([i for i, path in enumerate(paths) if path not in faulty], np.intp)

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from fastcnn.io.conversion import convert
     from fastcnn.io.darknet import load_darknet
     from fastcnn.io.dlib_files import load_dlib
-    from fastcnn.io.images import load_image, save_image
+    from fastcnn.io.images import image_size, load_image, save_image
     from fastcnn.io.inspection import inspect
     from fastcnn.io.keras import load_keras
+    from fastcnn.io.masks import load_mask, save_mask
     from fastcnn.io.onnx import load_onnx
     from fastcnn.io.onnx_export import export_onnx
     from fastcnn.io.openface import load_openface
@@ -36,12 +37,14 @@ __all__ = [
     "center_crop",
     "convert",
     "export_onnx",
+    "image_size",
     "inspect",
     "load_darknet",
     "load_dlib",
     "load_graphdef",
     "load_image",
     "load_keras",
+    "load_mask",
     "load_onnx",
     "load_openface",
     "load_safetensors",
@@ -51,6 +54,7 @@ __all__ = [
     "load_weights_file",
     "resize_image",
     "save_image",
+    "save_mask",
     "save_safetensors",
 ]
 
@@ -63,8 +67,10 @@ _MODULES = {
     "load_dlib": "dlib_files",
     "load_graphdef": "tensorflow.graphdef",
     "export_onnx": "onnx_export",
+    "image_size": "images",
     "load_image": "images",
     "load_keras": "keras",
+    "load_mask": "masks",
     "load_onnx": "onnx",
     "load_openface": "openface",
     "load_safetensors": "safetensors_files",
@@ -74,6 +80,7 @@ _MODULES = {
     "load_weights_file": "weights",
     "resize_image": "resize",
     "save_image": "images",
+    "save_mask": "masks",
     "save_safetensors": "safetensors_files",
 }
 

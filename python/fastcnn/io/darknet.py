@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import layers, ops
-from fastcnn.errors import FileFormatError, MissingWeightsError, UnsupportedError
+from fastcnn.applications._blocks import darknet_reorg
+from fastcnn.detection.heads import Head
+from fastcnn.errors import ConfigError, FileFormatError, MissingWeightsError, UnsupportedError
 from fastcnn.io._files import StrPath, naming, open_binary
 from fastcnn.model import Model
 from fastcnn.serialization import weights_follow
@@ -72,11 +74,8 @@ def load_darknet(
     Model
         From RGB pictures divided by 255 to what enters the detection heads (``yolo`` and
         ``region`` sections), one output each; a classifier's model gives its last layer's.
-        ``model.heads`` describes each head, in the order of the outputs: ``kind``, ``classes``,
-        ``anchors`` (width and height in pixels of the input), ``softmax`` (whether a box is of one
-        class of all, or each class has a probability of its own), ``scale_xy`` and ``activated``
-        (whether the numbers are probabilities already). Channels are box by box: x, y, width,
-        height, objectness, then the classes. `Model.save` keeps the description.
+        ``model.heads`` describes each head, in the order of the outputs, by a
+        `fastcnn.detection.Head`; `fastcnn.detection.decode` makes boxes of them.
 
     Raises
     ------
@@ -228,7 +227,7 @@ class _Network:
             else tuple(input_shape)
         )
         self.input = layers.Input(given, name="input")
-        self.heads: list[dict[str, Any]] = []
+        self.heads: list[Head] = []
         self._size = given[:2]
         self._stream = stream
         self._epsilon = epsilon
@@ -378,19 +377,8 @@ class _Network:
         return layers.UpSampling2D(size, name=f"upsample_{section.number}")(x)
 
     def reorg(self, section: _Section, x: Tensor) -> Tensor:
-        """Move blocks of pixels to channels as Darknet does by an old mistake.
-
-        It takes the memory of c channels for c / stride^2 channels of a picture stride times as
-        large, of which it then takes the blocks; networks were trained with it.
-        """
         stride = section.integer("stride", 2, low=1, high=64)
-        _, h, w, c = x.shape
-        if h is None or w is None or c % stride**2 or h % stride or w % stride:
-            raise FileFormatError(f"{section}: stride {stride} does not fit a picture {x.shape}")
-        few, many = c // stride**2, c * stride**2
-        x = ops.reshape(ops.transpose(x, (0, 3, 1, 2)), (-1, few, h, stride, w, stride))
-        x = ops.reshape(ops.transpose(x, (0, 3, 5, 1, 2, 4)), (-1, many, h // stride, w // stride))
-        return ops.transpose(x, (0, 2, 3, 1))
+        return darknet_reorg(x, stride, str(section))
 
     def reorg3d(self, section: _Section, x: Tensor) -> Tensor:
         stride = section.integer("stride", 2, low=1, high=64)
@@ -477,16 +465,17 @@ class _Network:
                 f"shape {x.shape}"
             )
         self._ends.append(x)
-        self.heads.append(
-            {
-                "kind": section.name,
-                "classes": classes,
-                "anchors": anchors,
-                "softmax": bool(section.integer("softmax", 0)),
-                "scale_xy": section.number_of("scale_x_y", 1.0),
-                "activated": activated,
-            }
-        )
+        try:
+            head = Head(
+                classes,
+                anchors,
+                softmax=bool(section.integer("softmax", 0)),
+                scale_xy=section.number_of("scale_x_y", 1.0),
+                activated=activated,
+            )
+        except ConfigError as error:
+            raise FileFormatError(f"{section}: {error}") from error
+        self.heads.append(head)
         return x
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO
+Decoded = TypeVar("Decoded")
 
 # A file of a few kilobytes may declare a picture of many gigabytes.
 MAX_PIXELS = 2**27
@@ -30,6 +32,8 @@ _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "WEBP", "TIFF")
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
+
+_ORIENTATION = 0x0112  # EXIF's number of how the camera was held
 
 _CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
 
@@ -78,19 +82,77 @@ def load_image(
     """
     if mode not in _CHANNELS:
         raise ConfigError(f"expected mode 'L', 'RGB' or 'RGBA', got {mode!r}")
+
+    def convert(image: PillowImage.Image) -> NDArray[np.uint8]:
+        converted = _convert(image, mode)
+        return np.array(converted, np.uint8).reshape(
+            converted.height, converted.width, _CHANNELS[mode]
+        )
+
+    return decode_image(source, convert, max_pixels)
+
+
+def decode_image(
+    source: ImageSource, convert: Callable[[PillowImage.Image], Decoded], max_pixels: int
+) -> Decoded:
+    """Give what a function makes of a picture, which is upright, and not too large.
+
+    Raises
+    ------
+    FastcnnError
+        As `load_image`; what the function raises of others is taken for damage of the file.
+    """
     if isinstance(source, (str, os.PathLike)):
         with naming(source), open_binary(source) as file:
-            return _decode(file, mode, max_pixels)
+            return _decode(file, convert, max_pixels)
     if isinstance(source, (bytes, bytearray, memoryview)):
         with naming("picture in memory"):
-            return _decode(BytesIO(source), mode, max_pixels)
+            return _decode(BytesIO(source), convert, max_pixels)
     if not hasattr(source, "read"):
         raise DTypeError(f"expected a path, bytes or a binary file, got {type(source).__name__}")
     with naming(str(getattr(source, "name", "picture"))):
-        return _decode(source, mode, max_pixels)
+        return _decode(source, convert, max_pixels)
 
 
-def _decode(file: BinaryIO, mode: str, max_pixels: int) -> NDArray[np.uint8]:
+def image_size(path: StrPath) -> tuple[int, int]:
+    """Read a picture's size as `load_image` would give it, without decoding the picture.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    (int, int)
+        Height and width.
+
+    Raises
+    ------
+    MissingFileError, FileAccessError, FileFormatError, MissingDependencyError
+        As of `load_image`.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "grey.png")
+    >>> save_image(path, np.full((4, 6), 128, np.uint8))
+    >>> image_size(path)
+    (4, 6)
+    """
+    pillow = import_optional("PIL.Image", extra="images")
+    with naming(path), open_binary(path) as file:
+        try:
+            with pillow.open(file, formats=_FORMATS) as image:
+                width, height = image.size
+                turned = image.getexif().get(_ORIENTATION, 1) >= 5  # by a quarter
+        except Exception as error:  # whatever its readers stumble over, as in _decode
+            raise FileFormatError(f"expected a picture ({', '.join(_FORMATS)}): {error}") from error
+    return (width, height) if turned else (height, width)
+
+
+def _decode(
+    file: BinaryIO, convert: Callable[[PillowImage.Image], Decoded], max_pixels: int
+) -> Decoded:
     pillow = import_optional("PIL.Image", extra="images")
     turn_upright = import_optional("PIL.ImageOps", extra="images").exif_transpose
     try:
@@ -100,10 +162,7 @@ def _decode(file: BinaryIO, mode: str, max_pixels: int) -> NDArray[np.uint8]:
                 raise FileFormatError(
                     f"expected a picture of at most {max_pixels} pixels, got {width} x {height}"
                 )
-            converted = _convert(turn_upright(image), mode)
-        return np.array(converted, np.uint8).reshape(
-            converted.height, converted.width, _CHANNELS[mode]
-        )
+            return convert(turn_upright(image))
     except FastcnnError:
         raise
     except Exception as error:

@@ -12,6 +12,11 @@ from typing import Any
 
 from fastcnn import serialization
 from fastcnn.errors import ConfigError
+from fastcnn.losses.boxes import (
+    complete_box_iou_loss,
+    distance_box_iou_loss,
+    generalized_box_iou_loss,
+)
 from fastcnn.losses.crossentropy import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -20,6 +25,7 @@ from fastcnn.losses.crossentropy import (
     KLDivergence,
     Poisson,
     SparseCategoricalCrossentropy,
+    SparseCategoricalFocalCrossentropy,
     binary_crossentropy,
     binary_focal_crossentropy,
     categorical_crossentropy,
@@ -27,6 +33,7 @@ from fastcnn.losses.crossentropy import (
     kl_divergence,
     poisson,
     sparse_categorical_crossentropy,
+    sparse_categorical_focal_crossentropy,
 )
 from fastcnn.losses.embedding import ContrastiveLoss, TripletLoss, contrastive_loss, triplet_loss
 from fastcnn.losses.hinge import (
@@ -54,7 +61,14 @@ from fastcnn.losses.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
-from fastcnn.losses.segmentation import Dice, Tversky, dice, tversky
+from fastcnn.losses.segmentation import (
+    Dice,
+    SparseDice,
+    Tversky,
+    dice,
+    sparse_dice,
+    tversky,
+)
 
 __all__ = [
     "BinaryCrossentropy",
@@ -77,6 +91,8 @@ __all__ = [
     "MeanSquaredLogarithmicError",
     "Poisson",
     "SparseCategoricalCrossentropy",
+    "SparseCategoricalFocalCrossentropy",
+    "SparseDice",
     "SquaredHinge",
     "TripletLoss",
     "Tversky",
@@ -85,10 +101,13 @@ __all__ = [
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
     "categorical_hinge",
+    "complete_box_iou_loss",
     "contrastive_loss",
     "cosine_similarity",
     "deserialize",
     "dice",
+    "distance_box_iou_loss",
+    "generalized_box_iou_loss",
     "get",
     "hinge",
     "huber",
@@ -101,6 +120,8 @@ __all__ = [
     "poisson",
     "serialize",
     "sparse_categorical_crossentropy",
+    "sparse_categorical_focal_crossentropy",
+    "sparse_dice",
     "squared_hinge",
     "triplet_loss",
     "tversky",
@@ -127,6 +148,8 @@ _KNOWN = serialization.names_of(
         MeanSquaredLogarithmicError,
         Poisson,
         SparseCategoricalCrossentropy,
+        SparseCategoricalFocalCrossentropy,
+        SparseDice,
         SquaredHinge,
         TripletLoss,
         Tversky,

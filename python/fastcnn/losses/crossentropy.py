@@ -208,6 +208,38 @@ def categorical_focal_crossentropy(
     return ops.sum(weight * y_true * ops.log(p), axis=-1) * -1.0
 
 
+def sparse_categorical_focal_crossentropy(
+    y_true: Any,
+    y_pred: Any,
+    gamma: float = 2.0,
+    from_logits: bool = False,
+    ignore_class: int | None = None,
+) -> Any:
+    """`sparse_categorical_crossentropy` times ``(1 - p) ** gamma``, p of the right class.
+
+    Parameters
+    ----------
+    y_true : array or Value, shape (...) or (..., 1)
+        Class numbers.
+    y_pred : array or Value, shape (..., classes)
+    gamma : float, default 2.0
+    from_logits, ignore_class
+        As for `sparse_categorical_crossentropy`.
+
+    Returns
+    -------
+    array or Value, shape (...)
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.losses.sparse_categorical_focal_crossentropy([1], [[0.25, 0.5, 0.25]])
+    array([0.1733], dtype=float32)
+    """
+    losses = sparse_categorical_crossentropy(y_true, y_pred, from_logits, ignore_class)
+    return _power(1.0 - ops.exp(losses * -1.0), gamma) * losses
+
+
 def kl_divergence(y_true: Any, y_pred: Any) -> Any:
     """``sum(y_true * log(y_true / y_pred))`` over the last axis, of numbers from 1e-7 to 1.
 
@@ -530,6 +562,51 @@ class CategoricalFocalCrossentropy(_Probabilistic):
             y_true, y_pred, self.alpha, self.gamma, self.from_logits, self.label_smoothing,
             self.axis,
         )  # fmt: skip
+
+
+class SparseCategoricalFocalCrossentropy(SparseCategoricalCrossentropy):
+    """Cross-entropy of class numbers in which what is right already counts less.
+
+    Parameters
+    ----------
+    gamma : float, default 2.0
+        The factor is ``(1 - p) ** gamma``, p being the probability of the right class.
+    from_logits : bool, default False
+        Whether predictions are scores to which no softmax was applied.
+    ignore_class : int, optional
+        A label that does not count: its loss is 0 and the mean is over the others.
+    reduction, name, dtype
+        As for `Loss`.
+
+    References
+    ----------
+    T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollar: Focal Loss for Dense Object Detection. 2017.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> loss = fc.losses.SparseCategoricalFocalCrossentropy(ignore_class=255)
+    >>> round(float(loss([1, 255], [[0.25, 0.5, 0.25], [1.0, 0.0, 0.0]])), 4)
+    0.1733
+    """
+
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(from_logits, ignore_class, reduction, name=name, dtype=dtype)
+        self.gamma = number("SparseCategoricalFocalCrossentropy", "gamma", gamma, at_least=0)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Compute the loss of each sample."""
+        return sparse_categorical_focal_crossentropy(
+            y_true, y_pred, self.gamma, self.from_logits, self.ignore_class
+        )
 
 
 class KLDivergence(BuiltinLoss):

@@ -6,7 +6,8 @@ from typing import Any
 
 from fastcnn import ops
 from fastcnn._checks import number
-from fastcnn.losses._tensors import EPSILON, pair
+from fastcnn.losses._tensors import EPSILON, axes_from, class_rows, expand_last, pair
+from fastcnn.losses.crossentropy import labels_other_than
 from fastcnn.losses.loss import BuiltinLoss
 
 
@@ -68,6 +69,43 @@ def tversky(
     missed = ops.sum(y_true * (1.0 - y_pred), axis=axis)
     vain = ops.sum((1.0 - y_true) * y_pred, axis=axis)
     return 1.0 - common / (common + missed * float(alpha) + vain * float(beta) + EPSILON)
+
+
+def sparse_dice(
+    y_true: Any, y_pred: Any, from_logits: bool = False, ignore_class: int | None = None
+) -> Any:
+    """`dice` of every class, of class numbers.
+
+    Parameters
+    ----------
+    y_true : array or Value, shape (n, ...) or (n, ..., 1)
+        Class numbers.
+    y_pred : array or Value, shape (n, ..., classes)
+        Probabilities.
+    from_logits : bool, default False
+        Whether `y_pred` are scores to which no softmax was applied.
+    ignore_class : int, optional
+        A label whose pixels do not count.
+
+    Returns
+    -------
+    array or Value, shape (classes,)
+        Of all pictures together. 1 for a class that does not occur.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> fc.losses.sparse_dice([0, 1, 9], [[0.8, 0.2], [0.4, 0.6], [1, 0]], ignore_class=9)
+    array([0.2727, 0.3333], dtype=float32)
+    """
+    y_true, y_pred = class_rows("sparse_dice", y_true, y_pred)
+    if from_logits:
+        y_pred = ops.softmax(y_pred)
+    true = ops.one_hot(y_true, int(y_pred.shape[-1]))  # a label that is no class: nothing
+    if ignore_class is not None:
+        counted = expand_last(labels_other_than(y_true, ignore_class))
+        true, y_pred = true * counted, y_pred * counted
+    return dice(true, y_pred, axis=axes_from(0, len(y_pred.shape) - 1))
 
 
 class Dice(BuiltinLoss):
@@ -148,3 +186,48 @@ class Tversky(BuiltinLoss):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Compute the loss."""
         return tversky(y_true, y_pred, self.alpha, self.beta, self.axis)
+
+
+class SparseDice(BuiltinLoss):
+    """`Dice` of class numbers: the mean over the classes, of all pictures together.
+
+    Parameters
+    ----------
+    from_logits : bool, default False
+        Whether predictions are scores to which no softmax was applied.
+    ignore_class : int, optional
+        A label whose pixels do not count.
+    reduction, name, dtype
+        As for `Loss`.
+
+    References
+    ----------
+    F. Milletari, N. Navab, S.-A. Ahmadi: V-Net: Fully Convolutional Neural Networks for Volumetric
+    Medical Image Segmentation. 3DV 2016.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> loss = fc.losses.SparseDice(ignore_class=9)
+    >>> round(float(loss([0, 1, 9], [[0.8, 0.2], [0.4, 0.6], [1.0, 0.0]])), 4)
+    0.303
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: str | None = None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
+        self.from_logits = bool(from_logits)
+        self.ignore_class = ignore_class
+
+    def _operands(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        return class_rows(self.name, y_true, y_pred)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Compute the loss of each class."""
+        return sparse_dice(y_true, y_pred, self.from_logits, self.ignore_class)

@@ -21,6 +21,7 @@ from fastcnn.ops import (
     regions as _regions,
     resampling as _resampling,
     selection as _selection,
+    suppression as _suppression,
 )
 from fastcnn.ops.activations import *  # noqa: F403
 from fastcnn.ops.boxes import *  # noqa: F403
@@ -42,6 +43,7 @@ from fastcnn.ops.pooling import *  # noqa: F403
 from fastcnn.ops.regions import *  # noqa: F403
 from fastcnn.ops.resampling import *  # noqa: F403
 from fastcnn.ops.selection import *  # noqa: F403
+from fastcnn.ops.suppression import *  # noqa: F403
 from fastcnn.symbolic import recordable as _recordable
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     *_regions.__all__,
     *_resampling.__all__,
     *_selection.__all__,
+    *_suppression.__all__,
 ]
 
 # A call on tensors of a functional model is recorded as one node, under the public name.

@@ -1,4 +1,4 @@
-"""Boxes of detectors: their overlap, suppression of duplicates, conversions.
+"""Boxes of detectors: their overlap, areas, conversions.
 
 A box is (x1, y1, x2, y2) unless a function says otherwise; names and meanings follow torchvision.
 """
@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from fastcnn.errors import ConfigError, DTypeError, ShapeError, UnsupportedError
+from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.ops._dispatch import apply_op, as_array
 from fastcnn.ops._shape import as_ints, as_number
 
 __all__ = [
-    "batched_nms",
     "box_area",
     "box_convert",
     "box_iou",
@@ -22,9 +21,7 @@ __all__ = [
     "complete_box_iou",
     "distance_box_iou",
     "generalized_box_iou",
-    "nms",
     "remove_small_boxes",
-    "soft_nms",
 ]
 
 
@@ -127,191 +124,6 @@ def complete_box_iou(boxes1: Any, boxes2: Any, eps: float = 1e-7) -> Any:
     )
 
 
-def _or_none(op: str, score_threshold: Any) -> float | None:
-    if score_threshold is None:
-        return None
-    return as_number(op, "score_threshold", score_threshold)
-
-
-def _cut(op: str, results: Any) -> Any:
-    """The first `count` entries of an op's results, whose last one is the count."""
-    *arrays, count = results
-    if not isinstance(count, np.ndarray):
-        raise UnsupportedError(
-            f"{op}: the length of the result depends on the data, so it cannot be part of a model; "
-            "apply it to what the model predicts"
-        )
-    return [a[: int(count[0])].copy() for a in arrays]
-
-
-def nms(
-    boxes: Any,
-    scores: Any,
-    iou_threshold: float = 0.5,
-    *,
-    score_threshold: float | None = None,
-    max_output: int | None = None,
-) -> Any:
-    """Greedy non-maximum suppression: keep a box unless a kept one overlaps it more.
-
-    Boxes are taken by decreasing score, equal scores by increasing index. The result is exactly
-    that of comparing every pair, and the same on every machine.
-
-    Parameters
-    ----------
-    boxes : array, float32, shape (n, 4)
-    scores : array, float32, shape (n,)
-        A box whose score is NaN is never kept.
-    iou_threshold : float
-        A box is dropped when its IoU with a kept box is greater.
-    score_threshold : float, optional
-        Only boxes of a greater score are looked at.
-    max_output : int, optional
-        Stop after so many boxes.
-
-    Returns
-    -------
-    array, int64, shape (k,)
-        Indices of the boxes kept, by decreasing score.
-
-    Raises
-    ------
-    ShapeError
-        If `boxes` is not of shape (n, 4) or `scores` not of shape (n,).
-    ConfigError
-        If `iou_threshold` is not in [0, 1], or `max_output` is negative.
-
-    Examples
-    --------
-    >>> import fastcnn as fc
-    >>> boxes = [[0, 0, 4, 4], [0, 0, 4, 5], [8, 8, 9, 9]]
-    >>> fc.ops.nms(boxes, [0.5, 0.9, 0.1])
-    array([1, 2])
-    """
-    results = apply_op(
-        "nms",
-        [boxes, scores],
-        iou_threshold=as_number("nms", "iou_threshold", iou_threshold),
-        score_threshold=None
-        if score_threshold is None
-        else as_number("nms", "score_threshold", score_threshold),
-        max_output=max_output,
-    )
-    return _cut("nms", results)[0]
-
-
-def batched_nms(
-    boxes: Any,
-    scores: Any,
-    idxs: Any,
-    iou_threshold: float = 0.5,
-    *,
-    score_threshold: float | None = None,
-    max_output: int | None = None,
-) -> Any:
-    """Non-maximum suppression within each class.
-
-    Parameters
-    ----------
-    boxes, scores, iou_threshold, score_threshold
-        As in `nms`.
-    idxs : array of integers, shape (n,)
-        The class of each box; boxes of different classes do not suppress each other.
-    max_output : int, optional
-        Keep so many boxes of all classes together: those of the highest scores.
-
-    Returns
-    -------
-    array, int64, shape (k,)
-        Indices of the boxes kept, by decreasing score.
-
-    Raises
-    ------
-    ShapeError, ConfigError
-        As in `nms`.
-    DTypeError
-        If `idxs` does not hold integers.
-
-    Examples
-    --------
-    >>> import fastcnn as fc
-    >>> fc.ops.batched_nms([[0, 0, 2, 2], [0, 0, 2, 2]], [0.9, 0.8], [0, 1])
-    array([0, 1])
-    """
-    if not hasattr(idxs, "__fastcnn_apply__"):
-        idxs = as_array(idxs, None)
-        if idxs.dtype.kind == "f" and idxs.size:
-            raise DTypeError(f"batched_nms: idxs: expected integers, got dtype {idxs.dtype}")
-    results = apply_op(
-        "nms",
-        [boxes, scores, idxs],
-        ["float32", "float32", "int64"],
-        iou_threshold=as_number("batched_nms", "iou_threshold", iou_threshold),
-        score_threshold=None
-        if score_threshold is None
-        else as_number("batched_nms", "score_threshold", score_threshold),
-        max_output=max_output,
-    )
-    return _cut("batched_nms", results)[0]
-
-
-def soft_nms(
-    boxes: Any,
-    scores: Any,
-    iou_threshold: float = 0.3,
-    *,
-    sigma: float = 0.5,
-    score_threshold: float = 0.001,
-    method: str = "gaussian",
-    max_output: int | None = None,
-) -> Any:
-    """Soft non-maximum suppression: overlapping boxes lose score instead of being dropped.
-
-    Parameters
-    ----------
-    boxes, scores
-        As in `nms`.
-    iou_threshold : float
-        ``"linear"`` only: boxes that overlap more lose score.
-    sigma : float
-        ``"gaussian"`` only: the larger, the gentler.
-    score_threshold : float
-        A box is dropped as soon as its score is not greater.
-    method : {"gaussian", "linear"}
-        Multiply scores by exp(-iou^2 / sigma), or by 1 - iou.
-    max_output : int, optional
-        Stop after so many boxes.
-
-    Returns
-    -------
-    indices : array, int64, shape (k,)
-        The boxes kept, by decreasing new score.
-    scores : array, float32, shape (k,)
-        Their new scores.
-
-    Raises
-    ------
-    ShapeError, ConfigError
-        As in `nms`.
-
-    Examples
-    --------
-    >>> import fastcnn as fc
-    >>> fc.ops.soft_nms([[0, 0, 2, 2], [4, 4, 6, 6]], [0.5, 0.9])[0]
-    array([1, 0])
-    """
-    results = apply_op(
-        "soft_nms",
-        [boxes, scores],
-        iou_threshold=as_number("soft_nms", "iou_threshold", iou_threshold),
-        sigma=as_number("soft_nms", "sigma", sigma),
-        score_threshold=as_number("soft_nms", "score_threshold", score_threshold),
-        method=method,
-        max_output=max_output,
-    )
-    return tuple(_cut("soft_nms", results))
-
-
 def _boxes(name: str, boxes: Any) -> np.ndarray:
     array = as_array(boxes)
     if array.ndim == 0 or array.shape[-1] != 4:
@@ -341,17 +153,22 @@ def box_area(boxes: Any) -> np.ndarray:
     return area
 
 
-_FORMATS = ("xyxy", "xywh", "cxcywh")
+_FORMATS = ("xyxy", "xywh", "cxcywh", "rel_xyxy", "rel_xywh", "rel_cxcywh")
 
 
-def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> np.ndarray:
+def box_convert(
+    boxes: Any, in_fmt: str, out_fmt: str, size: tuple[int, int] | None = None
+) -> np.ndarray:
     """Convert boxes from one format to another.
 
     Parameters
     ----------
     boxes : array, shape (..., 4)
-    in_fmt, out_fmt : {"xyxy", "xywh", "cxcywh"}
-        Two corners; corner and size; centre and size.
+    in_fmt, out_fmt : {"xyxy", "xywh", "cxcywh", "rel_xyxy", "rel_xywh", "rel_cxcywh"}
+        Two corners; corner and size; centre and size; with ``rel_`` in shares of the picture's
+        width and height, as Keras calls it, else in pixels.
+    size : (int, int), optional
+        Height and width of the picture, where one format is relative and the other is not.
 
     Returns
     -------
@@ -360,13 +177,15 @@ def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> np.ndarray:
     Raises
     ------
     ConfigError
-        If a format is none of these.
+        If a format is none of these, or `size` is needed and is no positive size.
 
     Examples
     --------
     >>> import fastcnn as fc
     >>> fc.ops.box_convert([0, 0, 2, 4], "xyxy", "cxcywh")
     array([1., 2., 2., 4.], dtype=float32)
+    >>> fc.ops.box_convert([0.5, 0.5, 0.25, 1], "rel_cxcywh", "xyxy", size=(100, 80))
+    array([ 30.,   0.,  50., 100.], dtype=float32)
     """
     b = _boxes("box_convert", boxes)
     for name, fmt in (("in_fmt", in_fmt), ("out_fmt", out_fmt)):
@@ -374,6 +193,21 @@ def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> np.ndarray:
             raise ConfigError(f"box_convert: {name}: expected one of {_FORMATS}, got {fmt!r}")
     if in_fmt == out_fmt:
         return np.array(b)  # as it was, to the bit
+    in_relative, out_relative = in_fmt.startswith("rel_"), out_fmt.startswith("rel_")
+    if in_relative != out_relative:
+        if size is None:
+            raise ConfigError(f"box_convert: {in_fmt} to {out_fmt} needs the picture's size")
+        h, w = _picture_size("box_convert", size)
+        if h < 1 or w < 1:
+            raise ConfigError(f"box_convert: size: expected a positive size, got {size!r}")
+        sides = np.array([w, h, w, h], np.float32)
+        b = b * sides if in_relative else b / sides
+    return _rearranged(b, in_fmt.removeprefix("rel_"), out_fmt.removeprefix("rel_"))
+
+
+def _rearranged(b: np.ndarray, in_fmt: str, out_fmt: str) -> np.ndarray:
+    if in_fmt == out_fmt:
+        return b
     a, c = b[..., :2], b[..., 2:]
     if in_fmt == "xywh":
         low, high = a, a + c
@@ -385,8 +219,14 @@ def box_convert(boxes: Any, in_fmt: str, out_fmt: str) -> np.ndarray:
         low, high = low, high - low
     elif out_fmt == "cxcywh":
         low, high = (low + high) / 2, high - low
-    converted: np.ndarray = np.concatenate([low, high], axis=-1)
-    return converted
+    return np.concatenate([low, high], axis=-1)
+
+
+def _picture_size(function: str, size: Any) -> tuple[int, int]:
+    sizes = as_ints(function, "size", size)
+    if len(sizes) != 2:
+        raise ConfigError(f"{function}: size: expected (height, width), got {size!r}")
+    return sizes[0], sizes[1]
 
 
 def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> np.ndarray:
@@ -409,10 +249,7 @@ def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> np.ndarray:
     array([[0., 2., 8., 4.]], dtype=float32)
     """
     b = _boxes("clip_boxes_to_image", boxes)
-    sizes = as_ints("clip_boxes_to_image", "size", size)
-    if len(sizes) != 2:
-        raise ConfigError(f"clip_boxes_to_image: size: expected (height, width), got {size!r}")
-    h, w = sizes
+    h, w = _picture_size("clip_boxes_to_image", size)
     clipped: np.ndarray = np.clip(b, 0, np.array([w, h, w, h], dtype=np.float32))
     return clipped
 

@@ -22,6 +22,7 @@ __all__ = [
     "split",
     "squeeze",
     "stack",
+    "stop_gradient",
     "tile",
     "transpose",
 ]
@@ -475,3 +476,27 @@ def tile(x: Any, repeats: Any) -> Any:
             x = broadcast_to(reshape(x, (before, 1, rest)), (before, count, rest))
             shape[axis] *= count
     return reshape(x, shape)
+
+
+def stop_gradient(variable: Any) -> Any:
+    """The same numbers, which count as constants where gradients are computed.
+
+    Parameters
+    ----------
+    variable : array
+        Any dtype, any shape; Keras' name of it.
+
+    Returns
+    -------
+    array
+        Of its dtype and shape.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> f = fc.value_and_grad(lambda x: fc.ops.sum(fc.ops.stop_gradient(x) * x))
+    >>> value, gradient = f(np.array([1.0, 2.0, 3.0]))
+    >>> gradient.tolist()  # of x * x it would be 2 x
+    [1.0, 2.0, 3.0]
+    """
+    return apply_op("stop_gradient", [variable], dtypes=None)

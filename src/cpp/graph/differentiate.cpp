@@ -114,7 +114,7 @@ class Differentiator final : public NodeGradient {
   }
 
   void apply_rule() {
-    if (node_.op->is_view) {
+    if (node_.op->is_view && node_.op->gradient == nullptr) {
       const Shape& x = input_shape(0);
       set(0, add(reshape_op, {{"shape", std::vector<std::int64_t>(x.dims, x.dims + x.rank)}}, {upstream(0)}));
       return;

@@ -74,7 +74,7 @@ struct Op {
   bool int8 = false;     // computes on codes of 8 bits, whatever the precision level: plans call it int8
   // Kernels may write result i over operand i, for so many leading operands, where both have the same size.
   int in_place_operands = 0;
-  void (*gradient)(class NodeGradient& node) = nullptr;  // ops/gradient.h; nullptr: cannot be differentiated
+  void (*gradient)(class NodeGradient& node) = nullptr;  // ops/gradient.h; nullptr: a view, or no derivative
 };
 
 // The explicit list of all ops (ops/registry.cpp).

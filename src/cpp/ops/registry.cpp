@@ -40,7 +40,7 @@ std::span<const Op* const> all_ops() {
       &dropout_op, &random_uniform_op, &random_normal_op,  // random
       &reduce_sum_op, &reduce_mean_op, &reduce_max_op, &reduce_min_op, &reduce_prod_op, &argmax_op,  // reduce
       &resample_op, &resample_gradient_op,  // resample
-      &reshape_op, &broadcast_to_op,  // reshape
+      &reshape_op, &stop_gradient_op, &broadcast_to_op,  // reshape
       &resize_op, &resize_gradient_op,  // resize
       &roi_align_op, &roi_align_gradient_op,  // roi_align
       &slice_op, &slice_gradient_op,  // slice

@@ -40,7 +40,7 @@ extern const Op quantize_op, dequantize_op, quantize_weights_op;  // quantize
 extern const Op dropout_op, random_uniform_op, random_normal_op;  // random
 extern const Op reduce_sum_op, reduce_mean_op, reduce_max_op, reduce_min_op, reduce_prod_op, argmax_op;  // reduce
 extern const Op resample_op, resample_gradient_op;  // resample
-extern const Op reshape_op, broadcast_to_op;  // reshape
+extern const Op reshape_op, stop_gradient_op, broadcast_to_op;  // reshape
 extern const Op resize_op, resize_gradient_op;  // resize
 extern const Op roi_align_op, roi_align_gradient_op;  // roi_align
 extern const Op slice_op, slice_gradient_op;  // slice

@@ -124,6 +124,12 @@ def pad(g: Builder, step: Step) -> None:
     g.put(step.output, g.node("Pad", operands, mode=mode), layout)
 
 
+def same(g: Builder, step: Step) -> None:
+    """Add nothing: the result is the operand, in any layout."""
+    layout = g.layout(step.inputs[0])
+    g.put(step.output, g.name(step.inputs[0], layout), layout)
+
+
 def broadcast_to(g: Builder, step: Step) -> None:
     x, y = step.inputs[0], step.output
     sizes = []

@@ -63,6 +63,7 @@ OPERATORS: Mapping[str, Emit] = {
     "slice": movement.slice_,
     "softmax": reductions.softmax,
     "space_to_depth": windows.space_to_depth,
+    "stop_gradient": movement.same,
     "sub": elementwise.binary,
     "take": selection.take,
     "take_along_axis": selection.take_along_axis,

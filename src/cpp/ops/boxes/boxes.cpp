@@ -64,6 +64,7 @@ Params parse_nms(AttrReader& attrs, std::span<const TensorType> inputs) {
     p.score_limit = threshold(attrs, "score_threshold", 0, -infinity, infinity);
   }
   p.max_output = max_output(attrs);
+  p.kind = attrs.choice("kind", {"iou", "diou"}, "iou") == 0 ? IouKind::Iou : IouKind::Diou;
   return Params(p);
 }
 

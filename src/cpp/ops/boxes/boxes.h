@@ -15,7 +15,8 @@
 //     formula;
 //   - nms: boxes are taken by decreasing score, equal scores (0 and -0 too) by increasing index; a box is kept unless
 //     iou > iou_threshold with a box already kept (of its own class, where classes are given). A NaN IoU is not
-//     greater: boxes with NaN coordinates suppress nothing and are not suppressed;
+//     greater: boxes with NaN coordinates suppress nothing and are not suppressed. Of the kind diou, diou (with eps
+//     1e-7) takes the place of iou, which it never exceeds;
 //   - thresholds are exact: the float32 on the left is compared with the threshold as given in float64;
 //   - a score passes when score > score_threshold; a NaN score never passes, with or without a threshold;
 //   - results have the length of the operands: indices[0 .. count) in the order in which boxes were kept, then -1;
@@ -30,6 +31,8 @@ namespace fastcnn {
 
 enum class IouKind : std::int32_t { Iou, Giou, Diou, Ciou };
 
+constexpr float kNmsEps = 1e-7f;
+
 struct BoxIouParams {
   IouKind kind = IouKind::Iou;
   float eps = 0;
@@ -38,6 +41,7 @@ struct BoxIouParams {
 // The limits are the thresholds rounded down to float32: x > threshold and x > limit are then the same for a float x.
 struct NmsParams {
   std::int64_t max_output = 0;
+  IouKind kind = IouKind::Iou;  // or Diou
   float iou_limit = 0;
   float score_limit = 0;
   std::int32_t has_score_limit = 0;
@@ -75,6 +79,7 @@ struct NmsSegment {
   std::uint8_t* keep;
   std::int64_t count, max_output;
   float iou_limit;
+  IouKind kind;
   float *sorted[5], *kept[5], *cells[5];  // x1, y1, x2, y2, area: by score; kept so far; kept so far, by cell
   std::int32_t *cell, *cell_start, *cell_size;
 };

@@ -73,6 +73,7 @@ void nms(const KernelArgs& args) {
   const float* scores = args.in[1].as<float>();
   const std::int64_t* classes = args.problem.num_inputs > 2 ? args.in[2].as<std::int64_t>() : nullptr;
   const std::int64_t n = args.in[0].shape()[0];
+  const BoxIouParams measure{.kind = p.kind, .eps = kNmsEps};
   std::vector<std::int64_t> order;
   for (std::int64_t i = 0; i < n; ++i)
     if (scores[i] == scores[i] && (!p.has_score_limit || scores[i] > p.score_limit)) order.push_back(i);
@@ -84,7 +85,8 @@ void nms(const KernelArgs& args) {
     if (count == p.max_output) break;
     bool keep = true;
     for (std::int64_t k = 0; k < count && keep; ++k)
-      if (classes == nullptr || classes[kept[k]] == classes[i]) keep = !(iou(boxes[kept[k]], boxes[i]) > p.iou_limit);
+      if (classes == nullptr || classes[kept[k]] == classes[i])
+        keep = !(box_similarity(boxes[kept[k]], boxes[i], measure) > p.iou_limit);
     if (keep) kept[count++] = i;
   }
   std::fill(kept + count, kept + n, -1);

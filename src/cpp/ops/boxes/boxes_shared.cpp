@@ -149,7 +149,7 @@ NmsSegment make_segment(const Box* boxes, const NmsParams& p, const NmsMemory& m
                         std::int64_t end) {
   NmsSegment s{};
   s.boxes = boxes, s.order = m.order + begin, s.keep = m.keep + begin;
-  s.count = end - begin, s.max_output = p.max_output, s.iou_limit = p.iou_limit;
+  s.count = end - begin, s.max_output = p.max_output, s.iou_limit = p.iou_limit, s.kind = p.kind;
   for (int i = 0; i < 5; ++i) {
     s.sorted[i] = m.scratch[i] + begin;
     s.kept[i] = m.scratch[5 + i] + begin;

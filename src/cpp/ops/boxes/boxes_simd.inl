@@ -24,20 +24,30 @@ FC_INLINE F32 intersection(const BoxVector& a, const BoxVector& b) {
 
 FC_INLINE F32 quotient_or_zero(F32 a, F32 b) { return select(b == zero(), zero(), a / b); }
 
+// What distance IoU takes off: the centres' squared distance over the hull's squared diagonal.
+FC_INLINE F32 distance_penalty(const BoxVector& a, const BoxVector& b, F32 width, F32 height, F32 eps) {
+  const F32 half = set(0.5f);
+  const F32 dx = (a.x1 + a.x2) * half - (b.x1 + b.x2) * half, dy = (a.y1 + a.y2) * half - (b.y1 + b.y2) * half;
+  return quotient_or_zero(dx * dx + dy * dy, (width * width + height * height) + eps);
+}
+
+FC_INLINE F32 hull_width(const BoxVector& a, const BoxVector& b) { return positive(max(a.x2, b.x2) - min(a.x1, b.x1)); }
+FC_INLINE F32 hull_height(const BoxVector& a, const BoxVector& b) {
+  return positive(max(a.y2, b.y2) - min(a.y1, b.y1));
+}
+
 template <IouKind kind>
 FC_INLINE F32 similarity(const BoxVector& a, F32 angle_a, const BoxVector& b, const BoxColumns& c, std::int64_t j,
                          std::int64_t n, F32 eps) {
   const F32 inter = intersection(a, b), all = (a.area + b.area) - inter;
   const F32 iou = quotient_or_zero(inter, all);
   if constexpr (kind == IouKind::Iou) return iou;
-  const F32 width = positive(max(a.x2, b.x2) - min(a.x1, b.x1)), height = positive(max(a.y2, b.y2) - min(a.y1, b.y1));
+  const F32 width = hull_width(a, b), height = hull_height(a, b);
   if constexpr (kind == IouKind::Giou) {
     const F32 hull = width * height;
     return iou - quotient_or_zero(hull - all, hull);
   }
-  const F32 half = set(0.5f);
-  const F32 dx = (a.x1 + a.x2) * half - (b.x1 + b.x2) * half, dy = (a.y1 + a.y2) * half - (b.y1 + b.y2) * half;
-  const F32 diou = iou - quotient_or_zero(dx * dx + dy * dy, (width * width + height * height) + eps);
+  const F32 diou = iou - distance_penalty(a, b, width, height, eps);
   if constexpr (kind == IouKind::Diou) return diou;
   const F32 angle = angle_a - load(c.angle + j, n);
   const F32 v = set(0.405284734569351f) * (angle * angle);

@@ -12,7 +12,8 @@
 // Accuracy   exact: bounds are widened by more than rounding can take, and inter > t' union (t' just below t) only
 //            selects the vectors for which inter / union is computed and compared, as the reference does.
 //            soft_nms: the reference's bits, every product and polynomial in its order.
-// Source     the grids are this project's; soft_nms: Bodla et al., "Soft-NMS", 2017.
+// Source     the grids are this project's; soft_nms: Bodla et al., "Soft-NMS", 2017; the kind diou: Zheng et al.,
+//            "Distance-IoU Loss", 2020, section 3.3.
 #include "ops/boxes/boxes.h"
 #include "simd/math.inl"
 
@@ -24,6 +25,7 @@ struct IouTest {
 };
 
 // Whether a box of `all`[first, first + n) suppresses `a`.
+template <IouKind kind>
 FC_INLINE bool is_suppressed(const BoxVector& a, float* const* all, std::int64_t first, std::int64_t n, IouTest test) {
   for (std::int64_t i = 0; i < n; i += F32::width) {
     const std::int64_t at = first + i, left = n - i;
@@ -31,7 +33,11 @@ FC_INLINE bool is_suppressed(const BoxVector& a, float* const* all, std::int64_t
                       load(all[3] + at, left), load(all[4] + at, left)};
     const F32 inter = intersection(b, a), whole = (b.area + a.area) - inter;
     // Lanes beyond n hold boxes without area: their intersection is 0, which exceeds no limit.
-    if (any(test.quick * whole < inter) && any(test.limit < inter / whole)) return true;
+    if (!any(test.quick * whole < inter)) continue;
+    F32 overlap = inter / whole;
+    if constexpr (kind == IouKind::Diou)
+      overlap = overlap - distance_penalty(b, a, hull_width(b, a), hull_height(b, a), set(kNmsEps));
+    if (any(test.limit < overlap)) return true;
   }
   return false;
 }
@@ -94,7 +100,9 @@ FC_INLINE Cells cells_in_reach(double x, double w, int c, double ratio) {
   return {__builtin_floor((x - reach) * scale), __builtin_floor((x + reach) * scale)};
 }
 
-// Whether a kept box suppresses this one. Where there are more cells than vectors of kept boxes, those are compared.
+// Whether a kept box suppresses this one (distance IoU is never more than IoU: the cells in reach are the same). Where
+// there are more cells than vectors of kept boxes, those are compared.
+template <IouKind kind>
 FC_INLINE bool grid_suppresses(const NmsSegment& s, const Grid& g, const BoxVector& a, Box box, std::int64_t kept,
                                IouTest test) {
   const float w = box.x2 - box.x1, h = box.y2 - box.y1;
@@ -114,14 +122,15 @@ FC_INLINE bool grid_suppresses(const NmsSegment& s, const Grid& g, const BoxVect
       if (!(g.present[cw][ch / 64] >> (ch % 64) & 1)) continue;
       const Cells cy = cells_in_reach(y, h, ch, g.ratio);
       budget -= (cx.last - cx.first + 1) * (cy.last - cy.first + 1);
-      if (budget < 0) return is_suppressed(a, s.kept, 0, kept, test);
+      if (budget < 0) return is_suppressed<kind>(a, s.kept, 0, kept, test);
       const auto ix = static_cast<std::int64_t>(cx.first), nx = static_cast<std::int64_t>(cx.last - cx.first) + 1;
       const auto iy = static_cast<std::int64_t>(cy.first), ny = static_cast<std::int64_t>(cy.last - cy.first) + 1;
       for (std::int64_t j = 0; j < ny; ++j) {
         const std::uint32_t row = bucket_row(cw, ch, iy + j) + static_cast<std::uint32_t>(ix);
         for (std::int64_t i = 0; i < nx; ++i) {
           const std::uint32_t bucket = (row + static_cast<std::uint32_t>(i)) & g.mask;
-          if (s.cell_size[bucket] != 0 && is_suppressed(a, s.cells, s.cell_start[bucket], s.cell_size[bucket], test))
+          if (s.cell_size[bucket] != 0 &&
+              is_suppressed<kind>(a, s.cells, s.cell_start[bucket], s.cell_size[bucket], test))
             return true;
         }
       }
@@ -177,7 +186,8 @@ FC_INLINE bool prepare(const NmsSegment& s, float limit, Grid& g) {
   return true;
 }
 
-void nms_segment(const NmsSegment& s) {
+template <IouKind kind>
+FC_INLINE void nms_segment_with(const NmsSegment& s) {
   Grid g;
   const bool use_grid = prepare(s, s.iou_limit, g);
   const IouTest test{set(s.iou_limit), set(use_grid && s.iou_limit > 1e-6f ? s.iou_limit * (1 - 1e-6f) : 0.0f)};
@@ -189,13 +199,18 @@ void nms_segment(const NmsSegment& s) {
     const float area = s.sorted[4][i];
     if (has_area(area)) {
       const BoxVector a{set(box.x1), set(box.y1), set(box.x2), set(box.y2), set(area)};
-      if (use_grid ? grid_suppresses(s, g, a, box, kept, test) : is_suppressed(a, s.kept, 0, kept, test)) continue;
+      if (use_grid ? grid_suppresses<kind>(s, g, a, box, kept, test) : is_suppressed<kind>(a, s.kept, 0, kept, test))
+        continue;
       put(s.kept, kept++, box, area);
       if (use_grid) put(s.cells, s.cell_start[s.cell[i]] + s.cell_size[s.cell[i]]++, box, area);
     }
     s.keep[i] = 1;
     ++done;
   }
+}
+
+void nms_segment(const NmsSegment& s) {
+  s.kind == IouKind::Diou ? nms_segment_with<IouKind::Diou>(s) : nms_segment_with<IouKind::Iou>(s);
 }
 
 // ---- soft_nms -------------------------------------------------------------------------------

@@ -46,6 +46,11 @@ std::vector<TensorType> infer_shape(const Params& params, std::span<const Tensor
   return {{inputs[0].dtype, params.as<ReshapeParams>().shape}};
 }
 
+Params parse_stop_gradient(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 1, 1);
+  return Params(ReshapeParams{inputs[0].shape});
+}
+
 Params parse_broadcast(AttrReader& attrs, std::span<const TensorType> inputs) {
   require_inputs(attrs.op(), inputs, 1, 1);
   const Shape &x = inputs[0].shape, y = read_shape(attrs, 0);
@@ -76,6 +81,11 @@ constexpr KernelInfo kBroadcastKernels[] = {{.name = "broadcast_to_any_ref", .ru
 }  // namespace
 
 const Op reshape_op{.name = "reshape", .parse = parse_reshape, .infer = infer_shape, .is_view = true};
+const Op stop_gradient_op{.name = "stop_gradient",
+                          .parse = parse_stop_gradient,
+                          .infer = infer_shape,
+                          .is_view = true,
+                          .gradient = no_gradient};
 const Op broadcast_to_op{.name = "broadcast_to",
                          .parse = parse_broadcast,
                          .infer = infer_shape,
