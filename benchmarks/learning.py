@@ -25,10 +25,12 @@ EXAMPLES = (
     "sign_digits",
     "transfer_learning",
     "fashion_mnist",
+    "street_scenes",
     "blood_cells",
     "face_verification",
     "verification_training",
     "street_scenes",
+    "style_transfer",
 )
 
 

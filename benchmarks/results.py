@@ -28,6 +28,10 @@ FIELDS = {
         "kind", "run", "threads", "min_ms", "median_ms", "calls", "network", "batch", "runtime",
         "note", "precision", "mib", "first_loss", "ratios",
     ),
+    "style": (
+        "kind", "run", "threads", "min_ms", "median_ms", "calls", "network", "size", "runtime",
+        "note", "precision", "mib", "cost", "ratios",
+    ),
     "learning": ("kind", "run", "threads", "example", "accuracy", "minutes", "cpu_minutes"),
     "array": (
         "kind", "run", "threads", "min_ms", "median_ms", "calls", "function", "case", "runtime",

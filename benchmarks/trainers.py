@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -45,6 +45,36 @@ class Trainer:
         return np.array([peak_mib() - self.before_mib, self.loss])
 
     loss = 0.0
+
+
+def quickest(
+    variants: Mapping[str, Callable[[], Callable[[], Any]]], job: Job
+) -> tuple[Callable[[], Any], str]:
+    """Make the fastest of several steps, or the one that the job names; and tell which it is."""
+    if job.variant:
+        return variants[job.variant](), job.variant
+    made: dict[str, Callable[[], Any]] = {}
+    times, failed = {}, ""
+    for name, make in variants.items():
+        try:
+            made[name] = make()
+            times[name] = _quick_time(made[name], job.clock)
+        except Exception as error:
+            late = "TimeoutError" in f"{error!r}{error.__cause__!r}"
+            failed = f" ({name}: {'too slow' if late else type(error).__name__})"
+    best = min(times, key=times.__getitem__)
+    return made[best], best + failed
+
+
+def _quick_time(step: Callable[[], Any], clock: str) -> int:
+    now, best = CLOCKS[clock], 1 << 62
+    step()
+    end = time.perf_counter() + 2.0
+    while time.perf_counter() < end or best == 1 << 62:
+        start = now()
+        step()
+        best = min(best, now() - start)
+    return best
 
 
 class FastcnnTrainer(Trainer):
@@ -99,22 +129,7 @@ class TorchTrainer(Trainer):
         }
         if job.compile_limit:
             variants["compile"] = lambda: self._step(True, job.compile_limit)
-        if job.variant:
-            variants = {name: make for name, make in variants.items() if name == job.variant}
-        made: dict[str, Any] = {}
-        times, failed = {}, ""
-        for name, make in variants.items():
-            try:
-                made[name] = make()
-                if job.variant:
-                    self.step, self.note = made[name], name
-                    return
-                times[name] = self._quick_time(made[name], job.clock)
-            except Exception as error:
-                late = "TimeoutError" in f"{error!r}{error.__cause__!r}"
-                failed = f" ({name}: {'too slow' if late else type(error).__name__})"
-        best = min(times, key=times.__getitem__)
-        self.step, self.note = made[best], best + failed
+        self.step, self.note = quickest(variants, job)
 
     def _step(self, last: bool, compile_limit: int = 0) -> Callable[[], Any]:
         from benchmarks.torch_network import TorchNetwork
@@ -146,16 +161,6 @@ class TorchTrainer(Trainer):
             with time_limit(compile_limit):
                 step()
         return step
-
-    def _quick_time(self, step: Callable[[], Any], clock: str) -> int:
-        now, best = CLOCKS[clock], 1 << 62
-        step()
-        end = time.perf_counter() + 2.0
-        while time.perf_counter() < end or best == 1 << 62:
-            start = now()
-            step()
-            best = min(best, now() - start)
-        return best
 
     def call(self) -> None:
         self.loss = self.step()

@@ -65,7 +65,7 @@ def measure(
         if entrant.label not in times:
             continue
         time = times[entrant.label]
-        mib, loss = _memory(job, entrant, notes[entrant.label])
+        mib, loss = memory(job, entrant, notes[entrant.label])
         is_ours = entrant in ours
         lines.append(
             results.add(
@@ -109,7 +109,7 @@ def measure(
     print(f"\n{table(header, rows)}", flush=True)
 
 
-def _memory(job: Job, entrant: Entrant, note: str) -> tuple[float, float]:
+def memory(job: Job, entrant: Entrant, note: str) -> tuple[float, float]:
     """The memory of a fresh process of this one, and the loss of its first step."""
     single = replace(job, variant=note.split(" ")[0] or "eager")
     with opened(single, [entrant]) as workers, tempfile.TemporaryDirectory() as folder:

@@ -107,9 +107,10 @@ class _Server:
     def open(self, runtime: str, job: dict[str, Any], cpus: list[int]) -> dict[str, Any]:
         os.sched_setaffinity(0, cpus)  # before any library starts threads
         from benchmarks.runtimes import RUNTIMES, Job
+        from benchmarks.stylists import STYLISTS
         from benchmarks.trainers import TRAINERS
 
-        self.runtime = (RUNTIMES | TRAINERS)[runtime](Job(**job))
+        self.runtime = (RUNTIMES | TRAINERS | STYLISTS)[runtime](Job(**job))
         self.runtime.call()
         return {"note": self.runtime.note}
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         metrics,
         optimizers,
         segmentation,
+        style,
         utils,
         visualize,
     )
@@ -86,6 +87,7 @@ __all__ = [
     "set_num_threads",
     "set_random_seed",
     "show_config",
+    "style",
     "utils",
     "value_and_grad",
     "visualize",
@@ -103,6 +105,7 @@ _LAZY = (
     "metrics",
     "optimizers",
     "segmentation",
+    "style",
     "utils",
     "visualize",
 )

@@ -270,6 +270,9 @@ class Trace:
         found = self.graph.gradient(self.value_of(target)._index, sources, recompute or "")
         return [Value(self, i) for i in found]
 
+    def called(self, path: str, outputs: Any) -> None:
+        """Is told what each layer gave, layers inside others first; `path` joins their names."""
+
     def finish(self, outputs: Sequence[Any]) -> None:
         """Say what a run gives; from then on the graph can be compiled."""
         self.graph.set_outputs([self.value_of(v)._index for v in outputs])

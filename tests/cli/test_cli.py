@@ -138,7 +138,9 @@ def test_help_imports_little() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert all(command in done.stdout for command in ("classify", "demo", "train", "evaluate"))
+    assert all(
+        command in done.stdout for command in ("classify", "demo", "train", "evaluate", "look")
+    )
 
 
 def test_module_is_the_command() -> None:

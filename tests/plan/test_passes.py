@@ -48,6 +48,17 @@ def test_a_factor_that_is_not_of_the_channels_stays() -> None:
     assert ops_of(assert_same_as_described(net, y)) == ["conv2d", "mul"]
 
 
+@pytest.mark.parametrize("shape", [(4, 4), (4, 10), (6, 1), (1, 5)])
+def test_a_factor_folds_into_weights_that_a_gradient_reads_turned(shape: tuple[int, int]) -> None:
+    net = Net()
+    x = net.input(3, shape[0])
+    scaled = net.add("mul", x, net.variable(shape[0]))
+    y = net.add("dense", scaled, net.variable(*shape))
+    (gradient,) = net.graph.gradient(net.add("reduce_sum", net.add("mul", y, y)), [x])
+    plan = assert_same_as_described(net, gradient)
+    assert ops_of(plan).count("mul") == 3  # of x, and of y by each of its gradients
+
+
 def test_batch_norm_stays_where_another_reads_the_convolution() -> None:
     net = Net()
     y = net.conv(net.input(1, 4, 4, 3), 8)

@@ -7,25 +7,29 @@ pictures are preprocessed by mode="torch".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from fastcnn import layers
 from fastcnn.applications._application import Tensor, Variant, application
 from fastcnn.applications.imagenet import decode_predictions, preprocess_input
+from fastcnn.layers.layer import Layer
 
 __all__ = ["VGG16", "VGG19", "decode_predictions", "preprocess_input"]
 
 _FILTERS = (64, 128, 256, 512, 512)
 
 
-def _blocks(x: Tensor, convolutions: tuple[int, ...]) -> Tensor:
+def blocks(
+    x: Tensor, convolutions: tuple[int, ...], pooling: Callable[..., Layer] = layers.MaxPooling2D
+) -> Tensor:
     """Blocks of convolutions; after each the picture is halved and the channels are doubled."""
     for block, (count, filters) in enumerate(zip(convolutions, _FILTERS, strict=True), start=1):
         for conv in range(1, count + 1):
             x = layers.Conv2D(
                 filters, 3, padding="same", activation="relu", name=f"block{block}_conv{conv}"
             )(x)
-        x = layers.MaxPooling2D(2, strides=2, name=f"block{block}_pool")(x)
+        x = pooling(2, strides=2, name=f"block{block}_pool")(x)
     return x
 
 
@@ -57,11 +61,14 @@ def _torch_layers(convolutions: tuple[int, ...]) -> dict[str, str]:
 
 
 def _torchvision(convolutions: tuple[int, ...]) -> dict[str, Variant]:
-    features = partial(_blocks, convolutions=convolutions)
+    features = partial(blocks, convolutions=convolutions)
     return {"torchvision": Variant(features, sign="features.0.weight")}
 
 
-_16, _19 = (2, 2, 3, 3, 3), (2, 2, 4, 4, 4)
+# How many convolutions each block has.
+CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+
+_16, _19 = CONVOLUTIONS["vgg16"], CONVOLUTIONS["vgg19"]
 _TORCH_16, _TORCH_19 = _torch_layers(_16), _torch_layers(_19)
 
 
@@ -75,7 +82,7 @@ _TORCH_16, _TORCH_19 = _torch_layers(_16), _torch_layers(_19)
 )
 def VGG16(x: Tensor) -> Tensor:  # noqa: N802 - Keras' name
     """Make VGG-16: 138 million weights, of which 124 million are in the top."""
-    return _blocks(x, _16)
+    return blocks(x, _16)
 
 
 @application(
@@ -88,4 +95,4 @@ def VGG16(x: Tensor) -> Tensor:  # noqa: N802 - Keras' name
 )
 def VGG19(x: Tensor) -> Tensor:  # noqa: N802 - Keras' name
     """Make VGG-19, whose features neural style transfer likes best: 144 million weights."""
-    return _blocks(x, _19)
+    return blocks(x, _19)

@@ -244,6 +244,7 @@ class Layer:
                 for x in _tree.flatten(outputs):
                     size = x.shape[0] if x.shape else 1
                     self.add_loss(self.activity_regularizer(x) * (1.0 / max(1, size)))
+            trace.called(scope, outputs)
             return outputs
         finally:
             trace.name, trace.training = outer

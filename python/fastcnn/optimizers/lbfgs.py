@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,9 @@ class LBFGS(Optimizer):
         From how many steps the curvature is estimated.
     max_evaluations : int, default 20
         How often a step may compute the loss.
+    first_step : float, optional
+        How far the first step tries to go, where nothing is known of the curvature: the sum of
+        all variables' absolute changes. Unless given 1, or that of the gradient if it is smaller.
     name : str, optional
 
     References
@@ -58,18 +61,22 @@ class LBFGS(Optimizer):
     (1.0, 1.0)
     """
 
-    _own = ("history_size", "max_evaluations")
+    _own = ("history_size", "max_evaluations", "first_step")
 
     def __init__(
         self,
         learning_rate: float = 1.0,
         history_size: int = 10,
         max_evaluations: int = 20,
+        first_step: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, **kwargs)
         self.history_size = positive_int("LBFGS", "history_size", history_size)
         self.max_evaluations = positive_int("LBFGS", "max_evaluations", max_evaluations)
+        self.first_step = (
+            None if first_step is None else number("LBFGS", "first_step", first_step, at_least=0.0)
+        )
         refused = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
         for key in refused:
             if getattr(self, key) is not None:
@@ -103,7 +110,8 @@ class LBFGS(Optimizer):
             direction, slope = -gradient, -float(gradient @ gradient)
         length = self.learning_rate
         if not self._pairs:
-            length *= min(1.0, 1.0 / float(np.abs(gradient).sum()))
+            unit = 1.0 / float(np.abs(gradient).sum())
+            length *= min(1.0, unit) if self.first_step is None else self.first_step * unit
         found = self._search(closure, variables, at, direction, loss, slope, length)
         step, new_loss, new_gradient = found
         change = new_gradient - gradient
@@ -117,6 +125,39 @@ class LBFGS(Optimizer):
         """Say that the loss is another function, or that variables were changed."""
         self._known = None
         self._pairs.clear()
+
+    def save_history(self) -> dict[str, NDArray[np.float64]]:
+        """Copy what is known of the loss and its curvature; `save_state` has none of it."""
+        arrays = {f"step/{i}": step for i, (step, _) in enumerate(self._pairs)}
+        arrays |= {f"change/{i}": change for i, (_, change) in enumerate(self._pairs)}
+        if self._known is not None:
+            arrays |= {"loss": np.array(self._known[0]), "gradient": self._known[1]}
+        return {name: array.copy() for name, array in arrays.items()}
+
+    def load_history(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from what `save_history` returned, with variables that are what they were then.
+
+        Raises
+        ------
+        ConfigError
+            The arrays do not belong together.
+        """
+        size = arrays["gradient"].size if "gradient" in arrays else 0
+        pairs = sum(name.startswith("step/") for name in arrays)
+        names = [f"{kind}/{i}" for i in range(pairs) for kind in ("step", "change")]
+        whole = all(name in arrays and arrays[name].shape == (size,) for name in names)
+        if len(arrays) != 2 * pairs + 2 * ("loss" in arrays) or ("loss" in arrays) != bool(size):
+            whole = False
+        if not whole or pairs > self.history_size:
+            raise ConfigError(
+                f"LBFGS: expected at most {self.history_size} steps with their changes, the loss "
+                f"and the gradient, got {', '.join(sorted(arrays)) or 'nothing'}"
+            )
+        self.forget()
+        for i in range(pairs):
+            self._pairs.append((arrays[f"step/{i}"].copy(), arrays[f"change/{i}"].copy()))
+        if size:
+            self._known = float(arrays["loss"]), arrays["gradient"].copy()
 
     @staticmethod
     def _evaluate(closure: Closure) -> tuple[float, Flat]:

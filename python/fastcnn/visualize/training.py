@@ -11,17 +11,15 @@ from numpy.typing import NDArray
 from fastcnn._optional import import_optional
 from fastcnn.errors import ConfigError, DTypeError, ShapeError
 from fastcnn.io._files import StrPath
-from fastcnn.io.atomic import atomic_write
 from fastcnn.layers._arguments import positive_int
 from fastcnn.ops._dispatch import as_array
+from fastcnn.visualize._figures import GREY, INK, new_figure, quiet, saved, shades, short
 
 # Okabe and Ito's blue and vermilion, which people of any colour vision tell apart.
 _TRAINING, _VALIDATION = "#0072b2", "#d55e00"
-_INK, _GREY = "#1f2933", "#66737f"
 
 _COLUMNS = 3
 _MOST_CELLS = 25  # more classes than this leave no room for numbers
-_LONGEST = 18
 
 Classes = NDArray[np.intp]
 
@@ -76,13 +74,13 @@ def history(
 
     columns = min(len(names), _COLUMNS)
     rows = -(-len(names) // columns)
-    figure = _figure(4.4 * columns, 3.3 * rows)
+    figure = new_figure(4.4 * columns, 3.3 * rows)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(grid, names, strict=False):
         _draw_curves(axes, name, curves, epochs)
     for axes in grid[len(names) :]:
         axes.axis("off")
-    return _saved(figure, save)
+    return saved(figure, save)
 
 
 def _changes(values: Sequence[float]) -> bool:
@@ -117,17 +115,17 @@ def _draw_curves(axes: Any, name: str, curves: Mapping[str, Any], epochs: Any) -
             )
             shown.append((label, colour, values[-1]))
     axes.set_xlim(left=max(axes.get_xlim()[0], 0.5))  # there is no epoch 0
-    axes.set_title(name.replace("_", " "), loc="left", fontsize=11, fontweight="bold", color=_INK)
-    axes.set_xlabel("epoch", color=_GREY)
+    axes.set_title(name.replace("_", " "), loc="left", fontsize=11, fontweight="bold", color=INK)
+    axes.set_xlabel("epoch", color=GREY)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, nbins=8))
     if name == "learning_rate":
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(ticker.NullFormatter())
     axes.grid(axis="y", color="#e3e8ec", lw=0.8)
     axes.set_axisbelow(True)
-    _quiet(axes)
+    quiet(axes)
     if len(shown) > 1:
-        axes.legend(frameon=False, fontsize=9, labelcolor=_INK, handlelength=2.4)
+        axes.legend(frameon=False, fontsize=9, labelcolor=INK, handlelength=2.4)
 
 
 def confusion_matrix(
@@ -177,42 +175,42 @@ def confusion_matrix(
     share = table / np.maximum(table.sum(1, keepdims=True), 1)
 
     side = min(max(2.6 + 0.42 * count, 4.2), 14)
-    figure = _figure(side + 0.6, side)
+    figure = new_figure(side + 0.6, side)
     axes = figure.subplots()
     picture = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     bar = figure.colorbar(picture, ax=axes, fraction=0.045, pad=0.03, ticks=[0, 0.5, 1])
-    bar.ax.set_yticklabels(["0 %", "50 %", "100 %"], fontsize=8, color=_GREY)
+    bar.ax.set_yticklabels(["0 %", "50 %", "100 %"], fontsize=8, color=GREY)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
     if count <= _MOST_CELLS:
         size = 10 if count <= 12 else 8 if count <= 18 else 6.5
         for (row, column), number in np.ndenumerate(table):
             if number:
-                colour = "white" if share[row, column] > 0.55 else _INK
+                colour = "white" if share[row, column] > 0.55 else INK
                 axes.text(
                     column, row, str(number), ha="center", va="center", color=colour, fontsize=size
                 )
     places = range(count) if count <= 2 * _MOST_CELLS else range(0, count, -(-count // 25))
-    labels = [_short(names[i]) for i in places]
+    labels = [short(names[i]) for i in places]
     size = 9 if count <= _MOST_CELLS else 6
     upright = max(map(len, labels)) <= 3
     axes.set_xticks(places, labels, fontsize=size, rotation=0 if upright else 45,
                     ha="center" if upright else "right", rotation_mode="anchor")  # fmt: skip
     axes.set_yticks(places, labels, fontsize=size)
-    axes.set_xlabel("seen", color=_GREY)
-    axes.set_ylabel("true", color=_GREY)
+    axes.set_xlabel("seen", color=GREY)
+    axes.set_ylabel("true", color=GREY)
     right = int(np.trace(table))
     axes.set_title(
         f"{right} of {len(true)} right: {right / max(len(true), 1):.1%}",
-        loc="left", fontsize=11, fontweight="bold", color=_INK,
+        loc="left", fontsize=11, fontweight="bold", color=INK,
     )  # fmt: skip
     axes.set_xticks(np.arange(count + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(count + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", lw=1.2 if count <= _MOST_CELLS else 0.3)
-    axes.tick_params(which="both", length=0, colors=_INK)
+    axes.tick_params(which="both", length=0, colors=INK)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    return _saved(figure, save)
+    return saved(figure, save)
 
 
 def examples(
@@ -279,7 +277,7 @@ def examples(
 
     columns = min(max(len(shown), 3), 5)
     rows = max(-(-len(shown) // columns), 1)
-    figure = _figure(2.0 * columns, 2.55 * rows + 0.45)
+    figure = new_figure(2.0 * columns, 2.55 * rows + 0.45)
     figure.get_layout_engine().set(w_pad=0.06, h_pad=0.08)
     if title is None:
         few = "" if len(shown) in (found, 0) else f", {len(shown)} of them here"
@@ -287,13 +285,13 @@ def examples(
         title = f"{count} of {len(true)} {what}{few}"
     figure.suptitle(
         title,
-        x=0.01, ha="left", fontsize=11, fontweight="bold", color=_INK,
+        x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK,
     )  # fmt: skip
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")
     for axes, index in zip(grid, shown, strict=False):
-        picture = _shades(pictures[index])
+        picture = shades(pictures[index])
         axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
         certainty = "" if sure is None else f" ({sure[index]:.0%})"
         right = true[index] == seen[index]
@@ -301,15 +299,15 @@ def examples(
         text = {"xy": (0, 0), "xycoords": "axes fraction", "textcoords": "offset points",
                 "ha": "left", "va": "top", "fontsize": 9}  # fmt: skip
         axes.annotate(
-            f"{mark} {_short(names[seen[index]])}{certainty}",
+            f"{mark} {short(names[seen[index]])}{certainty}",
             xytext=(0, -3), color=colour, fontweight="bold", **text,
         )  # fmt: skip
         # Also where it is empty, so that all rows are equally high.
         axes.annotate(
-            " " if right else f"is {_short(names[true[index]])}",
-            xytext=(0, -16), color=_GREY, **text,
+            " " if right else f"is {short(names[true[index]])}",
+            xytext=(0, -16), color=GREY, **text,
         )  # fmt: skip
-    return _saved(figure, save)
+    return saved(figure, save)
 
 
 def _both(who: str, y_true: Any, y_pred: Any) -> tuple[Classes, Classes, NDArray[Any] | None]:
@@ -345,43 +343,3 @@ def _names(who: str, given: Sequence[str] | None, true: Classes, seen: Classes) 
     if len(given) < count:
         raise ShapeError(f"{who}: class_names: expected at least {count} names, got {len(given)}")
     return [str(name) for name in given]
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
-
-
-def _shades(picture: NDArray[Any]) -> NDArray[Any]:
-    """Bring a picture to the range from 0 to 1."""
-    if picture.dtype == np.uint8:
-        scaled = picture / 255
-    else:
-        low, high = float(np.nanmin(picture)), float(np.nanmax(picture))
-        if low < 0 or high > 255:
-            scaled = (picture - low) / (high - low if high > low else 1)
-        else:
-            scaled = picture / (1 if high <= 1 else 255)
-    return scaled[:, :, 0] if picture.shape[2] == 1 else scaled
-
-
-def _figure(width: float, height: float) -> Any:
-    # Without pyplot: no window, and no state of the caller's is touched.
-    figure = import_optional("matplotlib.figure", extra="plot").Figure
-    return figure(figsize=(width, height), dpi=120, layout="constrained", facecolor="white")
-
-
-def _quiet(axes: Any) -> None:
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color("#b8c2ca")
-    axes.tick_params(colors=_GREY, length=3, labelsize=9)
-
-
-def _saved(figure: Any, path: StrPath | None) -> Any:
-    if path is not None:
-        with atomic_write(path) as partial:
-            try:
-                figure.savefig(partial)
-            except ValueError as error:  # a suffix that names no format
-                raise ConfigError(f"{path}: {error}") from error
-    return figure

@@ -35,6 +35,10 @@ void move_strides_up(Graph& graph);
 // a gradient does not wait for the end of a step in memory of its own.
 void hoist_updates(Graph& graph);
 
+// Lets nodes wait for the first that reads their results, where what they read is much smaller or stays anyway: the
+// gradient of a Gram matrix, many times as large as the matrix, is needed when that of its picture is.
+void delay_nodes(Graph& graph);
+
 // Products whose operand's range is known are computed on codes of 8 bits, and so is what lies between them and only
 // moves or compares numbers. Comes last: it names values after their nodes, which other passes make and take.
 void quantize_products(Graph& graph, const QuantizationSpec& spec);

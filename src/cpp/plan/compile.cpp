@@ -33,6 +33,7 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
     remove_dead_nodes(graph);
     move_strides_up(graph);
     hoist_updates(graph);
+    delay_nodes(graph);
     const bool in_floats = options.quantization == nullptr && options.observe == Observe::Outputs;
     if (in_floats && options.precision == Precision::Medium && options.isa >= Isa::Amx && options.kernel.empty())
       store_bf16(graph, options.isa);

@@ -2,6 +2,7 @@
 
 #include "graph/passes.h"
 #include "ops/batch_norm/batch_norm.h"
+#include "ops/dense/dense.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -9,13 +10,18 @@ namespace {
 
 // Where the output channels are in the weights of a product: the shape that lets `scale` (channels,) broadcast over
 // them; rank 0 when the op is not one we fold into.
-Shape scale_shape(const Op& op, const Shape& weights, std::int64_t channels) {
+Shape scale_shape(const Node& product, const Shape& weights, std::int64_t channels) {
+  const Op* op = product.op;
   Shape s;
-  if (&op == &conv2d_op || &op == &dense_op) {
+  if (op == &dense_op) {
+    const auto& p = product.params.as<DenseParams>();
+    s.push_back(channels);  // last axis, but first where a gradient reads the weights turned
+    if (p.w_step != 1 || weights.back() != p.columns) s.push_back(1);
+  } else if (op == &conv2d_op) {
     s.push_back(channels);  // last axis
-  } else if (&op == &depthwise_conv2d_op) {
+  } else if (op == &depthwise_conv2d_op) {
     s.push_back(weights[2]), s.push_back(weights[3]);
-  } else if (&op == &conv2d_transpose_op && weights[2] == channels) {  // (kh, kw, out / groups, in), one group
+  } else if (op == &conv2d_transpose_op && weights[2] == channels) {  // (kh, kw, out / groups, in), one group
     s.push_back(channels), s.push_back(1);
   }
   return s;
@@ -41,7 +47,7 @@ bool fold_into_product(Graph& graph, const std::vector<int>& uses, const Node& n
     if (!graph.is_constant(folded.inputs[i])) return false;
   const Shape channels = graph.value(scale).type.shape;
   if (folded.inputs.size() < 2) return false;
-  const Shape broadcast = scale_shape(*folded.op, graph.value(folded.inputs[1]).type.shape, channels[0]);
+  const Shape broadcast = scale_shape(folded, graph.value(folded.inputs[1]).type.shape, channels[0]);
   if (broadcast.rank == 0) return false;
 
   Attrs reshape;

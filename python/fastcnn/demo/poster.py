@@ -1,4 +1,4 @@
-"""The demonstration: EfficientNet-Lite0 on pictures that come with scikit-image."""
+"""The classifications alone, as one picture."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _LONGEST = 24
 _INK, _GREY, _BAR, _TRACK = "#1f2933", "#66737f", "#2a78b5", "#e8edf1"
 
 
-def classify_samples() -> list[Result]:
-    """Classify a few pictures of scikit-image.
+def classify_samples(photos: Sequence[str] = ()) -> list[Result]:
+    """Classify photos, or a few pictures of scikit-image.
 
     Raises
     ------
@@ -30,9 +30,19 @@ def classify_samples() -> list[Result]:
     MissingWeightsError
         The package with the weights is not installed.
     """
+    return classify_photos(photos or sample_photos(), "efficientnet_lite0", top=_CLASSES)
+
+
+def sample_photos(names: Sequence[str] = _PICTURES) -> list[str]:
+    """Tell where pictures of scikit-image lie.
+
+    Raises
+    ------
+    MissingDependencyError
+        scikit-image is not installed.
+    """
     folder = import_optional("skimage.data", extra="demo").data_dir
-    photos = [os.path.join(folder, name) for name in _PICTURES]
-    return classify_photos(photos, "efficientnet_lite0", top=_CLASSES)
+    return [os.path.join(folder, name) for name in names]
 
 
 def draw_results(results: Sequence[Result], output: StrPath) -> None:

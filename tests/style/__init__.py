@@ -1,0 +1,1 @@
+"""Style transfer: costs against formulas and PyTorch, the plan of a step, whole runs."""
