@@ -29,7 +29,6 @@ EXAMPLES = (
     "blood_cells",
     "face_verification",
     "verification_training",
-    "street_scenes",
     "style_transfer",
 )
 
