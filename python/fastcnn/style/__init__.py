@@ -10,13 +10,8 @@ from fastcnn.style.costs import (
 from fastcnn.style.descent import Descent
 from fastcnn.style.network import feature_network
 from fastcnn.style.objective import Costs, Objective
-from fastcnn.style.transfer import (
-    CONTENT_LAYERS,
-    STYLE_LAYERS,
-    Progress,
-    StyleTransfer,
-    transfer,
-)
+from fastcnn.style.run import Progress
+from fastcnn.style.transfer import CONTENT_LAYERS, STYLE_LAYERS, StyleTransfer, transfer
 
 __all__ = [
     "CONTENT_LAYERS",
