@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,19 +10,12 @@ import pytest
 
 import fastcnn as fc
 from fastcnn.errors import ConfigError, FileFormatError
+from tests.oracles import import_oracle
 from tests.shared_data import shared_path
 
 torch = pytest.importorskip("torch", reason="the oracle")
 
 from tests.parity import torch_models  # noqa: E402
-
-
-def package(name: str) -> Any:
-    """Import a package of networks, which may be built for another torch than is installed."""
-    try:
-        return importlib.import_module(name)
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(f"needs {name} (pip install --no-deps): {error}")
 
 
 class Network(NamedTuple):
@@ -84,7 +76,7 @@ def agree(ours: Any, theirs: Any, shape: tuple[int, int, int]) -> None:
 )
 @pytest.mark.filterwarnings("ignore")
 def test_torchvision(case: Network, tmp_path: Path) -> None:
-    models = package("torchvision.models")
+    models = import_oracle("torchvision.models")
     theirs = torch_models.randomize(getattr(models, case.theirs)(weights=None, **case.options))
     path = saved(theirs, tmp_path / "weights.bin")
     height, width = case.shape[1:]
@@ -124,7 +116,7 @@ def test_a_file_of_the_other_variant_does_not_fit(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_facenet_pytorch(tmp_path: Path) -> None:
-    module = package("facenet_pytorch.models.inception_resnet_v1")
+    module = import_oracle("facenet_pytorch.models.inception_resnet_v1")
     theirs = torch_models.randomize(module.InceptionResnetV1(classify=False))
     theirs.logits = torch.nn.Linear(512, 10)  # files have a classifier too
     path = saved(theirs.eval(), tmp_path / "weights.pt")

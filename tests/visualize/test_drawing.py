@@ -10,6 +10,7 @@ import pytest
 import fastcnn as fc
 from fastcnn.errors import ConfigError, DTypeError, ShapeError
 from fastcnn.visualize import class_color, draw_bounding_boxes, draw_keypoints
+from tests.oracles import import_oracle
 
 pytest.importorskip("PIL.Image", reason="draws")
 
@@ -116,7 +117,7 @@ def test_errors_say_what_was_expected(call: Any, error: type[Exception], message
 
 
 def test_boxes_are_torchvisions() -> None:
-    utils = pytest.importorskip("torchvision.utils")
+    utils = import_oracle("torchvision.utils")
     torch = pytest.importorskip("torch")
     boxes = [[10, 20, 40, 50], [5, 5, 70, 30]]
     theirs = utils.draw_bounding_boxes(

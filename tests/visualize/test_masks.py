@@ -8,6 +8,7 @@ import pytest
 import fastcnn as fc
 from fastcnn.errors import ConfigError, DTypeError, ShapeError
 from fastcnn.visualize import draw_legend, draw_segmentation_masks
+from tests.oracles import import_oracle
 
 rng = np.random.default_rng(0)
 IMAGE = rng.integers(0, 256, (30, 44, 3)).astype(np.uint8)
@@ -30,11 +31,11 @@ def test_classes_get_their_colours() -> None:
 
 def test_things_as_torchvision_draws_them() -> None:
     torch = pytest.importorskip("torch")
-    torchvision = pytest.importorskip("torchvision")
+    utils = import_oracle("torchvision.utils")
     masks = rng.random((3, 30, 44)) < 0.3
     masks[:, masks.sum(0) > 1] = False  # where things overlap, versions differ
     colours = [(250, 0, 0), (0, 100, 0), (9, 8, 200)]
-    theirs = torchvision.utils.draw_segmentation_masks(
+    theirs = utils.draw_segmentation_masks(
         torch.from_numpy(IMAGE.transpose(2, 0, 1)), torch.from_numpy(masks), 0.7, colours
     )
     ours = draw_segmentation_masks(IMAGE, masks, 0.7, colours)
