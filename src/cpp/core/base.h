@@ -5,7 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 
+// Device code reads the same contracts as the CPU's.
+#if defined(__CUDACC__)
+#define FC_INLINE inline __host__ __device__ __attribute__((always_inline))
+#else
 #define FC_INLINE inline __attribute__((always_inline))
+#endif
 
 #if defined(__x86_64__) || defined(_M_X64)
 #define FC_X86 1

@@ -56,7 +56,8 @@ struct KernelArgs {
   const Problem& problem;
   const Tensor* in;
   const Tensor* out;
-  void* workspace;  // kAlignment-aligned, as many bytes as the row's workspace() asked for
+  void* workspace;         // kAlignment-aligned, as many bytes as the row's workspace() asked for
+  void* stream = nullptr;  // of a device, where rows of its kernels are launched
 };
 
 }  // namespace fastcnn

@@ -15,7 +15,7 @@ namespace fastcnn::FC_SIMD {
 // does not matter. The four words of the counters first + g U64::width .. are left in x[.][g].
 template <int groups>
 FC_INLINE void philox(const RandomKey& key, std::uint32_t first, U64 (&x)[4][groups]) {
-  const U64 m0 = set_u64(kPhiloxMultiplier[0]), m1 = set_u64(kPhiloxMultiplier[1]);
+  const U64 m0 = set_u64(kPhiloxMultiplier0), m1 = set_u64(kPhiloxMultiplier1);
   for (int g = 0; g < groups; ++g) {
     x[0][g] = counters(first + static_cast<std::uint32_t>(g * U64::width));
     x[1][g] = set_u64(key.stream);
@@ -32,8 +32,8 @@ FC_INLINE void philox(const RandomKey& key, std::uint32_t first, U64 (&x)[4][gro
       x[1][g] = b;
       x[3][g] = a;
     }
-    k0 += kPhiloxWeyl[0];
-    k1 += kPhiloxWeyl[1];
+    k0 += kPhiloxWeyl0;
+    k1 += kPhiloxWeyl1;
   }
 }
 

@@ -1,0 +1,10 @@
+// The CUDA rows of every room: one function a room, in the rooms' alphabetical order; listed in ops/registry.cpp.
+#pragma once
+
+#include "ops/device_rows.h"
+
+namespace fastcnn::cuda {
+
+std::span<const OpRows> pool2d_rows();
+
+}  // namespace fastcnn::cuda
