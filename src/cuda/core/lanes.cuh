@@ -11,6 +11,7 @@
 
 #include <type_traits>
 
+#include "core/divide.cuh"
 #include "core/launch.h"
 
 namespace fastcnn::cuda {
@@ -64,16 +65,27 @@ __device__ __forceinline__ std::int64_t item_of_thread() {
   return static_cast<std::int64_t>(blockIdx.x) * kItemThreads + threadIdx.x;
 }
 
-// Where the item lies in NHWC pictures, whose channels are counted in `lanes`.
+// Where the pictures' elements lie, NHWC, counted in groups of `lanes` channels.
 struct Place {
-  std::int64_t n, row, column, channel;  // of its first lane
+  std::int64_t n, row, column, channel;  // of the first lane
 };
 
-template <int lanes>
-__device__ __forceinline__ Place place_of(std::int64_t item, const Shape& shape) {
-  const std::int64_t groups = shape[3] / lanes, pixel = item / groups, line = pixel / shape[2], n = line / shape[1];
-  return {n, line - n * shape[1], pixel - line * shape[2], (item - pixel * groups) * lanes};
-}
+class Places {
+ public:
+  Places(const Shape& shape, int lanes) : groups_(shape[3] / lanes), columns_(shape[2]), rows_(shape[1]) {}
+
+  template <int lanes>
+  __device__ __forceinline__ Place of(std::int64_t item) const {
+    Place place;
+    const std::int64_t line = columns_.divide(groups_.divide(item, &place.channel), &place.column);
+    place.n = rows_.divide(line, &place.row);
+    place.channel *= lanes;
+    return place;
+  }
+
+ private:
+  Divisor groups_, columns_, rows_;
+};
 
 __device__ __forceinline__ std::int64_t offset_of(const Shape& shape, std::int64_t n, std::int64_t row,
                                                   std::int64_t column, std::int64_t channel) {
