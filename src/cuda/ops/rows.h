@@ -5,6 +5,8 @@
 
 namespace fastcnn::cuda {
 
+std::span<const OpRows> depthwise_conv2d_rows();
+std::span<const OpRows> depthwise_gradients_rows();
 std::span<const OpRows> pool2d_gradient_rows();
 std::span<const OpRows> pool2d_rows();
 
