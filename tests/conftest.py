@@ -19,8 +19,8 @@ def _load_emulated(folder: Path) -> None:
     _C.install_devices(module.devices())
 
 
-# Where FASTCNN_CUDA_BACKEND names a folder of tests.cuda.build, its kernels are tested as those of a
-# GPU are on a machine that has one.
+# Where FASTCNN_CUDA_BACKEND names a folder of tests.cuda.build, its kernels are tested as those of
+# a GPU are on a machine that has one.
 if "FASTCNN_CUDA_BACKEND" in os.environ:
     _load_emulated(Path(os.environ["FASTCNN_CUDA_BACKEND"]))
 elif cuda.is_available():

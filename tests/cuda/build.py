@@ -1,6 +1,7 @@
 """Builds the CUDA sources for the CPU.
 
-``python -m tests.cuda.build FOLDER [address,undefined | thread]``, with those sanitizers. Tests run on it with ``FASTCNN_CUDA_BACKEND=FOLDER``.
+``python -m tests.cuda.build FOLDER [address,undefined | thread]``, with those sanitizers. Tests run
+on it with ``FASTCNN_CUDA_BACKEND=FOLDER``.
 """
 
 from __future__ import annotations
