@@ -21,6 +21,27 @@ struct StridedCopy {
   }
 };
 
+// The same copy with as few axes and as long runs as the layouts allow: axes of one element are gone, axes that both
+// layouts keep together are one, and the innermost axis is part of the item where it is contiguous in both.
+FC_INLINE StridedCopy simplify(const StridedCopy& box) {
+  StridedCopy s = box;
+  s.rank = 0;
+  for (int i = 0; i < box.rank; ++i) {
+    const std::int64_t n = box.size[i], from = box.from_step[i], to = box.to_step[i];
+    if (n == 1) continue;
+    if (s.rank > 0 && s.from_step[s.rank - 1] == n * from && s.to_step[s.rank - 1] == n * to) {
+      s.size[s.rank - 1] *= n;
+      s.from_step[s.rank - 1] = from;
+      s.to_step[s.rank - 1] = to;
+    } else {
+      s.size[s.rank] = n, s.from_step[s.rank] = from, s.to_step[s.rank] = to;
+      ++s.rank;
+    }
+  }
+  if (s.rank > 0 && s.from_step[s.rank - 1] == s.item && s.to_step[s.rank - 1] == s.item) s.item *= s.size[--s.rank];
+  return s;
+}
+
 // Transposes rows x cols items: (r, c) goes from `from + r * from_pitch + c * item` to `to + c * to_pitch + r * item`.
 // Pitches are bytes.
 using TransposeFn = void (*)(const unsigned char* from, std::int64_t from_pitch, unsigned char* to,
