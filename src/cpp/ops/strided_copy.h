@@ -15,7 +15,14 @@ struct StridedCopy {
   int rank = 0;
   std::int64_t size[kMaxRank], from_step[kMaxRank], to_step[kMaxRank];
 
-  void add_axis(std::int64_t n, std::int64_t from_bytes, std::int64_t to_bytes) {
+  // From x to y, item by item: without axes as yet.
+  static FC_INLINE StridedCopy between(const Tensor& x, const Tensor& y) {
+    StridedCopy box;
+    box.from = x.as<unsigned char>(), box.to = y.as<unsigned char>();
+    box.item = item_size(x.type.dtype);
+    return box;
+  }
+  FC_INLINE void add_axis(std::int64_t n, std::int64_t from_bytes, std::int64_t to_bytes) {
     size[rank] = n, from_step[rank] = from_bytes, to_step[rank] = to_bytes;
     ++rank;
   }
@@ -34,8 +41,7 @@ FC_INLINE StridedCopy simplify(const StridedCopy& box) {
       s.from_step[s.rank - 1] = from;
       s.to_step[s.rank - 1] = to;
     } else {
-      s.size[s.rank] = n, s.from_step[s.rank] = from, s.to_step[s.rank] = to;
-      ++s.rank;
+      s.add_axis(n, from, to);
     }
   }
   if (s.rank > 0 && s.from_step[s.rank - 1] == s.item && s.to_step[s.rank - 1] == s.item) s.item *= s.size[--s.rank];
