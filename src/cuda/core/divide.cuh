@@ -1,45 +1,41 @@
-// Division by a number that the host knows, for indices that are taken apart axis by axis: a multiplication and a shift
-// where the dividend is below 2^31, and the device's 64-bit division beyond.
+// Division by a number that a launch knows: a multiplication where the dividend has 31 bits.
 #pragma once
 
 #include "core/cuda.h"
 
 namespace fastcnn::cuda {
 
-class Divider {
+// For 0 <= n < 2^31, n / d = (n m >> 32) >> shift with m = ceil(2^(31 + l) / d), l = ceil(log2 d), shift = l - 1
+// (Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994); longer numbers are divided.
+class Divisor {
  public:
-  Divider() = default;
-  // `divisor` >= 1. With s = ceil(log2 divisor), floor(n / divisor) is (floor(n magic / 2^32) + n) >> s, where
-  // magic = floor(2^32 (2^s - divisor) / divisor) + 1 (Granlund & Montgomery, 1994); the sum stays below 2^32.
-  explicit Divider(std::int64_t divisor) : divisor_(divisor) {
-    const auto d = static_cast<std::uint64_t>(divisor);
-    if (d >= kSmall) return;  // magic 0, shift 31: no dividend below 2^31 contains it
-    shift_ = 0;
-    while ((std::uint64_t{1} << shift_) < d) ++shift_;
-    magic_ = static_cast<std::uint32_t>((((std::uint64_t{1} << shift_) - d) << 32) / d + 1);
+  Divisor() = default;
+  explicit Divisor(std::int64_t d) : divisor_(d) {
+    if (d <= 1 || d >= std::int64_t{1} << 31) return;
+    int l = 1;
+    while (std::int64_t{1} << l < d) ++l;
+    shift_ = l - 1;
+    multiplier_ = static_cast<std::uint32_t>(((std::uint64_t{1} << (31 + l)) + d - 1) / static_cast<std::uint64_t>(d));
   }
 
-  __host__ __device__ std::int64_t divisor() const { return divisor_; }
-
-  // n >= 0
-  __device__ __forceinline__ std::int64_t quotient(std::int64_t n) const {
-    if (static_cast<std::uint64_t>(n) >= kSmall) return n / divisor_;
-    const auto small = static_cast<std::uint32_t>(n);
-    const auto high = static_cast<std::uint32_t>((static_cast<std::uint64_t>(small) * magic_) >> 32);
-    return (high + small) >> shift_;
+  __device__ __forceinline__ std::int64_t divide(std::int64_t n) const {
+    if (multiplier_ != 0 && n >> 31 == 0) {
+      const std::uint64_t product = static_cast<std::uint64_t>(static_cast<std::uint32_t>(n)) * multiplier_;
+      return static_cast<std::int64_t>(static_cast<std::uint32_t>(product >> 32) >> shift_);
+    }
+    return divisor_ == 1 ? n : n / divisor_;
   }
-
-  // Leaves the quotient in n; gives the remainder.
-  __device__ __forceinline__ std::int64_t split(std::int64_t& n) const {
-    const std::int64_t q = quotient(n), remainder = n - q * divisor_;
-    n = q;
-    return remainder;
+  // n / d, and what is left in *rest.
+  __device__ __forceinline__ std::int64_t divide(std::int64_t n, std::int64_t* rest) const {
+    const std::int64_t quotient = divide(n);
+    *rest = n - quotient * divisor_;
+    return quotient;
   }
 
  private:
-  static constexpr std::uint64_t kSmall = std::uint64_t{1} << 31;
   std::int64_t divisor_ = 1;
-  std::uint32_t magic_ = 0, shift_ = 31;
+  std::uint32_t multiplier_ = 0;  // 0: the dividend is divided
+  int shift_ = 0;
 };
 
 }  // namespace fastcnn::cuda

@@ -22,13 +22,15 @@ constexpr std::int64_t kFewest = 8;  // rows and columns worth a tile
 // The axes of a box, innermost first.
 struct Axes {
   int rank = 0;
-  Divider size[kMaxRank];
+  std::int64_t count = 1;  // positions
+  Divisor size[kMaxRank];
   std::int64_t from_step[kMaxRank], to_step[kMaxRank];
 
   __device__ __forceinline__ void offsets(std::int64_t index, std::int64_t& from, std::int64_t& to) const {
     from = to = 0;
     for (int a = 0; a + 1 < rank; ++a) {
-      const std::int64_t i = size[a].split(index);
+      std::int64_t i;
+      index = size[a].divide(index, &i);
       from += i * from_step[a];
       to += i * to_step[a];
     }
@@ -40,34 +42,33 @@ struct Axes {
 };
 
 template <class Item>
-__global__ __launch_bounds__(kThreads) void copy_items(const unsigned char* from, unsigned char* to, const Axes axes,
-                                                       std::int64_t count) {
+__global__ __launch_bounds__(kThreads) void copy_items(const unsigned char* from, unsigned char* to, const Axes axes) {
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * (kThreads * kItems) + threadIdx.x;
   Item item[kItems];
   std::int64_t target[kItems];
 #pragma unroll
   for (int k = 0; k < kItems; ++k) {
     const std::int64_t i = first + k * kThreads;
-    if (i >= count) continue;
+    if (i >= axes.count) continue;
     std::int64_t source;
     axes.offsets(i, source, target[k]);
     item[k] = *reinterpret_cast<const Item*>(from + source);
   }
 #pragma unroll
   for (int k = 0; k < kItems; ++k)
-    if (first + k * kThreads < count) *reinterpret_cast<Item*>(to + target[k]) = item[k];
+    if (first + k * kThreads < axes.count) *reinterpret_cast<Item*>(to + target[k]) = item[k];
 }
 
 // Rows x cols items for each position of `outer`: (r, c) from `r * from_pitch + c * item` to `c * to_pitch + r * item`.
 template <class Item>
 __global__ __launch_bounds__(kThreads) void copy_tiles(const unsigned char* from, unsigned char* to, const Axes outer,
-                                                       const Divider across, const Divider down, std::int64_t rows,
+                                                       const Divisor across, const Divisor down, std::int64_t rows,
                                                        std::int64_t cols, std::int64_t from_pitch,
                                                        std::int64_t to_pitch) {
   FC_SHARED(Item, tile, [kTile][kTile + 1]);
-  std::int64_t index = blockIdx.x, source, target;
-  const std::int64_t first_col = across.split(index) * kTile, first_row = down.split(index) * kTile;
-  outer.offsets(index, source, target);
+  std::int64_t first_col, first_row, source, target;
+  outer.offsets(down.divide(across.divide(blockIdx.x, &first_col), &first_row), source, target);
+  first_col *= kTile, first_row *= kTile;
   constexpr auto kBytes = static_cast<std::int64_t>(sizeof(Item));
   const int x = static_cast<int>(threadIdx.x), y = static_cast<int>(threadIdx.y);
   from += source + first_row * from_pitch + (first_col + x) * kBytes;
@@ -87,17 +88,12 @@ Axes axes_of(const StridedCopy& box, int without, int nor) {
   Axes axes;
   for (int i = box.rank - 1; i >= 0; --i) {
     if (i == without || i == nor) continue;
-    axes.size[axes.rank] = Divider(box.size[i]);
+    axes.size[axes.rank] = Divisor(box.size[i]);
+    axes.count *= box.size[i];
     axes.from_step[axes.rank] = box.from_step[i], axes.to_step[axes.rank] = box.to_step[i];
     ++axes.rank;
   }
   return axes;
-}
-
-std::int64_t size_of(const Axes& axes) {
-  std::int64_t size = 1;
-  for (int a = 0; a < axes.rank; ++a) size *= axes.size[a].divisor();
-  return size;
 }
 
 // The axis along which a tile is read, where that is worth it; -1: none.
@@ -127,14 +123,15 @@ void strided_copy(const char* name, const KernelArgs& args, const StridedCopy& r
     using Item = decltype(item);
     if (const int f = tiled_axis(box), t = box.rank - 1; f >= 0) {
       const Axes outer = axes_of(box, f, t);
-      const Divider across(ceil_div(box.size[f], kTile)), down(ceil_div(box.size[t], kTile));
-      const std::int64_t blocks = size_of(outer) * across.divisor() * down.divisor();
-      return launch(name, copy_tiles<Item>, {static_cast<unsigned>(blocks), dim3(kTile, kTileRows)}, args, box.from,
-                    box.to, outer, across, down, box.size[t], box.size[f], box.from_step[t], box.to_step[f]);
+      const std::int64_t across = ceil_div(box.size[f], kTile), down = ceil_div(box.size[t], kTile);
+      return launch(name, copy_tiles<Item>,
+                    {static_cast<unsigned>(outer.count * across * down), dim3(kTile, kTileRows)}, args, box.from,
+                    box.to, outer, Divisor(across), Divisor(down), box.size[t], box.size[f], box.from_step[t],
+                    box.to_step[f]);
     }
     const Axes axes = axes_of(box, -1, -1);
-    const std::int64_t count = size_of(axes), blocks = ceil_div(count, kThreads * kItems);
-    launch(name, copy_items<Item>, {static_cast<unsigned>(blocks), kThreads}, args, box.from, box.to, axes, count);
+    const std::int64_t blocks = ceil_div(axes.count, kThreads * kItems);
+    launch(name, copy_items<Item>, {static_cast<unsigned>(blocks), kThreads}, args, box.from, box.to, axes);
   });
 }
 
