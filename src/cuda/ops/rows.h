@@ -5,6 +5,17 @@
 
 namespace fastcnn::cuda {
 
+std::span<const OpRows> concat_rows();
+std::span<const OpRows> cross_entropy_rows();
+std::span<const OpRows> gather_rows();
+std::span<const OpRows> norm_rows();
+std::span<const OpRows> pad_rows();
 std::span<const OpRows> pool2d_rows();
+std::span<const OpRows> reduce_rows();
+std::span<const OpRows> reshape_rows();
+std::span<const OpRows> slice_rows();
+std::span<const OpRows> softmax_rows();
+std::span<const OpRows> space_depth_rows();
+std::span<const OpRows> transpose_rows();
 
 }  // namespace fastcnn::cuda
