@@ -1,4 +1,4 @@
-// The CUDA rows of every room: one function a room, in the rooms' alphabetical order; listed in ops/registry.cpp.
+// The CUDA rows of every room: one function a file, in the files' alphabetical order; listed in ops/registry.cpp.
 #pragma once
 
 #include "ops/device_rows.h"
@@ -10,6 +10,7 @@ std::span<const OpRows> cross_entropy_rows();
 std::span<const OpRows> gather_rows();
 std::span<const OpRows> norm_rows();
 std::span<const OpRows> pad_rows();
+std::span<const OpRows> pool2d_gradient_rows();
 std::span<const OpRows> pool2d_rows();
 std::span<const OpRows> reduce_rows();
 std::span<const OpRows> reshape_rows();
