@@ -5,6 +5,10 @@
 
 namespace fastcnn::cuda {
 
+std::span<const OpRows> boxes_rows();
+std::span<const OpRows> distance_rows();
+std::span<const OpRows> gram_rows();
 std::span<const OpRows> pool2d_rows();
+std::span<const OpRows> top_k_rows();
 
 }  // namespace fastcnn::cuda
