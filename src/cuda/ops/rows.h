@@ -5,9 +5,12 @@
 
 namespace fastcnn::cuda {
 
+std::span<const OpRows> boxes_rows();
 std::span<const OpRows> concat_rows();
 std::span<const OpRows> cross_entropy_rows();
+std::span<const OpRows> distance_rows();
 std::span<const OpRows> gather_rows();
+std::span<const OpRows> gram_rows();
 std::span<const OpRows> norm_rows();
 std::span<const OpRows> pad_rows();
 std::span<const OpRows> pool2d_gradient_rows();
@@ -17,6 +20,7 @@ std::span<const OpRows> reshape_rows();
 std::span<const OpRows> slice_rows();
 std::span<const OpRows> softmax_rows();
 std::span<const OpRows> space_depth_rows();
+std::span<const OpRows> top_k_rows();
 std::span<const OpRows> transpose_rows();
 
 }  // namespace fastcnn::cuda
