@@ -5,6 +5,8 @@
 
 namespace fastcnn::cuda {
 
+std::span<const OpRows> conv2d_rows();
+std::span<const OpRows> dense_rows();
 std::span<const OpRows> pool2d_rows();
 
 }  // namespace fastcnn::cuda
