@@ -7,7 +7,9 @@ namespace fastcnn::cuda {
 
 std::span<const OpRows> boxes_rows();
 std::span<const OpRows> concat_rows();
+std::span<const OpRows> conv2d_rows();
 std::span<const OpRows> cross_entropy_rows();
+std::span<const OpRows> dense_rows();
 std::span<const OpRows> distance_rows();
 std::span<const OpRows> gather_rows();
 std::span<const OpRows> gram_rows();
