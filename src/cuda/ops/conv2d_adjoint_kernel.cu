@@ -5,6 +5,8 @@
 // them on
 //            different banks. A tile covers the filters of many small groups.
 // Bounds     memory. Where groups have few channels, lanes are left idle: such kernels are small.
+#include "ops/conv2d_adjoint_kernel.h"
+
 #include "core/launch.h"
 #include "ops/conv2d/conv2d_gradients.h"
 #include "ops/rows.h"
@@ -42,25 +44,32 @@ __global__ void __launch_bounds__(kTile* kRows)
   }
 }
 
+constexpr const char* kName = "conv2d_adjoint_kernel_f32_cuda";
+
 void run(const KernelArgs& args) {
   const auto& p = args.problem.as<Conv2dParams>();
-  const auto narrow = [](std::int64_t size) { return static_cast<int>(size); };
-  const Adjoint adjoint{.taps = narrow(p.window.h.size * p.window.w.size),
-                        .channels = narrow(p.group_channels()),
-                        .group_filters = narrow(p.group_filters()),
-                        .filters = narrow(p.filters),
-                        .channel_tiles = narrow(ceil_div(p.group_channels(), kTile)),
-                        .filter_tiles = narrow(ceil_div(p.filters, kTile))};
-  const std::int64_t blocks = std::int64_t{adjoint.taps} * adjoint.channel_tiles * adjoint.filter_tiles;
-  launch("conv2d_adjoint_kernel_f32_cuda", turn, {static_cast<unsigned>(blocks), dim3(kTile, kRows)}, args,
-         args.in[0].as<std::uint32_t>(), adjoint, args.out[0].as<std::uint32_t>());
+  turn_kernel(kName, args, p.window.h.size * p.window.w.size, p.group_channels(), p.group_filters(), p.groups,
+              args.in[0].data, args.out[0].data);
 }
 
-constexpr KernelInfo kRowsOfAdjoint[] = {
-    {.name = "conv2d_adjoint_kernel_f32_cuda", .device = Device::Cuda, .run = run}};
+constexpr KernelInfo kRowsOfAdjoint[] = {{.name = kName, .device = Device::Cuda, .run = run}};
 constexpr OpRows kOps[] = {{"conv2d_adjoint_kernel", kRowsOfAdjoint}};
 
 }  // namespace
+
+void turn_kernel(const char* name, const KernelArgs& args, std::int64_t taps, std::int64_t channels,
+                 std::int64_t filters, std::int64_t groups, const void* w, void* v) {
+  const std::int64_t channel_tiles = ceil_div(channels, kTile), filter_tiles = ceil_div(groups * filters, kTile);
+  const auto narrow = [](std::int64_t size) { return static_cast<int>(size); };
+  const Adjoint adjoint{.taps = narrow(taps),
+                        .channels = narrow(channels),
+                        .group_filters = narrow(filters),
+                        .filters = narrow(groups * filters),
+                        .channel_tiles = narrow(channel_tiles),
+                        .filter_tiles = narrow(filter_tiles)};
+  launch(name, turn, {static_cast<unsigned>(taps * channel_tiles * filter_tiles), dim3(kTile, kRows)}, args,
+         static_cast<const std::uint32_t*>(w), adjoint, static_cast<std::uint32_t*>(v));
+}
 
 std::span<const OpRows> conv2d_adjoint_kernel_rows() { return kOps; }
 
