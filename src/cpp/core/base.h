@@ -8,8 +8,10 @@
 // Device code reads the same contracts as the CPU's.
 #if defined(__CUDACC__)
 #define FC_INLINE inline __host__ __device__ __attribute__((always_inline))
+#define FC_UNROLL _Pragma("unroll")  // before a loop of at most 8 steps
 #else
 #define FC_INLINE inline __attribute__((always_inline))
+#define FC_UNROLL _Pragma("GCC unroll 8")
 #endif
 
 #if defined(__x86_64__) || defined(_M_X64)

@@ -38,6 +38,21 @@ struct Smaller {
   }
 };
 
+// A long sum by one thread in blocks of 32 terms: its error is that of 32 additions and of one for each block.
+class BlockedSum {
+ public:
+  __device__ __forceinline__ void add(float x) {
+    block_ += x;
+    if (++terms_ == kBlock) total_ += block_, block_ = 0.0f, terms_ = 0;
+  }
+  __device__ __forceinline__ float value() const { return total_ + block_; }
+
+ private:
+  static constexpr int kBlock = 32;
+  float total_ = 0.0f, block_ = 0.0f;
+  int terms_ = 0;
+};
+
 // What lane `lane ^ mask` holds. For a struct, an overload beside it that shuffles its members.
 template <class T>
 __device__ __forceinline__ T lane_xor(T value, int mask) {

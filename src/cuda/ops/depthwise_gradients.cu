@@ -209,6 +209,7 @@ __global__ void __launch_bounds__(kItemThreads, 3)
   const Place at = places.of<lanes>(item);
   const WindowAxis &h = window.h, &w = window.w;
   const PixelRange rows = windows_of(h, at.row, dy_shape[1]), columns = windows_of(w, at.column, dy_shape[2]);
+  const std::int64_t several = lanes == 1 ? multiplier : 1;
   Lanes<lanes> sum = all_lanes<lanes>(0.0f);
   for (std::int64_t i = rows.first; i <= rows.last; ++i) {
     if (!window_holds(h, i, at.row)) continue;
@@ -216,9 +217,9 @@ __global__ void __launch_bounds__(kItemThreads, 3)
     for (std::int64_t j = columns.first; j <= columns.last; ++j) {
       if (!window_holds(w, j, at.column)) continue;
       const std::int64_t b = divide(at.column - w.start(j), w.dilation);
-      const float* given = dy + offset_of(dy_shape, at.n, i, j, at.channel * multiplier);
-      const float* filter = filters + (a * w.size + b) * dy_shape[3] + at.channel * multiplier;
-      for (std::int64_t m = 0; m < multiplier; ++m) {
+      const float* given = dy + offset_of(dy_shape, at.n, i, j, at.channel * several);
+      const float* filter = filters + (a * w.size + b) * dy_shape[3] + at.channel * several;
+      for (std::int64_t m = 0; m < several; ++m) {
         const Lanes<lanes> u = load<lanes>(given + m), v = load<lanes>(filter + m);
 #pragma unroll
         for (int l = 0; l < lanes; ++l) sum[l] = fmaf(u[l], v[l], sum[l]);
