@@ -104,7 +104,7 @@ void run_groups(const char* name, const KernelArgs& args, std::int64_t n, const 
 // Where the elements of a group lie in operands that broadcast. `run`: in each operand as four neighbours from at[k][0]
 // on, or as one that repeats.
 template <int operands>
-struct Places {
+struct Positions {
   std::int64_t at[operands][kGroup];
   bool run;
 };
@@ -121,8 +121,8 @@ class Walk {
   // The innermost axis is walked by steps of 1 or of 0.
   __device__ __forceinline__ bool repeats(int operand) const { return nest_.step[operand][0] == 0; }
 
-  __device__ __forceinline__ Places<operands> places(const Group& g) const {
-    Places<operands> places;
+  __device__ __forceinline__ Positions<operands> places(const Group& g) const {
+    Positions<operands> places;
     places.run = g.whole && runs_;
 #pragma unroll
     for (int i = 0; i < kGroup; ++i) {
@@ -149,7 +149,7 @@ class Walk {
 // Operand k of the group.
 template <int k, class T, int operands>
 __device__ __forceinline__ Four<T> load(const T* p, const Group& g, const Walk<operands>& walk,
-                                        const Places<operands>& places) {
+                                        const Positions<operands>& places) {
   Four<T> v;
   if (places.run) {
     if (!walk.repeats(k)) return *reinterpret_cast<const Four<T>*>(p + places.at[k][0]);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "core/launch.h"
+#include "core/reduce.cuh"
 
 namespace fastcnn::cuda {
 
@@ -52,13 +53,6 @@ struct ChannelThread {
   }
 };
 
-struct Plus {
-  template <class T>
-  __device__ __forceinline__ T operator()(T a, T b) const {
-    return a + b;
-  }
-};
-
 // Folds the values of the threads whose index is the same modulo `lanes`: afterwards shared[k][lane] holds the result
 // for all to read, until the next barrier.
 template <int count, class T, class F>
@@ -94,7 +88,7 @@ __global__ void __launch_bounds__(kChannelThreads) sum_chunks(const ChannelChunk
 #pragma unroll
     for (int k = 0; k < count; ++k) total[k] += values[k];
   }
-  fold_rows(shared, total, cut.lanes, Plus());
+  fold_rows(shared, total, cut.lanes, Add());
   if (static_cast<int>(threadIdx.x) < cut.lanes && t.channel < cut.channels)
 #pragma unroll
     for (int k = 0; k < count; ++k) sums[(t.chunk * count + k) * cut.channels + t.channel] = shared[k][threadIdx.x];
@@ -123,7 +117,7 @@ __device__ __forceinline__ void sum_over_chunks(double (&shared)[count][kChannel
 #pragma unroll
     for (int k = 0; k < count; ++k) total[k] += values[k];
   }
-  fold_rows(shared, total, kJoinLanes, Plus());
+  fold_rows(shared, total, kJoinLanes, Add());
 #pragma unroll
   for (int k = 0; k < count; ++k) total[k] = shared[k][threadIdx.x % kJoinLanes];
   __syncthreads();

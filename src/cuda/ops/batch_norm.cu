@@ -50,7 +50,7 @@ struct Normalize {
   Walk<1> walk;  // of a vector
 
   __device__ __forceinline__ void operator()(const Group& g) const {
-    const Places<1> places = walk.places(g);
+    const Positions<1> places = walk.places(g);
     Four<float> v = load(x, g);
     const Four<float> m = load<0>(mean, g, walk, places), r = load<0>(gain, g, walk, places);
     const Four<float> b = beta != nullptr ? load<0>(beta, g, walk, places) : Four<float>{};
@@ -69,7 +69,7 @@ struct ScaleShift {
   float alpha;
 
   __device__ __forceinline__ void operator()(const Group& g) const {
-    const Places<1> places = walk.places(g);
+    const Positions<1> places = walk.places(g);
     Four<float> v = load(x, g);
     const Four<float> a = load<0>(scale, g, walk, places), b = load<0>(shift, g, walk, places);
     scalar::with_activation(activation, [&](auto k) {

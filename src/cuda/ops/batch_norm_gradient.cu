@@ -100,7 +100,7 @@ struct Apply {
   bool training;
 
   __device__ __forceinline__ void operator()(const Group& g) const {
-    const Places<1> places = walk.places(g);
+    const Positions<1> places = walk.places(g);
     Four<float> dz = load(o.dy, g), rest = {};
     const Four<float> gain = load<0>(v.of_dz, g, walk, places);
     if (training || source == Source::Operand) {

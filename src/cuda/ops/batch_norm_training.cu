@@ -30,7 +30,7 @@ __global__ void __launch_bounds__(kChannelThreads) chunk_moments(const float* x,
   float total[1] = {};
 #pragma unroll
   for (int i = 0; i < kRowsOfThread; ++i) total[0] += v[i];
-  fold_rows(of_values, total, cut.lanes, Plus());
+  fold_rows(of_values, total, cut.lanes, Add());
   const int lane = static_cast<int>(threadIdx.x) & (cut.lanes - 1);
   const float mean = of_values[0][lane] / static_cast<float>(cut.rows_of(t.chunk));
   float sum[2] = {};
@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kChannelThreads) chunk_moments(const float* x,
       sum[0] += deviation;
       sum[1] = fmaf(deviation, deviation, sum[1]);
     }
-  fold_rows(of_deviations, sum, cut.lanes, Plus());
+  fold_rows(of_deviations, sum, cut.lanes, Add());
   if (static_cast<int>(threadIdx.x) >= cut.lanes || t.channel >= cut.channels) return;
   float* out = sums + 3 * t.chunk * cut.channels + t.channel;
   out[0] = mean;
@@ -106,7 +106,7 @@ struct Normalize {
   float alpha;
 
   __device__ __forceinline__ void operator()(const Group& g) const {
-    const Places<1> places = walk.places(g);
+    const Positions<1> places = walk.places(g);
     Four<float> v = load(x, g);
     const Four<float> r = residual != nullptr ? load(residual, g) : Four<float>{};
     const Four<float> m = load<0>(mean, g, walk, places), a = load<0>(gain, g, walk, places),

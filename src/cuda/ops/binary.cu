@@ -70,7 +70,7 @@ struct Operands {
 
   template <class F>
   __device__ __forceinline__ void each(const Group& g, const F& f) const {
-    const Places<2> places = walk.places(g);
+    const Positions<2> places = walk.places(g);
     Four<float> v = load<0>(a, g, walk, places);
     f(v, load<1>(b, g, walk, places));
     store(y, g, v);

@@ -33,7 +33,7 @@ struct Integers {
   }
 
   __device__ __forceinline__ void operator()(const Group& g) const {
-    const Places<2> places = walk.places(g);
+    const Positions<2> places = walk.places(g);
     Four<T> u = load<0>(a, g, walk, places), v = load<1>(b, g, walk, places);
     Four<std::int64_t> r = {};
 #pragma unroll 1

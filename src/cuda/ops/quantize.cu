@@ -49,8 +49,8 @@ struct Dequantize {
   }
 };
 
-struct Larger {
-  __device__ __forceinline__ float operator()(float a, float b) const { return fmaxf(a, b); }  // NaN counts for nothing
+struct LargerNumber {  // a NaN counts for nothing
+  __device__ __forceinline__ float operator()(float a, float b) const { return fmaxf(a, b); }
 };
 
 // Whether x is a positive normal number.
@@ -71,7 +71,7 @@ __global__ void __launch_bounds__(kChannelThreads)
   float largest[1] = {};
   for (std::int64_t row = thread / lanes; channel < channels && row < rows; row += step)
     largest[0] = fmaxf(largest[0], fabsf(w[row * channels + channel]));
-  fold_rows(shared, largest, lanes, Larger());
+  fold_rows(shared, largest, lanes, LargerNumber());
   if (thread >= lanes || channel >= channels) return;
   const float scale = shared[0][thread] / 127.0f;
   scales[channel] = is_normal(scale) && is_normal(1.0f / scale) ? scale : 1.0f;

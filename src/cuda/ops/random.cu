@@ -43,16 +43,7 @@ struct Dropout {
   }
 };
 
-// A product that is rounded before anything is added to it, as the CPU's are.
-__device__ __forceinline__ float rounded_product(float a, float b) {
-#if defined(__CUDA_ARCH__)
-  return __fmul_rn(a, b);
-#else
-  return a * b;
-#endif
-}
-
-// Computes   random_uniform, as Dropout. The CPU's bits.
+// Computes   random_uniform, as Dropout; the product is rounded before the sum, as the CPU's is.
 struct Uniform {
   RandomSource source;
   Tensor key;
@@ -62,7 +53,7 @@ struct Uniform {
   __device__ __forceinline__ void operator()(const Group& g) const {
     Four<float> v = draw(source, key, g);
 #pragma unroll
-    for (int i = 0; i < kGroup; ++i) v.at[i] = scalar::min(low + rounded_product(range, v.at[i] * 0x1p-24f), last);
+    for (int i = 0; i < kGroup; ++i) v.at[i] = scalar::min(low + __fmul_rn(range, v.at[i] * 0x1p-24f), last);
     store(y, g, v);
   }
 };

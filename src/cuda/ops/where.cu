@@ -23,13 +23,13 @@ struct Where {
   bool of_floats;  // the condition; else of bytes
 
   template <class T>
-  __device__ __forceinline__ Four<bool> chosen(const Group& g, const Places<3>& places) const {
+  __device__ __forceinline__ Four<bool> chosen(const Group& g, const Positions<3>& places) const {
     const Four<T> c = load<0>(static_cast<const T*>(condition), g, walk, places);
     return {c.at[0] != T(), c.at[1] != T(), c.at[2] != T(), c.at[3] != T()};
   }
 
   __device__ __forceinline__ void operator()(const Group& g) const {
-    const Places<3> places = walk.places(g);
+    const Positions<3> places = walk.places(g);
     const Four<bool> c = of_floats ? chosen<float>(g, places) : chosen<std::uint8_t>(g, places);
     Four<Item> yes = load<1>(a, g, walk, places);
     const Four<Item> no = load<2>(b, g, walk, places);
