@@ -25,8 +25,8 @@ __global__ void __launch_bounds__(kDistanceThreads)
 // Computes   out[i,j] = D(query i, row j) (the contract: distance.h).
 // Layout     out (queries, rows); a block has a tile of 16 `rows` x 128 of it, blocks of one row of tiles follow.
 // Threads    256, `rows` x 8 sums each: 64 accumulators and 20 operands for eight rows, which products leave room for;
-//            six rows for differences. Two steps of 16 columns of both tiles: 40 KB of shared memory, 35 KB, and 22.5 KB
-//            for one row.
+//            six rows for differences. Two steps of 16 columns of both tiles: 40 KB of shared memory, 35 KB, and 22.5
+//            KB for one row.
 // Why        products of the expanded square would need half the arithmetic, but lose what near vectors differ by; the
 //            sum of squared differences is accurate however near they are. One row: few queries are bound by reading
 //            the gallery once.
@@ -74,7 +74,14 @@ DistanceOperands distance_operands(const char* name, const KernelArgs& args, flo
   const float *a = args.in[0].as<float>(), *b = args.in[1].as<float>();
   const std::int64_t queries = args.in[0].shape()[0], rows = args.in[1].shape()[0], d = args.in[0].shape()[1];
   const auto aligned = [](const float* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; };
-  DistanceOperands o{a, b, norms, norms + queries, queries, rows, d, args.problem.as<DistanceParams>().metric,
+  DistanceOperands o{a,
+                     b,
+                     norms,
+                     norms + queries,
+                     queries,
+                     rows,
+                     d,
+                     args.problem.as<DistanceParams>().metric,
                      d % 4 == 0 && aligned(a) && aligned(b)};
   if (o.metric == Metric::Cosine) {
     const auto compute = [&](const float* x, std::int64_t n, float* to) {
@@ -95,8 +102,8 @@ void launch_cdist(const char* name, const KernelArgs& args, const DistanceOperan
   with_step(o.metric, [&](auto step) {
     using Step = decltype(step);
     const std::int64_t tiles = ceil_div(count, (few ? 1 : Step::kRows) * kDistanceSide) * ceil_div(o.rows, kRowTile);
-    launch(name, few ? cdist<Step, 1> : cdist<Step, Step::kRows>, {dim3(static_cast<unsigned>(tiles)), dim3(kDistanceThreads)},
-           args, o, out);
+    launch(name, few ? cdist<Step, 1> : cdist<Step, Step::kRows>,
+           {dim3(static_cast<unsigned>(tiles)), dim3(kDistanceThreads)}, args, o, out);
   });
 }
 

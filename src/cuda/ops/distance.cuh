@@ -15,11 +15,11 @@ inline constexpr int kDistancePitch = kDistanceDepth / 4 + 1;     // float4 from
 inline constexpr int kRowTile = 128;                              // rows of the gallery
 
 struct DistanceOperands {
-  const float *a, *b;               // queries, gallery: rows of d floats
-  const float *a_norms, *b_norms;   // only cosine
+  const float *a, *b;              // queries, gallery: rows of d floats
+  const float *a_norms, *b_norms;  // only cosine
   std::int64_t queries, rows, d;
   Metric metric;
-  bool vectors;                     // d is a multiple of 4, and a and b are aligned to 16 bytes
+  bool vectors;  // d is a multiple of 4, and a and b are aligned to 16 bytes
 };
 
 struct Product {
@@ -63,7 +63,8 @@ inline constexpr int kDistanceStage = 2 * (rows * kDistanceSide + kRowTile) * kD
 // Layout     rows as they lie, 16 columns a step, padded to 20 floats: eight neighbouring lanes read 16 bytes of eight
 //            rows, and these fall on all 32 banks.
 // Threads    256: 16 `rows` queries x 128 rows of the gallery, `rows` x 8 sums each.
-// Why        the columns of a pair are summed in their order by one thread, whatever the tile: cdist and nearest get the
+// Why        the columns of a pair are summed in their order by one thread, whatever the tile: cdist and nearest get
+// the
 //            same bits. While one step is summed the next is copied asynchronously.
 // Needs      16-byte copies: o.vectors; single floats else. Beyond operands there are zeros.
 template <class Step, int rows>

@@ -116,7 +116,8 @@ template <class Step, int rows, int registers>
 __global__ void __launch_bounds__(kThreads, 2)
     search(DistanceOperands o, int k, Chunks chunks, unsigned long long* __restrict__ candidates) {
   constexpr int kQueries = rows * kDistanceSide, kList = registers * kWarp;
-  constexpr int kFloats = kDistanceStage<rows> * 4 > kQueries * kRowTile ? kDistanceStage<rows> * 4 : kQueries * kRowTile;
+  constexpr int kFloats =
+      kDistanceStage<rows> * 4 > kQueries * kRowTile ? kDistanceStage<rows> * 4 : kQueries * kRowTile;
   FC_SHARED(float4, stage, [kFloats / 4]);
   FC_SHARED(unsigned long long, lists, [kQueries][kList]);
   float* distances = reinterpret_cast<float*>(stage);
@@ -256,8 +257,7 @@ void run_ranked(const KernelArgs& args, const DistanceOperands& o, std::int64_t 
     const SortPlan plan = plan_sort<Item>(count, o.rows, k);
     const Item* sorted = sort_rows(kName, args, plan, source, items, swap);
     launch(kName, write_ranked<Item>, {dim3(static_cast<unsigned>(ceil_div(count * k, kThreads))), dim3(kThreads)},
-           args, source, plan, sorted, args.out[0].as<float>() + first * k,
-           args.out[1].as<std::int64_t>() + first * k);
+           args, source, plan, sorted, args.out[0].as<float>() + first * k, args.out[1].as<std::int64_t>() + first * k);
   }
 }
 

@@ -17,6 +17,7 @@ std::span<const OpRows> all_rows() {
              conv2d_rows,
              conv2d_transpose_rows,
              cross_entropy_rows,
+             distance_rows,
              gram_rows,
              pad_rows,
              pool2d_gradient_rows,
