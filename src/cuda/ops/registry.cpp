@@ -26,6 +26,7 @@ std::span<const OpRows> all_rows() {
              cross_entropy_rows,
              depthwise_conv2d_rows,
              depthwise_gradients_rows,
+             distance_rows,
              gram_rows,
              integers_rows,
              optimizer_rows,
