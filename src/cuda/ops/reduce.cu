@@ -109,6 +109,7 @@ struct Outer {
 
   __device__ __forceinline__ std::int64_t offset(std::int64_t index) const {
     std::int64_t offset = 0;
+#pragma unroll 1
     for (int a = 0; a < rank; ++a) {
       std::int64_t i = index;
       if (a + 1 < rank) index = size[a].divide(index, &i);
@@ -172,7 +173,7 @@ __global__ __launch_bounds__(kThreads) void fold_runs(const float* x, typename F
 #pragma unroll 8
       for (std::int64_t e = begin + lane; e < end; e += lanes) value = Fold::step(value, from[e], e);
     } else {
-#pragma unroll 2
+#pragma unroll 1
       for (std::int64_t e = begin + lane; e < end; e += lanes) {
         std::int64_t i;
         const std::int64_t run = r.by_inner.divide(e, &i);
@@ -205,7 +206,7 @@ __global__ __launch_bounds__(kThreads) void fold_rows(const float* x, typename F
 #pragma unroll 8
     for (std::int64_t e = begin + phase; e < end; e += phases) value = Fold::step(value, from[e * step], e);
   } else {
-#pragma unroll 2
+#pragma unroll 1
     for (std::int64_t e = begin + phase; e < end; e += phases) value = Fold::step(value, from[r.reduced.offset(e)], e);
   }
   value = column_reduce(value, typename Fold::Combine(), scratch, width, phases);
