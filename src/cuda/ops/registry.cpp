@@ -29,6 +29,7 @@ std::span<const OpRows> all_rows() {
              distance_rows,
              gram_rows,
              integers_rows,
+             norm_rows,
              optimizer_rows,
              pad_rows,
              pool2d_gradient_rows,
