@@ -36,6 +36,7 @@ std::span<const OpRows> all_rows() {
              pool2d_rows,
              quantize_rows,
              random_rows,
+             reduce_rows,
              reshape_rows,
              slice_rows,
              softmax_rows,
