@@ -11,6 +11,7 @@ std::span<const OpRows> all_rows() {
   static const std::vector<OpRows> rows = [] {
     std::vector<OpRows> all;
     for (const auto room : {
+             affine_transform_rows,
              boxes_rows,
              concat_rows,
              conv2d_adjoint_kernel_rows,
@@ -20,10 +21,14 @@ std::span<const OpRows> all_rows() {
              depthwise_conv2d_rows,
              depthwise_gradients_rows,
              gram_rows,
+             max_unpool2d_rows,
              pad_rows,
              pool2d_gradient_rows,
              pool2d_rows,
+             resample_rows,
              reshape_rows,
+             resize_rows,
+             roi_align_rows,
              slice_rows,
              softmax_rows,
              space_depth_rows,
