@@ -28,6 +28,7 @@ std::span<const OpRows> all_rows() {
              depthwise_conv2d_rows,
              depthwise_gradients_rows,
              distance_rows,
+             gather_rows,
              gram_rows,
              integers_rows,
              max_unpool2d_rows,
