@@ -88,7 +88,8 @@ inline void mma_bf16_of_warp(const MmaFactors (&all)[32], const MmaSums (&sums)[
 }
 #endif
 
-// mma.sync m16n8k16: sums += A B, by the 32 lanes of a warp together. From sm_80 on; below, and never run there, nothing.
+// mma.sync m16n8k16: sums += A B, by the 32 lanes of a warp together. From sm_80 on; below, and never run there,
+// nothing.
 __device__ __forceinline__ void mma_bf16(MmaSums& sums, const MmaFactors& factors) {
 #if !defined(__CUDACC__)
   struct Mine {

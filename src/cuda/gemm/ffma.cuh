@@ -48,8 +48,8 @@ struct FfmaOperand {
   static constexpr int kTermCount = Tile::kDepth / kTermVector / kTermSlots;
   static_assert(kLineCount >= 1 && kTermCount >= 1);
 
-  static __device__ __forceinline__ void copy(const F& f, const typename F::Line* found, float* tile, std::int64_t first_term,
-                                              std::int64_t last_term) {
+  static __device__ __forceinline__ void copy(const F& f, const typename F::Line* found, float* tile,
+                                              std::int64_t first_term, std::int64_t last_term) {
     const int t = static_cast<int>(threadIdx.x);
     constexpr bool kTermsFirst = F::kLie != Lie::Lines;
     const int term_at = (kTermsFirst ? t % kTermSlots : t / kLineSlots) * kTermVector;

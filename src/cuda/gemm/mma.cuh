@@ -25,6 +25,7 @@
 #include "core/launch.h"
 #include "core/ptx.h"
 #include "gemm/block.cuh"
+#include "gemm/split.cuh"
 
 namespace fastcnn::cuda::gemm {
 
@@ -94,7 +95,7 @@ struct MmaOperand {
         for (int i = 0; i < kCount; ++i) {
           const float* at;
           const bool inside = f.find(found[line(i)], term, &at) && in_sum;
-          float(&to)[kVector] = fetched[chunk][i][n];
+          float (&to)[kVector] = fetched[chunk][i][n];
 #pragma unroll
           for (int v = 0; v < kVector; ++v) to[v] = 0.0f;
           if (inside) load(at, to);
@@ -107,7 +108,7 @@ struct MmaOperand {
     for (int chunk = 0; chunk < Tile::kChunks; ++chunk, tile += kParts * kPlane)
 #pragma unroll
       for (int i = 0; i < kCount; ++i) {
-        const float(&from)[kFetches][kVector] = fetched[chunk][i];
+        const float (&from)[kFetches][kVector] = fetched[chunk][i];
         if constexpr (kTermsLie) {
           std::uint32_t low[kParts], high[kParts];
           split(from[0][0], from[0][1], low);
@@ -197,8 +198,7 @@ __global__ __launch_bounds__(Tile::kThreads) void multiply_mma(Sizes s, Parts pa
       for (int part = 0; part < Tile::kParts; ++part)
 #pragma unroll
         for (int j = 0; j < Tile::kAcross; ++j)
-          column[part][j] =
-              Columns::read(stage + Rows::kWords, chunk, part, first_column + 8 * j + lane / 4, lane);
+          column[part][j] = Columns::read(stage + Rows::kWords, chunk, part, first_column + 8 * j + lane / 4, lane);
 #pragma unroll
       for (int i = 0; i < Tile::kDown; ++i) {
         uint2 upper[Tile::kParts], lower[Tile::kParts];
@@ -236,8 +236,9 @@ __global__ __launch_bounds__(Tile::kThreads) void multiply_mma(Sizes s, Parts pa
     __syncthreads();
 #pragma unroll
     for (int j = 0; j < Tile::kAcross; ++j) {
-      float* to = out + (warp / Tile::kWarpsAcross * 16 + lane / 4) * Shared::kPitch + first_column + 8 * j + lane % 4 * 2;
-      const float(&c)[4] = sums[i][j].c;
+      float* to =
+          out + (warp / Tile::kWarpsAcross * 16 + lane / 4) * Shared::kPitch + first_column + 8 * j + lane % 4 * 2;
+      const float (&c)[4] = sums[i][j].c;
       *reinterpret_cast<float2*>(to) = make_float2(c[0], c[1]);
       *reinterpret_cast<float2*>(to + 8 * Shared::kPitch) = make_float2(c[2], c[3]);
     }
@@ -260,20 +261,35 @@ void launch_mma_tile(const char* name, const KernelArgs& args, const Sizes& s, c
          s, parts, a, b, finish);
 }
 
-// bf16_parts: 3, 2 or 1. Tiles as large as leave a device something to do; not measured on hardware. Operands of single
-// floats have small ones: they are bound by their loads.
+// bf16_parts: 3, 2 or 1; `sums` has split_workspace(s) bytes. Tiles as large as leave a device something to do; not
+// measured on hardware. Operands of single floats have small ones: they are bound by their loads.
 template <int bf16_parts, class A, class B, class Finish>
-void launch_mma(const char* name, const KernelArgs& args, const Sizes& s, const Parts& parts, const A& a, const B& b,
-                const Finish& finish) {
-  if constexpr (A::kLie != Lie::Apart && B::kLie != Lie::Apart)
-    if (large_tiles_pay(s, parts))
-      return launch_mma_tile<MmaLarge<bf16_parts>>(name, args, s, parts, a, b, finish);
-  launch_mma_tile<MmaSmall<bf16_parts>>(name, args, s, parts, a, b, finish);
+void launch_mma(const char* name, const KernelArgs& args, const Sizes& s, const A& a, const B& b, const Finish& finish,
+                float* sums) {
+  Parts parts = parts_of(s);
+  parts.sums = sums;
+  if (A::kLie != Lie::Apart && B::kLie != Lie::Apart && large_tiles_pay(s, parts)) {
+    if constexpr (A::kLie != Lie::Apart && B::kLie != Lie::Apart)
+      launch_mma_tile<MmaLarge<bf16_parts>>(name, args, s, parts, a, b, finish);
+  } else {
+    launch_mma_tile<MmaSmall<bf16_parts>>(name, args, s, parts, a, b, finish);
+  }
+  launch_add_parts(name, args, s, parts, finish);
 }
 
 // Why the rows of these kernels do not run on the device in use.
 inline const char* mma_declines() {
   return capability().at_least(8) ? nullptr : "tensor cores multiply bfloat16 from compute capability 8.0 on";
+}
+
+// Why multiply-adds in float32 are faster. Not measured on hardware, but taken from NVIDIA's published peaks: for each
+// multiply-add in float32 tensor cores do 16 in bfloat16 on 8.0, 9.0 and 10.0, and about 2.5 on 8.6, 8.9 and 12.0.
+inline const char* mma_yields(const Sizes& s, int bf16_parts) {
+  const Capability& device = capability();
+  if (bf16_parts > 1 && (device.minor != 0 || device.major >= 12))
+    return "multiply-adds in float32 are faster than that many products on tensor cores of this device";
+  if (s.columns < 16 || s.rows < 16 || s.depth < 16) return "tiles for tensor cores would be nearly empty";
+  return nullptr;
 }
 
 }  // namespace fastcnn::cuda::gemm

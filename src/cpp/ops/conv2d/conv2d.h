@@ -36,6 +36,18 @@ namespace ref {
 void conv2d(const KernelArgs& args);
 }
 
+namespace winograd {
+// Of the rows of every device.
+inline const char* declines(const Problem& problem) {
+  const auto& p = problem.as<Conv2dParams>();
+  const auto& [h, w] = p.window;
+  if (h.size != 3 || w.size != 3) return "takes 3 x 3 kernels only";
+  if (h.stride != 1 || w.stride != 1 || h.dilation != 1 || w.dilation != 1) return "takes strides and dilation 1 only";
+  if (p.groups != 1) return "takes one group only";
+  return nullptr;
+}
+}  // namespace winograd
+
 #if FC_X86
 // conv2d_gemm.cpp: the matrix-product engine of each instruction set over rows of pointers into the picture.
 namespace avx2 {
@@ -64,7 +76,6 @@ std::int64_t conv2d_workspace(const Problem& problem);
 namespace winograd {
 struct Transforms;
 void convolve(const Transforms& transforms, const KernelArgs& args);
-const char* declines(const Problem& problem);
 const char* yields(const Transforms& transforms, const Problem& problem);
 std::int64_t workspace(const Transforms& transforms, const Problem& problem);
 void pack(const Transforms& transforms, const KernelArgs& args);

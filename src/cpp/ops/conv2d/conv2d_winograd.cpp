@@ -236,15 +236,6 @@ void winograd::convolve(const Transforms& transforms, const KernelArgs& args) {
   });
 }
 
-const char* winograd::declines(const Problem& problem) {
-  const auto& p = problem.as<Conv2dParams>();
-  const auto& [h, w] = p.window;
-  if (h.size != 3 || w.size != 3) return "takes 3 x 3 kernels only";
-  if (h.stride != 1 || w.stride != 1 || h.dilation != 1 || w.dilation != 1) return "takes strides and dilation 1 only";
-  if (p.groups != 1) return "takes one group only";
-  return nullptr;
-}
-
 const char* winograd::yields(const Transforms& transforms, const Problem& problem) {
   const auto& p = problem.as<Conv2dParams>();
   const Shape& y = problem.outputs[0].shape;

@@ -18,6 +18,8 @@
 // weight that meets no pixel gives NaN or nothing is open. Sums run over a, b, c, each upwards or downwards.
 #pragma once
 
+#include <numeric>
+
 #include "core/epilogue.h"
 #include "ops/problem.h"
 #include "ops/window.h"
@@ -34,6 +36,27 @@ struct Conv2dTransposeParams {
 
   FC_INLINE constexpr std::int64_t group_channels() const { return channels / groups; }
   FC_INLINE constexpr std::int64_t group_filters() const { return filters / groups; }
+};
+
+// A phase of the stride, along one axis: the outputs p with the same p mod s, which meet the same taps, are those of a
+// convolution of stride 1 with a smaller kernel. Outputs first, first + s, ... (count of them); its tap t is the
+// kernel's tap last_tap - t * tap_step.
+struct PhaseAxis {
+  WindowAxis window;
+  std::int64_t first, count, last_tap, tap_step;
+
+  PhaseAxis(const WindowAxis& axis, std::int64_t phase, std::int64_t outputs) : first(phase) {
+    count = outputs > phase ? ceil_div(outputs - phase, axis.stride) : 0;
+    const std::int64_t common = std::gcd(axis.stride, axis.dilation);
+    tap_step = axis.stride / common;
+    const std::int64_t offset = phase + axis.before;  // output phase + q s meets inputs q + (offset - a d) / s
+    std::int64_t tap = 0;
+    while (tap < axis.size && tap < tap_step && (offset - tap * axis.dilation) % axis.stride != 0) ++tap;
+    window.dilation = axis.dilation / common;
+    window.size = tap < axis.size && tap < tap_step ? (axis.size - 1 - tap) / tap_step + 1 : 0;
+    last_tap = tap + (window.size - 1) * tap_step;
+    window.before = window.size > 0 ? (last_tap * axis.dilation - offset) / axis.stride : 0;
+  }
 };
 
 namespace ref {

@@ -11,7 +11,6 @@
 // Accuracy   AVX2 and AVX-512: one chain of fused multiply-adds an output, from the bias on. AMX: gemm/gemm_amx.cpp.
 // Source     W. Shi et al., Is the deconvolution layer the same as a convolutional layer?, 2016.
 #include <cstring>
-#include <numeric>
 
 #include <vector>
 
@@ -24,26 +23,6 @@
 #if FC_X86
 namespace fastcnn {
 namespace {
-
-// One axis of one phase: outputs first, first + s, ... (count of them); the convolution of stride 1 that makes them;
-// its tap t is the kernel's tap last_tap - t * tap_step.
-struct PhaseAxis {
-  WindowAxis window;
-  std::int64_t first, count, last_tap, tap_step;
-
-  PhaseAxis(const WindowAxis& axis, std::int64_t phase, std::int64_t outputs) : first(phase) {
-    count = outputs > phase ? ceil_div(outputs - phase, axis.stride) : 0;
-    const std::int64_t common = std::gcd(axis.stride, axis.dilation);
-    tap_step = axis.stride / common;
-    const std::int64_t offset = phase + axis.before;  // output phase + q s meets inputs q + (offset - a d) / s
-    std::int64_t tap = 0;
-    while (tap < axis.size && tap < tap_step && (offset - tap * axis.dilation) % axis.stride != 0) ++tap;
-    window.dilation = axis.dilation / common;
-    window.size = tap < axis.size && tap < tap_step ? (axis.size - 1 - tap) / tap_step + 1 : 0;
-    last_tap = tap + (window.size - 1) * tap_step;
-    window.before = window.size > 0 ? (last_tap * axis.dilation - offset) / axis.stride : 0;
-  }
-};
 
 // Calls body(h, w, floats of packed weights before this phase) for every phase; returns the floats of all.
 // packed_size(h, w) says what a phase takes.
