@@ -1,6 +1,27 @@
 """What holds for all tests."""
 
+import importlib.util
 import os
+from pathlib import Path
+
+from fastcnn import _C, cuda
 
 # Weights that are not on this machine stay away.
 os.environ.setdefault("FASTCNN_OFFLINE", "1")
+
+
+def _load_emulated(folder: Path) -> None:
+    """Load the CUDA kernels that tests/cuda/build.py compiled for the CPU."""
+    (file,) = folder.glob("_cuda_emulated*.so")
+    spec = importlib.util.spec_from_file_location("_cuda_emulated", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    _C.install_devices(module.devices())
+
+
+# Where FASTCNN_CUDA_BACKEND names a folder of tests.cuda.build, its kernels are tested as those of
+# a GPU are on a machine that has one.
+if "FASTCNN_CUDA_BACKEND" in os.environ:
+    _load_emulated(Path(os.environ["FASTCNN_CUDA_BACKEND"]))
+elif cuda.is_available():
+    pass  # loaded: its rows are in the kernel tables

@@ -50,6 +50,21 @@ class TimingCache:
     def __init__(self, timings: dict[str, dict[str, int]] = ...) -> None: ...
     timings: dict[str, dict[str, int]]
 
+class DeviceProperties(TypedDict):
+    name: str
+    capability: str
+    free_bytes: int
+    total_bytes: int
+
+class DeviceMemory:
+    """Memory of a device."""
+
+    def __init__(self, index: int, bytes: int) -> None: ...
+    address: int
+    bytes: int
+    def upload(self, array: Array) -> None: ...
+    def download(self, array: Array) -> None: ...
+
 class Graph:
     def __init__(self) -> None: ...
     def input(self, shape: Sequence[int], dtype: str = "float32") -> int: ...
@@ -75,6 +90,14 @@ class Plan:
     def run(
         self, inputs: Sequence[Array], outputs: Sequence[Array] | None = None
     ) -> list[Array]: ...
+    device: str
+    def run_on_device(
+        self,
+        inputs: Sequence[tuple[int, Sequence[int], str]],
+        outputs: Sequence[tuple[int, Sequence[int], str]],
+        stream: int = 0,
+    ) -> None:
+        """Run on arrays (address, shape, dtype) of the plan's device, in the order of `stream`."""
     def profile(self, inputs: Sequence[Array]) -> list[int]:
         """Run once and return each step's nanoseconds."""
     def steps(self) -> list[PlanStep]: ...
@@ -90,6 +113,7 @@ def compile(
     timings: TimingCache | None = None,
     quantization: dict[str, Any] | None = None,
     observe: str = "",
+    device: str = "cpu",
 ) -> Plan:
     """Compile a graph; `kernel` forces that row wherever its op occurs (tests, benchmarks).
 
@@ -99,6 +123,13 @@ def compile(
     all "products" computed on codes, their names being the plan's `output_names`.
     """
 
+def install_devices(capsule: Any) -> None:
+    """Take in the devices and the kernels of their module; once."""
+
+def has_devices() -> bool: ...
+def device_count() -> int: ...
+def device_properties(index: int) -> DeviceProperties: ...
+def synchronize_device(index: int) -> None: ...
 def ops() -> list[str]: ...
 def kernels(op: str = "") -> list[KernelRow]: ...
 def cpu_isa() -> str: ...

@@ -101,6 +101,57 @@ def get_float32_precision() -> str:
     return level
 
 
+class set_device(_SetForProcessOrBlock):  # noqa: N801 - as its siblings
+    """Set where plans are made for: a function and a context manager.
+
+    Models that were moved by `Model.to` stay where they are; arrays in a GPU's memory are computed
+    there whatever is set.
+
+    Parameters
+    ----------
+    device : str
+        ``"cpu"`` (the default), ``"cuda"`` or ``"cuda:1"``.
+
+    Raises
+    ------
+    ConfigError
+        For any other name, and where there is no such GPU.
+
+    Examples
+    --------
+    >>> import fastcnn as fc
+    >>> with fc.set_device("cpu"):
+    ...     fc.get_device()
+    'cpu'
+    """
+
+    _setting = _Setting("device", "cpu")
+
+    def __init__(self, device: str) -> None:
+        super().__init__(check_device(device))
+
+
+def check_device(device: str) -> str:
+    """The name of the device in full, if it is there; else ConfigError."""
+    name, _, index = device.partition(":") if isinstance(device, str) else ("", "", "")
+    if device == "cpu":
+        return device
+    if name != "cuda" or not (index or "0").isdigit() or device.endswith(":"):
+        raise ConfigError(f"device: expected 'cpu', 'cuda' or 'cuda:N', got {device!r}")
+    from fastcnn import cuda
+
+    cuda.load()
+    if int(index or 0) >= _C.device_count():
+        raise ConfigError(f"device: there is no {device!r}; GPUs: {_C.device_count()}")
+    return f"cuda:{int(index or 0)}"
+
+
+def get_device() -> str:
+    """The device in force here: "cpu", "cuda:0", ..."""
+    device: str = set_device._setting.get()
+    return device
+
+
 class set_autotune(_SetForProcessOrBlock):  # noqa: N801 - as its siblings
     """Choose kernels by measuring them: a function and a context manager.
 

@@ -21,6 +21,8 @@ from fastcnn.tracing import Trace
 from fastcnn.training.trainer import Trainer
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from fastcnn.detection.heads import Head
     from fastcnn.quantization import Quantization, QuantizationReport
 
@@ -77,6 +79,7 @@ class Model(Trainer, Layer):
             name = naming.auto_name("functional")
         super().__init__(name=name, trainable=trainable, **kwargs)
         self.precision = precision
+        self.device: str | None = None
         self._graph: FunctionalGraph | None = None
         self._quantization: Quantization | None = None
         if inputs is not None:
@@ -93,6 +96,34 @@ class Model(Trainer, Layer):
     @precision.setter
     def precision(self, value: str | None) -> None:
         self._precision = None if value is None else config.check_precision(value)
+
+    def to(self, device: str | None) -> Self:
+        """Move the model: its plans are made for that device, and its weights follow them.
+
+        Parameters
+        ----------
+        device : str or None
+            ``"cpu"``, ``"cuda"`` or ``"cuda:1"``; None: what `fastcnn.set_device` says at the call.
+            Kept as the attribute `device`; it is no part of a saved model.
+
+        Returns
+        -------
+        The model itself.
+
+        Raises
+        ------
+        ConfigError
+            For any other name, and where there is no such GPU.
+
+        Examples
+        --------
+        >>> import fastcnn as fc
+        >>> model = fc.Sequential([fc.Input((8,)), fc.layers.Dense(2)]).to("cpu")
+        >>> model.device
+        'cpu'
+        """
+        self.device = None if device is None else config.check_device(device)
+        return self
 
     @property
     def layers(self) -> list[Layer]:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn import _C, _tree, config
+from fastcnn import _C, _tree, config, cuda
 from fastcnn.errors import DTypeError, ShapeError
-from fastcnn.ops._dispatch import as_array
+from fastcnn.ops._dispatch import as_array, device_of, run_plan
 from fastcnn.tracing import Trace, Value
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def note_change() -> None:
 def is_array(x: Any) -> bool:
     """Whether `x` is an operand rather than an option: an array of any library."""
     return isinstance(x, (np.ndarray, ShapeOf)) or any(
-        hasattr(x, name) for name in ("__dlpack__", "__array_interface__", "__array__")
+        hasattr(x, name)
+        for name in ("__dlpack__", "__array_interface__", "__array__", "__cuda_array_interface__")
     )
 
 
@@ -50,7 +51,7 @@ class Compiled(NamedTuple):
         self, arrays: Sequence[NDArray[Any]], outputs: Sequence[NDArray[Any]] | None = None
     ) -> list[NDArray[Any]]:
         """Run it on a call's arrays; give the outputs in order."""
-        return self.plan.run([*arrays, *(feed() for feed in self.feeds)], outputs)
+        return run_plan(self.plan, [*arrays, *(feed() for feed in self.feeds)], outputs)
 
     def __call__(self, arrays: Sequence[NDArray[Any]]) -> Any:
         """Run it and give the outputs in their structure."""
@@ -69,8 +70,8 @@ class PlanCache:
     dtype : str or None, default "float32"
         What arrays are converted to. None: integers stay, all others become float32.
     options : object, optional
-        Its ``precision``, where it is not None, is that of the plans; what is set at the call
-        unless given. Its ``_quantization`` says how they compute in 8 bits.
+        Its ``precision`` and ``device``, where they are not None, are those of the plans; what is
+        set at the call unless given. Its ``_quantization`` says how they compute in 8 bits.
     trace : callable, default `Trace`
         What begins a graph.
     """
@@ -94,9 +95,9 @@ class PlanCache:
         self._constants = _C.ConstantCache()
         self._lock = threading.RLock()
 
-    def get(self, args: Any, kwargs: Any) -> tuple[Compiled, list[NDArray[Any]]]:
+    def get(self, args: Any, kwargs: Any) -> tuple[Compiled, list[Any]]:
         """Find or make the plan for a call, and give the call's arrays as it takes them."""
-        arrays: list[NDArray[Any]] = []
+        arrays: list[Any] = []
         given: Any
 
         def describe(x: Any) -> Any:
@@ -116,21 +117,24 @@ class PlanCache:
                 arrays.append(self._as_array(args[0]))
         else:
             given = _tree.signature((args, kwargs), describe)
-        key = (given, precision, timings, _C.max_isa(), _changes)
+        device = device_of(arrays, getattr(self._options, "device", None) or config.get_device())
+        key = (given, precision, timings, device, _C.max_isa(), _changes)
         with self._lock:
             found = self._plans.get(key)
             if found is not None and not found.plan.is_stale():
                 self._plans.move_to_end(key)
                 return found, arrays
-            made = self._compile(args, kwargs, precision, timings)
+            made = self._compile(args, kwargs, precision, timings, device)
             self._drop_outdated()
             # Building a layer while it is traced counts as a change of what it is.
-            self._plans[(given, precision, timings, _C.max_isa(), _changes)] = made
+            self._plans[(given, precision, timings, device, _C.max_isa(), _changes)] = made
             while len(self._plans) > self._capacity:
                 self._plans.popitem(last=False)
             return made, arrays
 
-    def _as_array(self, x: Any) -> NDArray[Any]:
+    def _as_array(self, x: Any) -> Any:
+        if cuda.is_device_array(x):
+            return cuda.as_operand(x, self._dtype)
         if self._dtype is not None:
             return as_array(x, self._dtype)
         array = as_array(x, None)
@@ -168,7 +172,7 @@ class PlanCache:
         return trace, outputs
 
     def _compile(
-        self, args: Any, kwargs: Any, precision: str, timings: TimingCache | None
+        self, args: Any, kwargs: Any, precision: str, timings: TimingCache | None, device: str
     ) -> Compiled:
         trace, outputs = self.trace(args, kwargs)
         quantization = getattr(self._options, "_quantization", None)
@@ -178,6 +182,7 @@ class PlanCache:
             cache=self._constants,
             timings=timings._timings if timings is not None else None,
             quantization=None if quantization is None else quantization.spec(),
+            device=device,
         )
         return Compiled(plan, _tree.map_structure(lambda _: None, outputs), tuple(trace.feeds))
 

@@ -19,6 +19,14 @@ def sources(*suffixes: str) -> list[Path]:
     return sorted(p for p in CPP.rglob("*") if p.suffix in suffixes)
 
 
+CUDA = ROOT / "src" / "cuda"
+CUDA_LAYERS = ("core", "gemm", "ops", "bindings")
+
+
+def cuda_sources() -> list[Path]:
+    return sorted(p for p in CUDA.rglob("*") if p.suffix in {".cu", ".cuh", ".cpp", ".h"})
+
+
 def is_isa_file(path: Path) -> bool:
     return path.suffix == ".inl" or path.stem.endswith(tuple(f"_{isa}" for isa in ISAS))
 
@@ -32,6 +40,27 @@ def test_dependence_runs_one_way(path: Path) -> None:
         layer = include.split("/")[0]
         assert layer in LAYERS, f"{include}: includes are relative to src/cpp"
         assert LAYERS.index(layer) <= mine, f"{LAYERS[mine]} must not see {layer}"
+
+
+@pytest.mark.parametrize("path", cuda_sources(), ids=lambda p: str(p.relative_to(CUDA)))
+def test_cuda_sees_the_core_and_the_contracts_of_ops(path: Path) -> None:
+    mine = CUDA_LAYERS.index(path.relative_to(CUDA).parts[0])
+    for include in re.findall(r'#include "([^"]+)"', path.read_text()):
+        layer = include.split("/")[0]
+        own = (CUDA / include).is_file()
+        shared = (CPP / include).is_file() and layer in ("core", "ops")
+        assert own or shared, f"{include}: neither of src/cuda nor the core's or an op's contract"
+        assert not own or CUDA_LAYERS.index(layer) <= mine, (
+            f"{CUDA_LAYERS[mine]} must not see {layer}"
+        )
+
+
+@pytest.mark.parametrize("path", cuda_sources(), ids=lambda p: str(p.relative_to(CUDA)))
+def test_cuda_keeps_assembly_in_one_file_and_bits_in_order(path: Path) -> None:
+    text = path.read_text()
+    assert path.name == "ptx.h" or not re.search(r"\basm\b", text)
+    assert "cooperative_groups" not in text
+    assert not re.search(r"\b(printf|assert|abort|__trap)\s*\(", text)
 
 
 @pytest.mark.parametrize(
@@ -63,13 +92,15 @@ def test_files_fit_in_a_head() -> None:
     too_long = []
     for pattern, limit in [
         ("src/cpp/ops/**/*", 400),
+        ("src/cuda/**/*", 400),
+        ("tests/cuda/emulator/*", 400),
         ("src/**/*", 800),
         ("python/**/*.py", 800),
         ("tests/**/*.py", 800),
         ("benchmarks/**/*.py", 800),
     ]:
         for path in ROOT.glob(pattern):
-            if path.suffix in {".cpp", ".h", ".inl", ".cu", ".py"}:
+            if path.suffix in {".cpp", ".h", ".inl", ".cu", ".cuh", ".py"}:
                 lines = len(path.read_text().splitlines())
                 if lines > limit:
                     too_long.append(f"{path.relative_to(ROOT)}: {lines} lines, at most {limit}")
@@ -115,12 +146,12 @@ def test_kernel_tables_are_ordered_and_named_by_one_rule() -> None:
     names = [row["name"] for row in _C.kernels()]
     assert len(names) == len(set(names))
     for op in _C.ops():
-        rows = _C.kernels(op)
-        if not rows:
-            continue  # a view: plans alias it
-        for row in rows:
+        for row in _C.kernels(op):
             assert row["name"].startswith(op), row
             assert row["name"].endswith("_" + row["isa"]), row
+        rows = [row for row in _C.kernels(op) if row["device"] == "cpu"]
+        if not rows:
+            continue  # a view: plans alias it
         assert rows[-1]["isa"] == "ref", f"{op}: the reference is the last row"
         levels = [order[row["isa"]] for row in rows]
         assert levels == sorted(levels, reverse=True) or "amx" in {r["isa"] for r in rows}

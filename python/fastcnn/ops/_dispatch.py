@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastcnn import _C, config
+from fastcnn import _C, config, cuda
 from fastcnn.errors import ConfigError, DTypeError
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:
     if dtype is None:  # by name, which makes bytes of the other order this machine's
         dtype = x.dtype.name if x.dtype.name in _SUPPORTED else "float32"
     return np.require(x, dtype=dtype, requirements="C")
+
+
+def as_operand(x: Any, dtype: str | None = "float32") -> Any:
+    """`as_array`, but an array in a GPU's memory stays there."""
+    return cuda.as_operand(x, dtype) if cuda.is_device_array(x) else as_array(x, dtype)
 
 
 def _imported(x: Any) -> np.ndarray:
@@ -130,19 +135,35 @@ def _compile(
     precision: str,
     kernel: str,
     timings: TimingCache | None,
+    device: str,
 ) -> _C.Plan:
     graph = _C.Graph()
     operands = [graph.input(a.shape, a.dtype.name) for a in arrays]
     graph.set_outputs(graph.add(op, operands, attrs))
     known = timings._timings if timings is not None else None
-    return _C.compile(graph, precision=precision, kernel=kernel, timings=known)
+    return _C.compile(graph, precision=precision, kernel=kernel, timings=known, device=device)
 
 
-def run_op(
-    op: str, arrays: Sequence[np.ndarray], attrs: dict[str, Any], kernel: str = ""
-) -> list[np.ndarray]:
+def device_of(arrays: Sequence[Any], chosen: str) -> str:
+    """Where a call is computed: where its arrays are, if they are in a GPU's memory."""
+    if any(isinstance(a, cuda.Operand) for a in arrays) and chosen == "cpu":
+        return config.check_device("cuda")
+    return chosen
+
+
+def run_plan(
+    plan: _C.Plan, arrays: Sequence[Any], outputs: Sequence[Any] | None = None
+) -> list[Any]:
+    """Run a plan on arrays of the host, or of its device."""
+    if any(isinstance(a, cuda.Operand) for a in arrays):
+        return cuda.run(plan, arrays)
+    return plan.run(arrays, outputs)
+
+
+def run_op(op: str, arrays: Sequence[Any], attrs: dict[str, Any], kernel: str = "") -> list[Any]:
     """Run one op on C-contiguous arrays; `kernel` forces that row of the op's table."""
     precision = config.get_float32_precision()
+    device = device_of(arrays, config.get_device())
     timings = config.get_autotune()
     key = (
         op,
@@ -152,9 +173,12 @@ def run_op(
         timings,
         _C.max_isa(),
         kernel,
+        device,
     )
-    plan = plan_cache.get(key, lambda: _compile(op, arrays, attrs, precision, kernel, timings))
-    return plan.run(arrays)
+    plan = plan_cache.get(
+        key, lambda: _compile(op, arrays, attrs, precision, kernel, timings, device)
+    )
+    return run_plan(plan, arrays)
 
 
 def _kept(graph: Any, operand: Any, dtype: str | None) -> Any:
@@ -198,6 +222,6 @@ def apply_op(
             return x.__fastcnn_apply__(op, [_kept(x, y, d) for y, d in present], attrs)
     if active.trace is not None and any(isinstance(x, _C.Variable) for x, _ in present):
         return active.trace.apply(op, [_kept(active.trace, x, d) for x, d in present], attrs)
-    arrays = [x.view() if isinstance(x, _C.Variable) else as_array(x, d) for x, d in present]
+    arrays = [x.view() if isinstance(x, _C.Variable) else as_operand(x, d) for x, d in present]
     results = run_op(op, arrays, attrs)
     return results[0] if len(results) == 1 else tuple(results)

@@ -9,8 +9,10 @@
 #include <optional>
 
 #include "bindings/convert.h"
+#include "bindings/devices.h"
 #include "core/thread_pool.h"
 #include "graph/differentiate.h"
+#include "ops/device_rows.h"
 #include "plan/fma_peak.h"
 #include "plan/plan.h"
 
@@ -66,8 +68,9 @@ Recompute parse_recompute(const std::string& what) {
 
 std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::string& precision, const std::string& kernel,
                                           bool optimize, ConstantCache* cache, TimingCache* timings,
-                                          const py::object& quantization, const std::string& observe) {
-  CompileOptions options{max_isa(), parse_precision(precision), kernel, optimize, timings};
+                                          const py::object& quantization, const std::string& observe,
+                                          const std::string& device) {
+  CompileOptions options{parse_device(device), max_isa(), parse_precision(precision), kernel, optimize, timings};
   const QuantizationSpec spec = make_quantization(quantization);
   if (!quantization.is_none()) options.quantization = &spec;
   options.observe = parse_observe(observe);
@@ -75,19 +78,23 @@ std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::string&
   return compile(graph, options, cache);
 }
 
-std::vector<Tensor> check_operands(const char* what, const std::vector<py::array>& arrays,
-                                   const std::vector<TensorType>& types) {
-  require(arrays.size() == types.size(), ErrorKind::Config, "plan: expected ", types.size(), ' ', what, ", got ",
-          arrays.size());
-  std::vector<Tensor> tensors;
+void check_types(const char* what, const std::vector<Tensor>& tensors, const std::vector<TensorType>& types) {
+  require(tensors.size() == types.size(), ErrorKind::Config, "plan: expected ", types.size(), ' ', what, ", got ",
+          tensors.size());
   for (std::size_t i = 0; i < types.size(); ++i) {
-    tensors.push_back(view_array(arrays[i], what));
-    const TensorType& got = tensors.back().type;
+    const TensorType& got = tensors[i].type;
     require(got.dtype == types[i].dtype, ErrorKind::DType, "plan: ", what, ' ', i, ": expected ", types[i], ", got ",
             got);
     require(got.shape == types[i].shape, ErrorKind::Shape, "plan: ", what, ' ', i, ": expected ", types[i], ", got ",
             got);
   }
+}
+
+std::vector<Tensor> check_operands(const char* what, const std::vector<py::array>& arrays,
+                                   const std::vector<TensorType>& types) {
+  std::vector<Tensor> tensors;
+  for (const py::array& array : arrays) tensors.push_back(view_array(array, what));
+  check_types(what, tensors, types);
   return tensors;
 }
 
@@ -123,6 +130,27 @@ std::vector<py::array> run_plan(const Plan& plan, const std::vector<py::array>& 
   return std::move(*outputs);
 }
 
+// An array in the memory of a device: its address, shape and dtype.
+using DeviceOperand = std::tuple<std::uintptr_t, std::vector<std::int64_t>, std::string>;
+
+std::vector<Tensor> view_operands(const char* what, const std::vector<DeviceOperand>& operands,
+                                  const std::vector<TensorType>& types) {
+  std::vector<Tensor> tensors;
+  for (const auto& [address, shape, dtype] : operands)
+    tensors.push_back({reinterpret_cast<void*>(address), {parse_dtype(dtype), make_shape(shape)}});
+  check_types(what, tensors, types);
+  return tensors;
+}
+
+void run_on_device(const Plan& plan, const std::vector<DeviceOperand>& inputs,
+                   const std::vector<DeviceOperand>& outputs, std::uintptr_t stream) {
+  const std::vector<Tensor> in = view_operands("inputs", inputs, plan.input_types());
+  const std::vector<Tensor> out = view_operands("outputs", outputs, plan.output_types());
+  refuse_overlap(in, out);
+  const py::gil_scoped_release unlocked;
+  plan.run_on_device(in, out, reinterpret_cast<void*>(stream));
+}
+
 py::list describe_steps(const Plan& plan) {
   py::list steps;
   for (const Step& step : plan.steps()) {
@@ -149,15 +177,16 @@ py::list list_kernels(const std::string& op_name) {
   py::list rows;
   for (const Op* op : all_ops()) {
     if (!op_name.empty() && op_name != op->name) continue;
-    for (const KernelInfo& row : op->kernels) {
-      py::dict d;
-      d["op"] = op->name;
-      d["name"] = row.name;
-      d["device"] = row.device == Device::Cpu ? "cpu" : "cuda";
-      d["isa"] = isa_name(row.isa);
-      d["precision"] = op->int8 ? "int8" : precision_name(row.precision);
-      rows.append(d);
-    }
+    for (const Device device : {Device::Cpu, Device::Cuda})
+      for (const KernelInfo& row : kernels_of(*op, device)) {
+        py::dict d;
+        d["op"] = op->name;
+        d["name"] = row.name;
+        d["device"] = device == Device::Cpu ? "cpu" : "cuda";
+        d["isa"] = device == Device::Cpu ? isa_name(row.isa) : "cuda";
+        d["precision"] = op->int8 ? "int8" : precision_name(row.precision);
+        rows.append(d);
+      }
   }
   return rows;
 }
@@ -271,7 +300,9 @@ PYBIND11_MODULE(_C, m) {
             return nanoseconds;
           },
           py::arg("inputs"))
+      .def("run_on_device", &run_on_device, py::arg("inputs"), py::arg("outputs"), py::arg("stream") = 0)
       .def("steps", &describe_steps)
+      .def_property_readonly("device", [](const Plan& p) { return to_string(p.device()); })
       .def("is_stale", &Plan::is_stale)
       .def_property_readonly("input_types", [](const Plan& p) { return typed_shapes(p.input_types()); })
       .def_property_readonly("output_types", [](const Plan& p) { return typed_shapes(p.output_types()); })
@@ -281,7 +312,8 @@ PYBIND11_MODULE(_C, m) {
 
   m.def("compile", &compile_graph, py::arg("graph"), py::arg("precision") = "highest", py::arg("kernel") = "",
         py::arg("optimize") = true, py::arg("cache") = py::none(), py::arg("timings") = py::none(),
-        py::arg("quantization") = py::none(), py::arg("observe") = "");
+        py::arg("quantization") = py::none(), py::arg("observe") = "", py::arg("device") = "cpu");
+  bind_devices(m);
   m.def("ops", [] {
     std::vector<std::string> names;
     for (const Op* op : all_ops()) names.emplace_back(op->name);

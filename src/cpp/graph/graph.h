@@ -19,8 +19,10 @@ struct Constant {
   TensorType type;
   Buffer buffer;
   std::string key;
+  std::shared_ptr<DeviceImage> image = std::make_shared<DeviceImage>();
 
   Tensor tensor() const { return {buffer.data(), type}; }
+  void* on(DeviceRuntime& device) const { return image->on(device, buffer); }
 };
 
 enum class Source { Node, Input, Variable, Constant };

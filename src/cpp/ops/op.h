@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/cpu.h"
+#include "core/device.h"
 #include "core/epilogue.h"
 #include "core/error.h"
 #include "ops/attrs.h"
@@ -16,7 +17,6 @@ namespace fastcnn {
 
 using ValueId = int;  // of a graph
 
-enum class Device { Cpu, Cuda };
 enum class Precision { Highest, High, Medium };  // docs/precision.md; a row is allowed at its own level and looser ones
 
 const char* precision_name(Precision p);

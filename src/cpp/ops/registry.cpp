@@ -1,5 +1,7 @@
 // The explicit list of all ops: one line a room, in the rooms' alphabetical order.
-#include "ops/op.h"
+#include <unordered_map>
+
+#include "ops/device_rows.h"
 #include "ops/rooms.h"
 
 namespace fastcnn {
@@ -52,6 +54,23 @@ std::span<const Op* const> all_ops() {
   };
   // clang-format on
   return ops;
+}
+
+namespace {
+std::unordered_map<const Op*, std::span<const KernelInfo>> g_device_rows;  // written once, before it is read
+}
+
+void add_device_rows(std::span<const OpRows> rows) {
+  for (const OpRows& entry : rows) {
+    const bool is_new = g_device_rows.emplace(&find_op(entry.op), entry.rows).second;
+    require(is_new, ErrorKind::Config, "cuda: op '", entry.op, "' has rows already");
+  }
+}
+
+std::span<const KernelInfo> kernels_of(const Op& op, Device device) {
+  if (device == Device::Cpu) return op.kernels;
+  const auto it = g_device_rows.find(&op);
+  return it != g_device_rows.end() ? it->second : std::span<const KernelInfo>();
 }
 
 }  // namespace fastcnn

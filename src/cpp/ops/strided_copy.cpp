@@ -8,26 +8,6 @@ namespace {
 
 constexpr std::int64_t kTaskBytes = 128 * 1024;  // what is worth handing to a thread
 
-// Drops axes of one element, joins axes that both layouts keep together, and takes the innermost axis into the item
-// where it is contiguous in both: what is left is as few axes and as long runs as the layouts allow.
-StridedCopy simplify(const StridedCopy& box) {
-  StridedCopy s = box;
-  s.rank = 0;
-  for (int i = 0; i < box.rank; ++i) {
-    const std::int64_t n = box.size[i], from = box.from_step[i], to = box.to_step[i];
-    if (n == 1) continue;
-    if (s.rank > 0 && s.from_step[s.rank - 1] == n * from && s.to_step[s.rank - 1] == n * to) {
-      s.size[s.rank - 1] *= n;
-      s.from_step[s.rank - 1] = from;
-      s.to_step[s.rank - 1] = to;
-    } else {
-      s.add_axis(n, from, to);
-    }
-  }
-  if (s.rank > 0 && s.from_step[s.rank - 1] == s.item && s.to_step[s.rank - 1] == s.item) s.item *= s.size[--s.rank];
-  return s;
-}
-
 // Walks the positions of axes [0, rank) in row-major order from any starting point.
 class Walk {
  public:

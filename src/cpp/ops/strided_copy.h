@@ -15,11 +15,38 @@ struct StridedCopy {
   int rank = 0;
   std::int64_t size[kMaxRank], from_step[kMaxRank], to_step[kMaxRank];
 
-  void add_axis(std::int64_t n, std::int64_t from_bytes, std::int64_t to_bytes) {
+  // From x to y, item by item: without axes as yet.
+  static FC_INLINE StridedCopy between(const Tensor& x, const Tensor& y) {
+    StridedCopy box;
+    box.from = x.as<unsigned char>(), box.to = y.as<unsigned char>();
+    box.item = item_size(x.type.dtype);
+    return box;
+  }
+  FC_INLINE void add_axis(std::int64_t n, std::int64_t from_bytes, std::int64_t to_bytes) {
     size[rank] = n, from_step[rank] = from_bytes, to_step[rank] = to_bytes;
     ++rank;
   }
 };
+
+// The same copy with as few axes and as long runs as the layouts allow: axes of one element are gone, axes that both
+// layouts keep together are one, and the innermost axis is part of the item where it is contiguous in both.
+FC_INLINE StridedCopy simplify(const StridedCopy& box) {
+  StridedCopy s = box;
+  s.rank = 0;
+  for (int i = 0; i < box.rank; ++i) {
+    const std::int64_t n = box.size[i], from = box.from_step[i], to = box.to_step[i];
+    if (n == 1) continue;
+    if (s.rank > 0 && s.from_step[s.rank - 1] == n * from && s.to_step[s.rank - 1] == n * to) {
+      s.size[s.rank - 1] *= n;
+      s.from_step[s.rank - 1] = from;
+      s.to_step[s.rank - 1] = to;
+    } else {
+      s.add_axis(n, from, to);
+    }
+  }
+  if (s.rank > 0 && s.from_step[s.rank - 1] == s.item && s.to_step[s.rank - 1] == s.item) s.item *= s.size[--s.rank];
+  return s;
+}
 
 // Transposes rows x cols items: (r, c) goes from `from + r * from_pitch + c * item` to `to + c * to_pitch + r * item`.
 // Pitches are bytes.

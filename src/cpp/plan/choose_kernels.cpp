@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ops/device_rows.h"
 #include "plan/stages.h"
 
 namespace fastcnn {
@@ -19,16 +20,15 @@ struct Candidate {
   }
 };
 
-bool has_row(const Op& op, const std::string& kernel) {
-  for (const KernelInfo& row : op.kernels)
+bool has_row(const Op& op, Device device, const std::string& kernel) {
+  for (const KernelInfo& row : kernels_of(op, device))
     if (kernel == row.name) return true;
   return false;
 }
 
 // Why `row` may not compute the problem under these options; nullptr when it may.
 const char* refusal(const KernelInfo& row, const Problem& problem, const CompileOptions& options) {
-  if (row.device != Device::Cpu) return "for another device";
-  if (row.isa > options.isa) return "needs a higher instruction set";
+  if (row.device == Device::Cpu && row.isa > options.isa) return "needs a higher instruction set";
   if (row.precision > options.precision) return "less accurate than the precision asked for";
   if (const char* reason = refuse_storage(row, problem); reason != nullptr) return reason;
   return row.declines != nullptr ? row.declines(problem) : nullptr;
@@ -45,13 +45,16 @@ const KernelInfo* choose_fastest(const Graph& graph, const Node& node, const std
   return rows.size() > 1 && !empty ? options.timings->fastest(graph, node, constant, rows) : nullptr;
 }
 
+// What is constant is computed once, when the plan is compiled, by the CPU for every device.
 void choose(const Graph& graph, Node& node, const std::vector<bool>& constant, const CompileOptions& options) {
   const Candidate candidate(graph, node);
-  const bool forced = !options.kernel.empty() && has_row(*node.op, options.kernel);
+  const bool folded = !constant.empty() && std::find(constant.begin(), constant.end(), false) == constant.end();
+  const Device device = folded ? Device::Cpu : options.device.device;
+  const bool forced = !options.kernel.empty() && has_row(*node.op, device, options.kernel);
   const KernelInfo* fastest = nullptr;
-  if (!forced && options.timings != nullptr && node.op->flops != nullptr)
+  if (!forced && options.timings != nullptr && node.op->flops != nullptr && device == Device::Cpu)
     fastest = choose_fastest(graph, node, constant, candidate.problem, options);
-  for (const KernelInfo& row : node.op->kernels) {
+  for (const KernelInfo& row : kernels_of(*node.op, device)) {
     if (forced && options.kernel != row.name) continue;
     const char* reason = refusal(row, candidate.problem, options);
     if (reason == nullptr && fastest != nullptr && fastest != &row) reason = "measured slower";
@@ -64,13 +67,18 @@ void choose(const Graph& graph, Node& node, const std::vector<bool>& constant, c
     require(!forced, ErrorKind::Unsupported, "kernel ", row.name, " does not take this problem: ", reason);
     node.declined.emplace_back(row.name, reason);
   }
-  fail(ErrorKind::Internal, node.op->name, ": no kernel takes this problem");
+  std::string reasons;
+  for (const auto& [row, reason] : node.declined) reasons += cat("; ", row, ": ", reason);
+  fail(device == Device::Cpu ? ErrorKind::Internal : ErrorKind::Unsupported, node.op->name, ": no kernel for ",
+       to_string(options.device), " takes this problem", reasons);
 }
 
 }  // namespace
 
 void choose_kernels(Graph& graph, const CompileOptions& options) {
-  const auto has = [&](const Op* op) { return has_row(*op, options.kernel); };
+  const auto has = [&](const Op* op) {
+    return has_row(*op, Device::Cpu, options.kernel) || has_row(*op, options.device.device, options.kernel);
+  };
   const bool known = options.kernel.empty() || std::any_of(all_ops().begin(), all_ops().end(), has);
   require(known, ErrorKind::Config, "compile: no op has a kernel '", options.kernel, "'");
   std::vector<bool> constant(static_cast<std::size_t>(graph.num_values()));  // or will be, when constants are folded

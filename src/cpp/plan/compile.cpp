@@ -17,6 +17,8 @@ std::int64_t count_bytes(const Step& step) {
 std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, ConstantCache* cache) {
   require(!graph.results().empty(), ErrorKind::Config, "compile: the graph has no outputs");
   auto plan = std::make_shared<Plan>();
+  plan->device_ = options.device;
+  if (options.device.device != Device::Cpu) plan->runtime_ = &device_runtime(options.device.index);
   for (ValueId id = 0; id < graph.num_values(); ++id)
     if (const auto& v = graph.value(id).variable; v != nullptr && graph.is_constant(id))
       plan->frozen_.emplace_back(v, v->version());
@@ -35,7 +37,9 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
     hoist_updates(graph);
     delay_nodes(graph);
     const bool in_floats = options.quantization == nullptr && options.observe == Observe::Outputs;
-    if (in_floats && options.precision == Precision::Medium && options.isa >= Isa::Amx && options.kernel.empty())
+    const bool on_cpu = options.device.device == Device::Cpu;
+    if (in_floats && on_cpu && options.precision == Precision::Medium && options.isa >= Isa::Amx &&
+        options.kernel.empty())
       store_bf16(graph, options.isa);
   }
   if (options.observe == Observe::Values) plan->output_names_ = observe_values(graph);
@@ -69,8 +73,7 @@ void Plan::take_steps(const Graph& graph) {
     const bool stored = v.source == Source::Constant || v.source == Source::Variable;
     if (!stored || !used[static_cast<std::size_t>(id)]) continue;
     stored_index[static_cast<std::size_t>(id)] = static_cast<int>(stored_.size());
-    stored_.push_back(v.source == Source::Constant ? StoredTensor{v.constant->tensor(), v.constant}
-                                                   : StoredTensor{v.variable->tensor(), v.variable});
+    stored_.push_back({v.constant, v.variable});
   }
 
   std::vector<std::int64_t> workspace_bytes;

@@ -1,8 +1,8 @@
 #include "plan/plan.h"
 
-#include <chrono>
-#include <cstring>
 #include <unordered_set>
+
+#include "plan/execution.h"
 
 namespace fastcnn {
 
@@ -32,13 +32,10 @@ Problem Step::problem() const {
           static_cast<int>(types.size() - inputs)};
 }
 
-Plan::Execution::Execution(const Plan& plan) : arena(plan.arena_bytes_) {
-  for (const Step& step : plan.steps_)
-    for (std::size_t i = 0; i < step.types.size(); ++i)
-      operands.push_back({nullptr, step.types[i], step.locations[i].pitch});
-}
+Plan::Plan() = default;
+Plan::~Plan() = default;
 
-std::unique_ptr<Plan::Execution> Plan::take_execution() const {
+std::unique_ptr<Execution> Plan::take_execution() const {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!idle_.empty()) {
@@ -50,41 +47,28 @@ std::unique_ptr<Plan::Execution> Plan::take_execution() const {
   return std::make_unique<Execution>(*this);
 }
 
-char* Plan::address(const Location& where, const Execution& execution, std::span<const Tensor> inputs,
-                    std::span<const Tensor> outputs) const {
-  void* base = nullptr;
-  switch (where.place) {
-    case Place::Arena: base = execution.arena.data(); break;
-    case Place::Input: base = inputs[static_cast<std::size_t>(where.index)].data; break;
-    case Place::Output: base = outputs[static_cast<std::size_t>(where.index)].data; break;
-    case Place::Stored: base = stored_[static_cast<std::size_t>(where.index)].tensor.data; break;
-  }
-  return static_cast<char*>(base) + where.offset;
+void Plan::give_back(std::unique_ptr<Execution> execution) const {
+  for (const auto& variable : updated_) runtime_ != nullptr ? variable->note_device_change() : variable->note_change();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  idle_.push_back(std::move(execution));
 }
 
 void Plan::run(std::span<const Tensor> inputs, std::span<const Tensor> outputs, std::int64_t* nanoseconds) const {
-  using Clock = std::chrono::steady_clock;
   std::unique_lock<std::mutex> updating(updating_, std::defer_lock);
   if (!updated_.empty()) updating.lock();
   std::unique_ptr<Execution> execution = take_execution();
-  Tensor* operands = execution->operands.data();
-  for (const Step& step : steps_) {
-    const auto start = nanoseconds != nullptr ? Clock::now() : Clock::time_point();
-    for (std::size_t i = 0; i < step.locations.size(); ++i)
-      operands[i].data = address(step.locations[i], *execution, inputs, outputs);
-    char* workspace = static_cast<char*>(execution->arena.data()) + step.workspace_offset;
-    const Problem problem = step.problem();
-    if (!step.empty) step.node.kernel->run({problem, operands, operands + step.node.inputs.size(), workspace});
-    operands += step.locations.size();
-    if (nanoseconds != nullptr)
-      *nanoseconds++ = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
-  }
-  for (const Copy& copy : copies_)
-    std::memcpy(address(copy.to, *execution, inputs, outputs), address(copy.from, *execution, inputs, outputs),
-                static_cast<std::size_t>(copy.bytes));
-  for (const auto& variable : updated_) variable->note_change();
-  const std::lock_guard<std::mutex> lock(mutex_);
-  idle_.push_back(std::move(execution));
+  execution->run(inputs, outputs, nanoseconds);
+  give_back(std::move(execution));
+}
+
+void Plan::run_on_device(std::span<const Tensor> inputs, std::span<const Tensor> outputs,
+                         DeviceRuntime::Stream stream) const {
+  require(runtime_ != nullptr, ErrorKind::Config, "plan: it runs on the CPU and takes arrays of the host");
+  std::unique_lock<std::mutex> updating(updating_, std::defer_lock);
+  if (!updated_.empty()) updating.lock();
+  std::unique_ptr<Execution> execution = take_execution();
+  execution->run_on_device(inputs, outputs, stream);
+  give_back(std::move(execution));
 }
 
 bool Plan::is_stale() const {
@@ -96,8 +80,8 @@ bool Plan::is_stale() const {
 std::int64_t Plan::constant_bytes() const {
   std::unordered_set<const void*> counted;  // layers called twice read the same packed weights
   std::int64_t total = 0;
-  for (const StoredTensor& c : stored_)
-    if (counted.insert(c.tensor.data).second) total += c.tensor.type.bytes();
+  for (const StoredTensor& stored : stored_)
+    if (const Tensor t = stored.tensor(); counted.insert(t.data).second) total += t.type.bytes();
   return total;
 }
 

@@ -32,6 +32,7 @@ enum class Observe {
 };
 
 struct CompileOptions {
+  DeviceId device = {};
   Isa isa = Isa::Ref;
   Precision precision = Precision::Highest;
   std::string kernel;                              // forces this row wherever its op occurs
@@ -66,20 +67,32 @@ struct Copy {
   std::int64_t bytes = 0;
 };
 
-// An operand that outlives a run, a constant or a variable, and what keeps its memory alive.
+// An operand that outlives a run: one of these.
 struct StoredTensor {
-  Tensor tensor;
-  std::shared_ptr<const void> owner;
+  std::shared_ptr<const Constant> constant;
+  std::shared_ptr<Variable> variable;
+  Tensor tensor() const { return constant != nullptr ? constant->tensor() : variable->tensor(); }
+  void* on(DeviceRuntime& device) const { return constant != nullptr ? constant->on(device) : variable->on(device); }
 };
+
+class Execution;  // the mutable part of a run; kept for the next (plan/execution.h)
 
 class Plan {
  public:
+  Plan();
+  ~Plan();
+
   // `inputs` and `outputs` match the graph's in number, type and order. Nothing is allocated from the second call on.
   // `nanoseconds`, when given, receives one duration per step. A plan that updates variables runs in one thread at a
   // time.
   void run(std::span<const Tensor> inputs, std::span<const Tensor> outputs, std::int64_t* nanoseconds = nullptr) const;
+  // The same with operands in the memory of the plan's device, in the order of `stream`: it returns before they are
+  // computed.
+  void run_on_device(std::span<const Tensor> inputs, std::span<const Tensor> outputs,
+                     DeviceRuntime::Stream stream) const;
 
   bool is_stale() const;
+  DeviceId device() const { return device_; }
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<TensorType>& input_types() const { return input_types_; }
   const std::vector<TensorType>& output_types() const { return output_types_; }
@@ -89,19 +102,15 @@ class Plan {
   std::int64_t constant_bytes() const;  // and of variables
 
  private:
+  friend class Execution;
   friend std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, ConstantCache* cache);
 
-  // The mutable part of one run; kept for the next.
-  struct Execution {
-    explicit Execution(const Plan& plan);
-    Buffer arena;
-    std::vector<Tensor> operands;  // of all steps, in order
-  };
   void take_steps(const Graph& graph);
   std::unique_ptr<Execution> take_execution() const;
-  char* address(const Location& where, const Execution& execution, std::span<const Tensor> inputs,
-                std::span<const Tensor> outputs) const;
+  void give_back(std::unique_ptr<Execution> execution) const;
 
+  DeviceId device_;
+  DeviceRuntime* runtime_ = nullptr;  // of the device; the CPU has none
   std::vector<Step> steps_;
   std::vector<Copy> copies_;
   std::vector<StoredTensor> stored_;

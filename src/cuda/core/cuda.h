@@ -13,7 +13,7 @@
 
 #if defined(__CUDACC__)
 #define FC_SHARED(type, name, dims) __shared__ type name dims
-#define FC_DYNAMIC_SHARED(type, name)                               \
+#define FC_DYNAMIC_SHARED(type, name)                                \
   extern __shared__ __align__(16) unsigned char fc_dynamic_shared[]; \
   type* const name = reinterpret_cast<type*>(fc_dynamic_shared)
 #else

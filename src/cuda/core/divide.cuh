@@ -28,10 +28,13 @@ class Divisor {
     if (l < 32) small_ = static_cast<std::uint32_t>(((power << (31 + l)) + by - 1) / by);
   }
 
-  // n / d, and what is left in *rest.
+  // n / d
+  __device__ __forceinline__ std::int64_t divide(std::int64_t n) const {
+    return large_ == 0 ? n : static_cast<std::int64_t>(multiply_high(static_cast<std::uint64_t>(n), large_) >> shift_);
+  }
+  // The same, and what is left in *rest.
   __device__ __forceinline__ std::int64_t divide(std::int64_t n, std::int64_t* rest) const {
-    const std::int64_t quotient =
-        large_ == 0 ? n : static_cast<std::int64_t>(multiply_high(static_cast<std::uint64_t>(n), large_) >> shift_);
+    const std::int64_t quotient = divide(n);
     *rest = n - quotient * divisor_;
     return quotient;
   }

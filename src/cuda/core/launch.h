@@ -27,8 +27,8 @@ void launch(const char* name, void (*kernel)(Parameters...), const Grid& grid, c
 #if defined(__CUDACC__)
   constexpr std::size_t kWithoutAsking = 48 * 1024;
   if (grid.shared_bytes > kWithoutAsking)
-    check_launch(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                      static_cast<int>(grid.shared_bytes)),
+    check_launch(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                                      cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(grid.shared_bytes)),
                  name, args);
   kernel<<<grid.blocks, grid.threads, grid.shared_bytes, stream_of(args)>>>(static_cast<Parameters>(operands)...);
   check_launch(cudaGetLastError(), name, args);

@@ -1,10 +1,9 @@
 // What the vector kernels share: columns of boxes, orders and classes, memory.
 #include <bit>
-#include <cmath>
 #include <cstring>
 
 #include "core/buffer.h"
-#include "ops/boxes/boxes.h"
+#include "ops/boxes/box_math.h"
 
 namespace fastcnn {
 namespace {
@@ -162,10 +161,7 @@ NmsSegment make_segment(const Box* boxes, const NmsParams& p, const NmsMemory& m
 
 }  // namespace
 
-float box_angle(Box b) {
-  const float w = b.x2 - b.x1, h = b.y2 - b.y1;
-  return std::atan2(0.0f > w ? 0.0f : w, 0.0f > h ? 0.0f : h);
-}
+float box_angle(Box b) { return angle_of(b); }
 
 BoxColumns box_columns(const KernelArgs& args) {
   const std::int64_t n = args.in[1].shape()[0];

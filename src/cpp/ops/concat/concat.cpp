@@ -5,7 +5,6 @@
 #include "ops/gradient.h"
 #include "ops/rooms.h"
 #include "ops/slice/slice.h"
-#include "ops/strided_copy.h"
 
 namespace fastcnn {
 namespace {
@@ -35,24 +34,7 @@ std::vector<TensorType> infer_concat(const Params& params, std::span<const Tenso
 }
 
 void run_concat(const KernelArgs& args) {
-  const int axis = args.problem.as<ConcatParams>().axis;
-  const TensorType& y = args.out[0].type;
-  const std::int64_t item = item_size(y.dtype), outer = y.shape.product(0, axis);
-  const std::int64_t slab = item * y.shape.product(axis + 1, y.shape.rank), pitch = y.shape[axis] * slab;
-  auto* to = args.out[0].as<unsigned char>();
-  for (int k = 0; k < args.problem.num_inputs; ++k) {
-    const std::int64_t run = args.in[k].shape()[axis] * slab;
-    const auto* from = args.in[k].as<unsigned char>();
-    const std::int64_t from_pitch = args.in[k].pitch != 0 ? item * args.in[k].pitch : run;
-    const bool in_place = from == to && (outer == 1 || from_pitch == pitch);
-    if (!in_place && run > 0) {
-      StridedCopy box;
-      box.from = from, box.to = to, box.item = run;
-      box.add_axis(outer, from_pitch, pitch);
-      strided_copy(box);
-    }
-    to += run;
-  }
+  concat_boxes(args, [](const StridedCopy& box) { strided_copy(box); });
 }
 
 // Each operand's part of the gradient.

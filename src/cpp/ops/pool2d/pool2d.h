@@ -41,7 +41,7 @@ FC_INLINE PoolSpan window_span(const WindowAxis& axis, bool include_pad, std::in
 }
 
 FC_INLINE PoolSpan adaptive_span(std::int64_t out, std::int64_t in_size, std::int64_t out_size) {
-  const std::int64_t begin = out * in_size / out_size, end = ceil_div((out + 1) * in_size, out_size);
+  const std::int64_t begin = divide(out * in_size, out_size), end = ceil_div((out + 1) * in_size, out_size);
   return {begin, 1, end - begin, end - begin};
 }
 

@@ -2,7 +2,6 @@
 
 #include "ops/gradient.h"
 #include "ops/rooms.h"
-#include "ops/strided_copy.h"
 
 namespace fastcnn {
 namespace {
@@ -60,19 +59,7 @@ Params parse_broadcast(AttrReader& attrs, std::span<const TensorType> inputs) {
   return Params(ReshapeParams{y});
 }
 
-void run_broadcast(const KernelArgs& args) {
-  const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
-  StridedCopy box;
-  box.from = args.in[0].as<unsigned char>();
-  box.to = args.out[0].as<unsigned char>();
-  box.item = item_size(args.in[0].type.dtype);
-  for (int i = 0; i < y.rank; ++i) {
-    const int own = i - (y.rank - x.rank);
-    const bool repeated = own < 0 || x[own] == 1;
-    box.add_axis(y[i], repeated ? 0 : box.item * x.product(own + 1, x.rank), box.item * y.product(i + 1, y.rank));
-  }
-  strided_copy(box);
-}
+void run_broadcast(const KernelArgs& args) { strided_copy(broadcast_box(args.in[0], args.out[0])); }
 
 void broadcast_gradient(NodeGradient& node) { node.set(0, sum_to_shape(node, node.upstream(), node.input_shape(0))); }
 

@@ -5,11 +5,23 @@
 #pragma once
 
 #include "ops/problem.h"
+#include "ops/strided_copy.h"
 
 namespace fastcnn {
 
 struct ReshapeParams {
   Shape shape;
 };
+
+FC_INLINE StridedCopy broadcast_box(const Tensor& x_tensor, const Tensor& y_tensor) {
+  const Shape &x = x_tensor.shape(), &y = y_tensor.shape();
+  StridedCopy box = StridedCopy::between(x_tensor, y_tensor);
+  for (int i = 0; i < y.rank; ++i) {
+    const int own = i - (y.rank - x.rank);
+    const bool repeated = own < 0 || x[own] == 1;
+    box.add_axis(y[i], repeated ? 0 : box.item * x.product(own + 1, x.rank), box.item * y.product(i + 1, y.rank));
+  }
+  return box;
+}
 
 }  // namespace fastcnn

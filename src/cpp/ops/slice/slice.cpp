@@ -4,7 +4,6 @@
 
 #include "ops/gradient.h"
 #include "ops/rooms.h"
-#include "ops/strided_copy.h"
 
 namespace fastcnn {
 namespace {
@@ -57,28 +56,14 @@ void slice_gradient_gradient(NodeGradient& node) {
 }
 
 void run_slice(const KernelArgs& args) {
-  const auto& p = args.problem.as<SliceParams>();
-  const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
-  StridedCopy box;
-  box.from = args.in[0].as<unsigned char>();
-  box.to = args.out[0].as<unsigned char>();
-  box.item = item_size(args.in[0].type.dtype);
-  for (int i = 0; i < y.rank; ++i) {
-    const std::int64_t from = box.item * x.product(i + 1, x.rank);
-    box.from += p.begin[i] * from;
-    box.add_axis(y[i], p.step[i] * from, box.item * y.product(i + 1, y.rank));
-  }
-  strided_copy(box);
+  strided_copy(slice_box(args.problem.as<SliceParams>(), args.in[0], args.out[0]));
 }
 
 // Reads y in order and writes it where it came from; a step backwards is a step of the memory written.
 void run_gradient(const KernelArgs& args) {
   const auto& p = args.problem.as<SliceGradientParams>().slice;
   const Shape &y = args.in[0].shape(), &x = args.out[0].shape();
-  StridedCopy box;
-  box.from = args.in[0].as<unsigned char>();
-  box.to = args.out[0].as<unsigned char>();
-  box.item = item_size(args.in[0].type.dtype);
+  StridedCopy box = StridedCopy::between(args.in[0], args.out[0]);
   constexpr std::int64_t kTaskBytes = 256 * 1024;
   unsigned char* zeros = box.to;
   parallel_ranges(args.out[0].type.bytes(), kTaskBytes, [&](std::int64_t begin, std::int64_t end) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ops/problem.h"
+#include "ops/strided_copy.h"
 
 namespace fastcnn {
 
@@ -15,5 +16,15 @@ struct SliceGradientParams {
   SliceParams slice;
   Shape x;
 };
+
+FC_INLINE StridedCopy slice_box(const SliceParams& p, const Tensor& x, const Tensor& y) {
+  StridedCopy box = StridedCopy::between(x, y);
+  for (int i = 0; i < y.shape().rank; ++i) {
+    const std::int64_t from = box.item * x.shape().product(i + 1, x.shape().rank);
+    box.from += p.begin[i] * from;
+    box.add_axis(y.shape()[i], p.step[i] * from, box.item * y.shape().product(i + 1, y.shape().rank));
+  }
+  return box;
+}
 
 }  // namespace fastcnn

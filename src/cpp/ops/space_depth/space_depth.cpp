@@ -2,8 +2,6 @@
 
 #include "ops/gradient.h"
 #include "ops/rooms.h"
-#include "ops/strided_copy.h"
-#include "ops/transpose/transpose.h"
 
 namespace fastcnn {
 namespace {
@@ -40,59 +38,14 @@ std::vector<TensorType> infer_to_space(const Params& params, std::span<const Ten
   return {y};
 }
 
-// ---- the kernels: both are a copy between two orders of (n, i, r, j, s, c) --------------------
+// ---- the kernels ----------------------------------------------------------------------------
 
-struct Steps {
-  std::int64_t n, i, r, j, s, c;  // bytes: picture, block row, row in block, block column, column in block, channel
-};
-
-// `wide` is the shape with the larger picture.
-Steps space_steps(const Shape& wide, std::int64_t item, std::int64_t b) {
-  const std::int64_t c = item, pixel = wide[3] * c, row = wide[2] * pixel;
-  return {wide[1] * row, b * row, row, b * pixel, pixel, c};
-}
-
-Steps depth_steps(const Shape& wide, std::int64_t item, std::int64_t b, bool crd) {
-  const std::int64_t pixel = wide[3] * b * b * item, row = wide[2] / b * pixel;
-  return {wide[1] / b * row,        row, crd ? b * item : b * wide[3] * item, pixel, crd ? item : wide[3] * item,
-          crd ? b * b * item : item};
-}
-
-template <TransposeFn transpose4>
 void run_to_depth(const KernelArgs& args) {
-  const auto& p = args.problem.as<SpaceDepthParams>();
-  const Shape& x = args.in[0].shape();
-  StridedCopy box;
-  box.from = args.in[0].as<unsigned char>();
-  box.to = args.out[0].as<unsigned char>();
-  box.item = item_size(args.in[0].type.dtype);
-  const Steps from = space_steps(x, box.item, p.block), to = depth_steps(x, box.item, p.block, p.crd);
-  box.add_axis(x[0], from.n, to.n);
-  box.add_axis(x[1] / p.block, from.i, to.i);
-  box.add_axis(x[2] / p.block, from.j, to.j);
-  if (p.crd) box.add_axis(x[3], from.c, to.c);
-  box.add_axis(p.block, from.r, to.r);
-  box.add_axis(p.block, from.s, to.s);
-  if (!p.crd) box.add_axis(x[3], from.c, to.c);
-  strided_copy(box, transpose4);
+  strided_copy(to_depth_box(args.problem.as<SpaceDepthParams>(), args.in[0], args.out[0]));
 }
 
-template <TransposeFn transpose4>
 void run_to_space(const KernelArgs& args) {
-  const auto& p = args.problem.as<SpaceDepthParams>();
-  const Shape& y = args.out[0].shape();
-  StridedCopy box;
-  box.from = args.in[0].as<unsigned char>();
-  box.to = args.out[0].as<unsigned char>();
-  box.item = item_size(args.in[0].type.dtype);
-  const Steps from = depth_steps(y, box.item, p.block, p.crd), to = space_steps(y, box.item, p.block);
-  box.add_axis(y[0], from.n, to.n);
-  box.add_axis(y[1] / p.block, from.i, to.i);
-  box.add_axis(p.block, from.r, to.r);
-  box.add_axis(y[2] / p.block, from.j, to.j);
-  box.add_axis(p.block, from.s, to.s);
-  box.add_axis(y[3], from.c, to.c);
-  strided_copy(box, transpose4);
+  strided_copy(to_space_box(args.problem.as<SpaceDepthParams>(), args.in[0], args.out[0]));
 }
 
 void to_depth_gradient(NodeGradient& node) {
@@ -102,8 +55,8 @@ void to_space_gradient(NodeGradient& node) {
   node.set(0, node.add(space_to_depth_op, node.params(), {node.upstream()}));
 }
 
-constexpr KernelInfo kToDepthKernels[] = {{.name = "space_to_depth_any_ref", .run = run_to_depth<nullptr>}};
-constexpr KernelInfo kToSpaceKernels[] = {{.name = "depth_to_space_any_ref", .run = run_to_space<nullptr>}};
+constexpr KernelInfo kToDepthKernels[] = {{.name = "space_to_depth_any_ref", .run = run_to_depth}};
+constexpr KernelInfo kToSpaceKernels[] = {{.name = "depth_to_space_any_ref", .run = run_to_space}};
 
 }  // namespace
 

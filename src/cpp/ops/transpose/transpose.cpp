@@ -2,7 +2,6 @@
 
 #include "ops/gradient.h"
 #include "ops/rooms.h"
-#include "ops/strided_copy.h"
 
 namespace fastcnn {
 namespace {
@@ -47,16 +46,7 @@ void transpose_gradient(NodeGradient& node) {
 
 template <TransposeFn transpose4>
 void run_transpose(const KernelArgs& args) {
-  const auto& p = args.problem.as<TransposeParams>();
-  const TensorType &x = args.in[0].type, &y = args.out[0].type;
-  StridedCopy box;
-  box.from = args.in[0].as<unsigned char>();
-  box.to = args.out[0].as<unsigned char>();
-  box.item = item_size(x.dtype);
-  for (int i = 0; i < y.shape.rank; ++i)
-    box.add_axis(y.shape[i], box.item * x.shape.product(p.axes[i] + 1, x.shape.rank),
-                 box.item * y.shape.product(i + 1, y.shape.rank));
-  strided_copy(box, transpose4);
+  strided_copy(transpose_box(args.problem.as<TransposeParams>(), args.in[0], args.out[0]), transpose4);
 }
 
 #if FC_X86
