@@ -23,6 +23,7 @@ std::span<const OpRows> all_rows() {
              conv2d_adjoint_kernel_rows,
              conv2d_rows,
              conv2d_transpose_rows,
+             conv2d_weight_gradient_rows,
              convert_rows,
              cross_entropy_rows,
              depthwise_conv2d_rows,
