@@ -105,6 +105,16 @@ def test_a_model_gives_what_it_gives_on_the_cpu() -> None:
 
 
 @on_device
+def test_resnet50_predicts_what_it_predicts_on_the_cpu() -> None:
+    fc.set_random_seed(0)
+    model = fc.applications.ResNet50(weights=None, input_shape=(32, 32, 3), classes=10)
+    x = np.random.default_rng(1).standard_normal((1, 32, 32, 3)).astype(np.float32)
+    expected = model.predict(x, verbose=0)
+    actual = model.to("cuda").predict(x, verbose=0)
+    np.testing.assert_allclose(actual, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@on_device
 def test_training_takes_the_steps_of_the_cpu() -> None:
     x, y = pictures(8), np.arange(8) % 4
     histories, weights = [], []
