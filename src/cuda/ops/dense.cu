@@ -22,6 +22,11 @@ const char* mma_yields(const Problem& problem) {
 }
 
 constexpr KernelInfo kDense[] = {
+    {.name = "dense_f32_thin_cuda",
+     .device = Device::Cuda,
+     .run = [](const KernelArgs& args) { dense_thin("dense_f32_thin_cuda", args); },
+     .declines = dense_thin_declines,
+     .workspace = dense_thin_workspace},
     {.name = "dense_f32_bf16_cuda",
      .device = Device::Cuda,
      .precision = Precision::Medium,
@@ -48,6 +53,11 @@ constexpr KernelInfo kDense[] = {
      .workspace = dense_workspace},
 };
 constexpr KernelInfo kMatmul[] = {
+    {.name = "matmul_f32_thin_cuda",
+     .device = Device::Cuda,
+     .run = [](const KernelArgs& args) { dense_thin("matmul_f32_thin_cuda", args); },
+     .declines = dense_thin_declines,
+     .workspace = dense_thin_workspace},
     {.name = "matmul_f32_bf16_cuda",
      .device = Device::Cuda,
      .precision = Precision::Medium,

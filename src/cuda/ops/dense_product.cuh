@@ -12,18 +12,18 @@ inline std::int64_t dense_workspace(const Problem& problem) {
   return gemm::split_workspace(dense_sizes(problem.as<DenseParams>()));
 }
 
-// What neighbours of x and of w are vectors; both Apart where one is.
+// What neighbours of x and of w are vectors.
 struct DenseLies {
   gemm::Lie x, w;
   bool plain() const { return x == gemm::Lie::Terms && w == gemm::Lie::Lines; }
-  bool apart() const { return x == gemm::Lie::Apart; }
+  bool apart() const { return x == gemm::Lie::Apart || w == gemm::Lie::Apart; }
 };
 
 template <gemm::Lie of_x, gemm::Lie of_w>
 struct DenseProduct {
   gemm::Matrix<of_x> x;
   gemm::Matrix<of_w> w;
-  gemm::Finish<of_x != gemm::Lie::Apart> result;
+  gemm::Finish<of_w != gemm::Lie::Apart> result;
 
   explicit DenseProduct(const KernelArgs& args) : DenseProduct(args, args.problem.as<DenseParams>()) {}
 
@@ -48,9 +48,10 @@ inline DenseLies dense_lies(const KernelArgs& args) {
   };
   const DenseLies lies{lie(p.x_row_stride, p.x_step, p.x_batch_stride, p.rows),
                        lie(p.w_step, p.w_row_stride, p.w_batch_stride, p.columns)};
-  const bool vectors = lies.x != Lie::Apart && lies.w != Lie::Apart && gemm::aligned(args.in[0].data) &&
-                       gemm::aligned(args.in[1].data) && DenseProduct<Lie::Terms, Lie::Lines>(args).result.vectors();
-  return vectors ? lies : DenseLies{Lie::Apart, Lie::Apart};
+  // The result's columns are w's: they are vectors together.
+  const bool columns = lies.w != Lie::Apart && gemm::aligned(args.in[1].data) &&
+                       DenseProduct<Lie::Terms, Lie::Lines>(args).result.vectors();
+  return {gemm::aligned(args.in[0].data) ? lies.x : Lie::Apart, columns ? lies.w : Lie::Apart};
 }
 
 // Calls multiply(sizes, x, w, result) where the operands lie as in a dense layer, or apart; false: they do not.
@@ -85,5 +86,10 @@ template <int parts>
 void dense_mma(const char* name, const KernelArgs& args);
 template <int parts>
 void dense_turned_mma(const char* name, const KernelArgs& args);
+
+// dense_thin.cu: a few rows.
+void dense_thin(const char* name, const KernelArgs& args);
+const char* dense_thin_declines(const Problem& problem);
+std::int64_t dense_thin_workspace(const Problem& problem);
 
 }  // namespace fastcnn::cuda
