@@ -66,10 +66,7 @@ class RowTeam {
 
   template <class Combine>
   __device__ __forceinline__ float reduce(float value, const Combine& combine) const {
-    if constexpr (lanes > kWarp)
-      return block_reduce<lanes>(value, combine, scratch_);
-    else
-      return warp_reduce<lanes>(value, combine);
+    return group_reduce<lanes>(value, combine, scratch_);
   }
 
  private:
@@ -120,17 +117,7 @@ class ColumnTeam {
 
   template <class Combine>
   __device__ __forceinline__ float reduce(float value, const Combine& combine) const {
-    const int thread = static_cast<int>(threadIdx.x);
-    __syncthreads();  // the last call's results have been read
-    scratch_[thread] = value;
-    for (int left = phases_; left > 1;) {
-      const int half = (left + 1) / 2;
-      __syncthreads();
-      if (first_ + half < left) scratch_[thread] = combine(scratch_[thread], scratch_[thread + half * width_]);
-      left = half;
-    }
-    __syncthreads();
-    return scratch_[thread % width_];
+    return column_reduce(value, combine, scratch_, width_, phases_);
   }
 
  private:

@@ -82,12 +82,7 @@ template <int lanes>
 __global__ __launch_bounds__(kTeamThreads) void group_statistics(const Part* parts, Group* groups, const Chunks c,
                                                                  double epsilon) {
   FC_SHARED(double, scratch, [kTeamThreads / kWarp]);
-  const auto sum = [&](double value) {
-    if constexpr (lanes > kWarp)
-      return block_reduce<lanes>(value, Add(), scratch);
-    else
-      return warp_reduce<lanes>(value, Add());
-  };
+  const auto sum = [&](double value) { return group_reduce<lanes>(value, Add(), scratch); };
   const std::int64_t group = static_cast<std::int64_t>(blockIdx.x) * (kTeamThreads / lanes) + threadIdx.x / lanes;
   const bool exists = group < c.samples * c.groups;
   const std::int64_t sample = group / c.groups, width = c.channels / c.groups;
