@@ -188,9 +188,13 @@ def test_plans_tell_their_device_and_refuse_the_other_kind_of_array() -> None:
     plan = _C.compile(graph, device="cuda")
     assert plan.device == "cuda:0"
     on_cpu = _C.compile(graph)
+    picture, result = (
+        cuda.asarray(np.zeros((1, 4, 4, 2), np.float32)),
+        cuda.DeviceArray((1, 2, 2, 2)),
+    )
+    operands = [[(a._memory.address, a.shape, "float32")] for a in (picture, result)]
     with pytest.raises(ConfigError, match="runs on the CPU"):
-        array = cuda.asarray(np.zeros((1, 4, 4, 2), np.float32))
-        cuda.run(on_cpu, [array])
+        on_cpu.run_on_device(*operands)
 
 
 @on_device

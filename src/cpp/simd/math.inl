@@ -132,6 +132,21 @@ FC_INLINE F32 gelu_tanh(F32 x) {
   return x * sigmoid(u * set(1.5957691216057308f));
 }
 
+// Sine and cosine of a turn's part: of 2 pi a, a in [0, 1], taken from the nearest quarter exactly; polynomials of
+// Cephes.
+FC_INLINE void sin_cos_of_turn(F32 a, F32* sine, F32* cosine) {
+  const F32 quarter = round(a * set(4.0f));  // 0 .. 4
+  const F32 t = fnma(quarter, set(0.25f), a) * set(6.283185307179586f), z = t * t;
+  F32 s = fma(z, set(-1.9515295891e-4f), set(8.3321608736e-3f));
+  s = fma(fma(s, z, set(-1.6666654611e-1f)), z * t, t);
+  F32 c = fma(z, set(2.443315711809948e-5f), set(-1.388731625493765e-3f));
+  c = fma(fma(c, z, set(4.166664568298827e-2f)), z * z, fnma(z, set(0.5f), set(1.0f)));
+  const Mask one = quarter == set(1.0f), two = quarter == set(2.0f), three = quarter == set(3.0f);
+  const F32 u = select(one | three, c, s), v = select(one | three, s, c);
+  *sine = select(two | three, -u, u);
+  *cosine = select(one | two, -v, v);
+}
+
 FC_INLINE F32 hard_sigmoid(F32 x) { return min(set(6.0f), max(zero(), x + set(3.0f))) * set(1.0f / 6.0f); }
 
 // The activation of an epilogue. `kind` is the same for a whole tensor: callers switch outside their loops

@@ -3,7 +3,8 @@
 //
 //   RowTeam<lanes, kept>   step 1: `lanes` neighbouring threads walk along a line, a warp, a part of one or the block.
 //                          kept > 0: a line has at most lanes * kept elements, each thread keeping its own in registers
-//   ColumnTeam             step > 1: neighbouring threads have neighbouring lines, and several walk down each
+//   ColumnTeam<kept>       step > 1: neighbouring threads have neighbouring lines, and several walk down each; with
+//                          kept > 0 a line has at most phases() * kept elements
 //
 //   FC_SHARED(float, scratch, [Team::kScratch]);
 //   Team team(lines, scratch);
@@ -24,7 +25,9 @@ inline constexpr int kTeamThreads = 256;  // of a block
 
 struct Lines {
   std::int64_t rows = 1, n = 1, step = 1;
-  std::int32_t width = 1, across = 1;  // of a ColumnTeam: lines of a block, blocks for all `step` lines of a row
+  // Of a ColumnTeam: lines of a block, blocks for all `step` lines of a row.
+  std::int32_t width = 1, across = 1;
+  std::int64_t phases() const { return kTeamThreads / width; }  // threads of a line
 };
 
 template <int lanes, int kept>
@@ -63,10 +66,7 @@ class RowTeam {
 
   template <class Combine>
   __device__ __forceinline__ float reduce(float value, const Combine& combine) const {
-    if constexpr (lanes > kWarp)
-      return block_reduce<lanes>(value, combine, scratch_);
-    else
-      return warp_reduce<lanes>(value, combine);
+    return group_reduce<lanes>(value, combine, scratch_);
   }
 
  private:
@@ -76,48 +76,53 @@ class RowTeam {
   int first_;
 };
 
+template <int kept>
 class ColumnTeam {
  public:
-  static constexpr int kScratch = kTeamThreads, kSlots = 1;
-  static constexpr bool kKeeps = false;
+  static constexpr int kScratch = kTeamThreads;
+  static constexpr bool kKeeps = kept > 0;
+  static constexpr int kSlots = kKeeps ? kept : 1;
 
   static std::int64_t blocks(const Lines& lines) { return lines.rows * lines.across; }
+  static __device__ __forceinline__ std::int64_t row(const Lines& lines) { return blockIdx.x / lines.across; }
 
   __device__ __forceinline__ ColumnTeam(const Lines& lines, float* scratch)
+      : ColumnTeam(lines, scratch, row(lines) * lines.n * lines.step, lines.n) {}
+
+  // Where rows have lengths of their own: this one's starts at `offset` and has n elements.
+  __device__ __forceinline__ ColumnTeam(const Lines& lines, float* scratch, std::int64_t offset, std::int64_t n)
       : scratch_(scratch), step_(lines.step), width_(lines.width), phases_(kTeamThreads / lines.width) {
     const int thread = static_cast<int>(threadIdx.x);
-    const std::int64_t row = blockIdx.x / lines.across;
-    const std::int64_t column = blockIdx.x % lines.across * width_ + thread % width_;
+    column_ = static_cast<std::int64_t>(blockIdx.x % lines.across) * width_ + thread % width_;
     first_ = thread / width_;
-    n_ = column < step_ ? lines.n : 0;
-    start_ = row * lines.n * step_ + column;
+    n_ = column_ < step_ && first_ < phases_ ? n : 0;
+    start_ = offset + column_;
   }
+
+  __device__ __forceinline__ std::int64_t column() const { return column_; }
+  __device__ __forceinline__ bool exists() const { return n_ > 0; }
+  __device__ __forceinline__ bool leads() const { return first_ == 0 && n_ > 0; }
 
   template <class F>
   __device__ __forceinline__ void each(const F& f) const {
-    if (first_ >= phases_) return;
+    if constexpr (kKeeps) {
+#pragma unroll
+      for (int slot = 0; slot < kept; ++slot)
+        if (const std::int64_t i = first_ + slot * phases_; i < n_) f(slot, start_ + i * step_, i);
+    } else {
 #pragma unroll 4
-    for (std::int64_t i = first_; i < n_; i += phases_) f(0, start_ + i * step_, i);
+      for (std::int64_t i = first_; i < n_; i += phases_) f(0, start_ + i * step_, i);
+    }
   }
 
   template <class Combine>
   __device__ __forceinline__ float reduce(float value, const Combine& combine) const {
-    const int thread = static_cast<int>(threadIdx.x);
-    __syncthreads();  // the last call's results have been read
-    scratch_[thread] = value;
-    for (int left = phases_; left > 1;) {
-      const int half = (left + 1) / 2;
-      __syncthreads();
-      if (first_ + half < left) scratch_[thread] = combine(scratch_[thread], scratch_[thread + half * width_]);
-      left = half;
-    }
-    __syncthreads();
-    return scratch_[thread % width_];
+    return column_reduce(value, combine, scratch_, width_, phases_);
   }
 
  private:
   float* scratch_;
-  std::int64_t step_, n_, start_;
+  std::int64_t step_, column_, n_, start_;
   int width_, phases_, first_;
 };
 
@@ -147,16 +152,21 @@ void with_row_team(std::int64_t n, const Body& body) {
   return body(std::type_identity<RowTeam<256, 0>>());
 }
 
-// The same for any lines; body(team, lines).
-template <class Body>
-void with_team(Lines lines, const Body& body) {
-  if (lines.step == 1) return with_row_team(lines.n, [&](auto team) { body(team, lines); });
+// The lines with what a ColumnTeam needs to know.
+inline Lines columns(Lines lines) {
   constexpr std::int64_t kElements = 4, kPhases = 8;  // of a thread before others share its line, and how many do
   const std::int64_t widest = kTeamThreads / max_i64(1, min_i64(kPhases, lines.n / kElements));
   const std::int64_t across = ceil_div(lines.step, widest);
   lines.across = static_cast<std::int32_t>(across);
   lines.width = static_cast<std::int32_t>(ceil_div(lines.step, across));
-  body(std::type_identity<ColumnTeam>(), lines);
+  return lines;
+}
+
+// The same for any lines; body(team, lines).
+template <class Body>
+void with_team(const Lines& lines, const Body& body) {
+  if (lines.step == 1) return with_row_team(lines.n, [&](auto team) { body(team, lines); });
+  body(std::type_identity<ColumnTeam<0>>(), columns(lines));
 }
 
 // Lines around the axes first .. last.

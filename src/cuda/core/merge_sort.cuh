@@ -96,8 +96,7 @@ __global__ void __launch_bounds__(kSortThreads) sort_tiles(SortPlan plan, Source
     const std::int64_t t = first + i / tile;
     if (t >= total) break;
     const std::int64_t row = t / tiles, run = t % tiles;
-    if (i % tile < plan.run_items(tile, run))
-      to[row * plan.pitch + run * plan.run_pitch(tile) + i % tile] = items[i];
+    if (i % tile < plan.run_items(tile, run)) to[row * plan.pitch + run * plan.run_pitch(tile) + i % tile] = items[i];
   }
 }
 

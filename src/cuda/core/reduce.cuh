@@ -85,4 +85,30 @@ __device__ __forceinline__ T block_reduce(T value, Combine combine, T* scratch) 
   return value;
 }
 
+// Over each `lanes` neighbouring threads, part of a warp or the kThreads of the block.
+template <int lanes, class T, class Combine>
+__device__ __forceinline__ T group_reduce(T value, Combine combine, T* scratch) {
+  if constexpr (lanes > kWarp)
+    return block_reduce<lanes>(value, combine, scratch);
+  else
+    return warp_reduce<lanes>(value, combine);
+}
+
+// Over the threads t, t + width, t + 2 width, ... of a block: `phases` of them, each giving its phase t / width;
+// threads from phases * width on take no part. All threads must call it. `scratch`: one item for each thread.
+template <class T, class Combine>
+__device__ __forceinline__ T column_reduce(T value, Combine combine, T* scratch, int width, int phases) {
+  const int thread = static_cast<int>(threadIdx.x), phase = thread / width;
+  __syncthreads();  // the last call's results have been read
+  scratch[thread] = value;
+  for (int left = phases; left > 1;) {
+    const int half = (left + 1) / 2;
+    __syncthreads();
+    if (phase + half < left) scratch[thread] = combine(scratch[thread], scratch[thread + half * width]);
+    left = half;
+  }
+  __syncthreads();
+  return scratch[thread % width];
+}
+
 }  // namespace fastcnn::cuda

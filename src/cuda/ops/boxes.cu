@@ -110,8 +110,7 @@ __global__ void __launch_bounds__(kSoftThreads)
     for (std::int64_t i = threadIdx.x; i < n; i += blockDim.x) {
       float score = current[i];
       if (!(score > p.score_limit)) continue;
-      score = i == top ? -1.0f
-                       : decayed(score, similarity<IouKind::Iou>(taken, measure<IouKind::Iou>(boxes[i]), 0), p);
+      score = i == top ? -1.0f : decayed(score, similarity<IouKind::Iou>(taken, measure<IouKind::Iou>(boxes[i]), 0), p);
       current[i] = score;
       const unsigned long long key = key_of(score, i);
       best = key < best ? key : best;

@@ -4,8 +4,8 @@
 //            ops/cross_entropy/cross_entropy.h).
 // Layout     contiguous; classes are the last axis.
 // Threads    blocks of 256. With softmax a team for each row (core/axis_team.cuh): 8 threads up to 8 classes, a warp up
-//            to 512, the block beyond; up to 4096 classes the logits are kept in registers. With the sigmoid one
-//            element a thread. Shared memory: 32 bytes.
+//            to 512, the block beyond; up to 4096 classes the logits are kept in registers. With the sigmoid four
+//            elements a thread (core/elementwise.cuh). Shared memory: 32 bytes.
 // Why        a row is read once, by neighbouring threads, and its loss written by one of them.
 // Bound by   memory.
 // Needs      nothing.
@@ -13,6 +13,7 @@
 #include "ops/cross_entropy/cross_entropy.h"
 
 #include "core/axis_team.cuh"
+#include "core/elementwise.cuh"
 #include "ops/rows.h"
 
 namespace fastcnn::cuda {
@@ -79,17 +80,30 @@ __global__ __launch_bounds__(kTeamThreads) void softmax_gradient(const float* lo
   }
 }
 
-__global__ __launch_bounds__(kTeamThreads) void sigmoid_loss(const float* x, const float* t, float* loss,
-                                                             std::int64_t n) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kTeamThreads + threadIdx.x;
-  if (i < n) loss[i] = Larger()(x[i], 0.0f) - x[i] * t[i] + log1pf(expf(-fabsf(x[i])));
-}
+struct SigmoidLoss {
+  const float *x, *t;
+  float* loss;
+  __device__ __forceinline__ void operator()(const Group& g) const {
+    const Four<float> a = load(x, g), b = load(t, g);
+    Four<float> y;
+#pragma unroll
+    for (int k = 0; k < kGroup; ++k)
+      y.at[k] = Larger()(a.at[k], 0.0f) - a.at[k] * b.at[k] + log1pf(expf(-fabsf(a.at[k])));
+    store(loss, g, y);
+  }
+};
 
-__global__ __launch_bounds__(kTeamThreads) void sigmoid_gradient(const float* x, const float* t, const float* dloss,
-                                                                 float* dx, std::int64_t n) {
-  const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kTeamThreads + threadIdx.x;
-  if (i < n) dx[i] = (1.0f / (1.0f + expf(-x[i])) - t[i]) * dloss[i];
-}
+struct SigmoidGradient {
+  const float *x, *t, *dloss;
+  float* dx;
+  __device__ __forceinline__ void operator()(const Group& g) const {
+    const Four<float> a = load(x, g), b = load(t, g), upstream = load(dloss, g);
+    Four<float> y;
+#pragma unroll
+    for (int k = 0; k < kGroup; ++k) y.at[k] = (1.0f / (1.0f + expf(-a.at[k])) - b.at[k]) * upstream.at[k];
+    store(dx, g, y);
+  }
+};
 
 Lines rows_of(const Shape& logits) { return lines_of(logits, logits.rank - 1, logits.rank - 1); }
 
@@ -113,18 +127,15 @@ void run_softmax_gradient(const KernelArgs& args) {
   });
 }
 
-Grid one_thread_each(std::int64_t n) { return {static_cast<unsigned>(ceil_div(n, kTeamThreads)), kTeamThreads}; }
-
 void run_sigmoid(const KernelArgs& args) {
-  const std::int64_t n = args.out[0].shape().size();
-  launch(kSigmoid, sigmoid_loss, one_thread_each(n), args, args.in[0].as<float>(), args.in[1].as<float>(),
-         args.out[0].as<float>(), n);
+  const SigmoidLoss body{args.in[0].as<float>(), args.in[1].as<float>(), args.out[0].as<float>()};
+  run_groups(kSigmoid, args, args.out[0].shape().size(), body, {body.x, body.t, body.loss});
 }
 
 void run_sigmoid_gradient(const KernelArgs& args) {
-  const std::int64_t n = args.out[0].shape().size();
-  launch(kSigmoidGradient, sigmoid_gradient, one_thread_each(n), args, args.in[0].as<float>(), args.in[1].as<float>(),
-         args.in[2].as<float>(), args.out[0].as<float>(), n);
+  const SigmoidGradient body{args.in[0].as<float>(), args.in[1].as<float>(), args.in[2].as<float>(),
+                             args.out[0].as<float>()};
+  run_groups(kSigmoidGradient, args, args.out[0].shape().size(), body, {body.x, body.t, body.dloss, body.dx});
 }
 
 constexpr KernelInfo kSoftmaxRows[] = {{.name = kSoftmax, .device = Device::Cuda, .run = run_softmax}};

@@ -53,9 +53,8 @@ struct TopKSource {
 // Layout     results [outer][k][inner], items [row][pitch]; one thread a result.
 // Bound by   memory.
 template <class Item, class Bits>
-__global__ void __launch_bounds__(kSortThreads)
-    finish(TopKSource source, SortPlan plan, const Item* __restrict__ items, Bits* __restrict__ values,
-           std::int64_t* __restrict__ indices) {
+__global__ void __launch_bounds__(kSortThreads) finish(TopKSource source, SortPlan plan, const Item* __restrict__ items,
+                                                       Bits* __restrict__ values, std::int64_t* __restrict__ indices) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kSortThreads + threadIdx.x;
   if (i >= plan.rows * plan.keep) return;
   const std::int64_t inner = source.inner, outer = i / (plan.keep * inner), place = i / inner % plan.keep;
@@ -116,8 +115,7 @@ std::int64_t workspace(const Problem& problem) {
                   : sort_bytes<WideItem>(plan_sort<WideItem>(lines.rows, lines.size, p.k)));
 }
 
-constexpr KernelInfo kRows[] = {
-    {.name = "topk_any_cuda", .device = Device::Cuda, .run = run, .workspace = workspace}};
+constexpr KernelInfo kRows[] = {{.name = "topk_any_cuda", .device = Device::Cuda, .run = run, .workspace = workspace}};
 constexpr OpRows kOps[] = {{"topk", kRows}};
 
 }  // namespace

@@ -25,40 +25,58 @@ struct BinaryParams {
 // The shape that both broadcast to; throws Error(Shape) naming the op where there is none.
 Shape broadcast_shape(const char* op, const Shape& a, const Shape& b);
 
-// Two broadcast operands as one loop nest over the result: axis 0 is the innermost. Axes of size 1 are gone and
-// neighbours that both operands walk alike are one axis, so operands of equal shape are a single axis with steps 1, 1,
-// a bias is (channels: 1, 1), (pixels: channels, 0), and a per-channel gate (N,1,1,C) has three axes.
-struct Broadcast {
+// Broadcast operands as one loop nest over the result: axis 0 is the innermost. Axes of size 1 are gone and neighbours
+// that all operands walk alike are one axis, so operands of equal shape are a single axis with steps 1, 1, a bias is
+// (channels: 1, 1), (pixels: channels, 0), and a per-channel gate (N,1,1,C) has three axes.
+template <int operands>
+struct BroadcastNest {
   std::int32_t rank = 0;
-  std::int64_t size[kMaxRank], a[kMaxRank], b[kMaxRank];  // steps in elements; 0 where the operand repeats itself
+  std::int64_t size[kMaxRank], step[operands][kMaxRank];  // steps in elements; 0 where the operand repeats itself
 };
 
-FC_INLINE Broadcast broadcast(const Shape& a, const Shape& b, const Shape& y) {
-  Broadcast nest;
-  std::int64_t step_a = 1, step_b = 1;
+template <int operands>
+FC_INLINE BroadcastNest<operands> broadcast_nest(const Shape* const (&shapes)[operands], const Shape& y) {
+  BroadcastNest<operands> nest;
+  std::int64_t steps[operands];
+  for (int k = 0; k < operands; ++k) steps[k] = 1;
   for (std::int32_t i = 0; i < y.rank; ++i) {
     const std::int64_t size = y[y.rank - 1 - i];
-    const std::int64_t size_a = i < a.rank ? a[a.rank - 1 - i] : 1, size_b = i < b.rank ? b[b.rank - 1 - i] : 1;
-    if (size != 1) {
-      const std::int64_t walk_a = size_a == 1 ? 0 : step_a, walk_b = size_b == 1 ? 0 : step_b;
-      const std::int32_t last = nest.rank - 1;
-      if (last >= 0 && walk_a == nest.a[last] * nest.size[last] && walk_b == nest.b[last] * nest.size[last]) {
-        nest.size[last] *= size;
-      } else {
-        nest.size[nest.rank] = size;
-        nest.a[nest.rank] = walk_a;
-        nest.b[nest.rank] = walk_b;
-        ++nest.rank;
-      }
+    const std::int32_t last = nest.rank - 1;
+    bool joins = last >= 0;
+    for (int k = 0; k < operands; ++k) {
+      const Shape& shape = *shapes[k];
+      const std::int64_t own = i < shape.rank ? shape[shape.rank - 1 - i] : 1, walk = own == 1 ? 0 : steps[k];
+      steps[k] *= own;
+      if (size == 1) continue;
+      nest.step[k][nest.rank] = walk;
+      joins = joins && walk == nest.step[k][last] * nest.size[last];
     }
-    step_a *= size_a;
-    step_b *= size_b;
+    if (size == 1) continue;
+    if (joins)
+      nest.size[last] *= size;
+    else
+      nest.size[nest.rank++] = size;
   }
   if (nest.rank == 0) {
     nest.size[0] = 1;
-    nest.a[0] = nest.b[0] = 0;
+    for (int k = 0; k < operands; ++k) nest.step[k][0] = 0;
     nest.rank = 1;
   }
+  return nest;
+}
+
+// The same of two operands.
+struct Broadcast {
+  std::int32_t rank = 0;
+  std::int64_t size[kMaxRank], a[kMaxRank], b[kMaxRank];
+};
+
+FC_INLINE Broadcast broadcast(const Shape& a, const Shape& b, const Shape& y) {
+  const BroadcastNest<2> both = broadcast_nest({&a, &b}, y);
+  Broadcast nest;
+  nest.rank = both.rank;
+  for (std::int32_t i = 0; i < both.rank; ++i)
+    nest.size[i] = both.size[i], nest.a[i] = both.step[0][i], nest.b[i] = both.step[1][i];
   return nest;
 }
 

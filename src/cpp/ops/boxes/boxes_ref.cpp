@@ -36,8 +36,8 @@ void nms(const KernelArgs& args) {
       bool keep = true;
       for (std::int64_t k = 0; k < count && keep; ++k)
         if (classes == nullptr || classes[kept[k]] == classes[i])
-          keep = !(similarity<kind()>(measure<kind()>(boxes[kept[k]]), measure<kind()>(boxes[i]), kNmsEps) >
-                   p.iou_limit);
+          keep =
+              !(similarity<kind()>(measure<kind()>(boxes[kept[k]]), measure<kind()>(boxes[i]), kNmsEps) > p.iou_limit);
       if (keep) kept[count++] = i;
     }
   });

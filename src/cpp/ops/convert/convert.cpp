@@ -1,10 +1,8 @@
 #include "ops/convert/convert.h"
 
-#include <cmath>
 #include <cstring>
-#include <limits>
 
-#include "core/bf16.h"
+#include "ops/convert/convert_item.h"
 #include "ops/dtype_switch.h"
 #include "ops/gradient.h"
 #include "ops/rooms.h"
@@ -62,31 +60,6 @@ template <class Body>
 void with_any_dtype(DType dtype, const Body& body) {
   if (dtype == DType::BF16) return body(Bf16{});
   with_dtype(dtype, body);
-}
-
-template <class To, class From>
-To convert(From x) {
-  if constexpr (std::is_same_v<From, Bf16>) {
-    return convert<To>(to_float(x));
-  } else if constexpr (std::is_same_v<To, Bf16>) {
-    return to_bf16(static_cast<float>(x));
-  } else if constexpr (std::is_same_v<To, bool>) {
-    return x != From(0);
-  } else if constexpr (std::is_floating_point_v<To>) {
-    return static_cast<To>(x);
-  } else if constexpr (std::is_floating_point_v<From>) {
-    // The largest integer may round up to a float outside: compare with the power of two beyond it.
-    constexpr From kEnd = static_cast<From>(std::numeric_limits<To>::max() / 2 + 1) * From(2);
-    if (x != x) return 0;
-    if (x >= kEnd) return std::numeric_limits<To>::max();
-    if (x <= static_cast<From>(std::numeric_limits<To>::min())) return std::numeric_limits<To>::min();
-    return static_cast<To>(x);
-  } else {
-    const auto wide = static_cast<std::int64_t>(x);
-    if (wide < static_cast<std::int64_t>(std::numeric_limits<To>::min())) return std::numeric_limits<To>::min();
-    if (wide > static_cast<std::int64_t>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
-    return static_cast<To>(wide);
-  }
 }
 
 void run_cast(const KernelArgs& args) {

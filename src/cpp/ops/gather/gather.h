@@ -25,6 +25,20 @@ FC_INLINE std::int64_t gathered_from(std::int64_t index, std::int64_t size) {
   return index >= 0 && index < size ? index : -1;
 }
 
+FC_INLINE std::int64_t index_at(const Tensor& indices, std::int64_t i) {
+  return indices.type.dtype == DType::I64 ? indices.as<std::int64_t>()[i]
+                                          : static_cast<std::int64_t>(indices.as<std::int32_t>()[i]);
+}
+
+// A shape as (outer, size, inner) around the axis.
+struct GatherAround {
+  std::int64_t outer, size, inner;
+  FC_INLINE GatherAround(const Shape& x, std::int64_t axis)
+      : outer(x.product(0, static_cast<int>(axis))),
+        size(x[static_cast<int>(axis)]),
+        inner(x.product(static_cast<int>(axis) + 1, x.rank)) {}
+};
+
 namespace ref {
 void take(const KernelArgs& args);
 void take_gradient(const KernelArgs& args);

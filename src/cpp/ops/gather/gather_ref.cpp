@@ -9,26 +9,12 @@ namespace {
 
 constexpr std::int64_t kTaskBytes = 64 * 1024;
 
-std::int64_t index_at(const Tensor& indices, std::int64_t i) {
-  return indices.type.dtype == DType::I64 ? indices.as<std::int64_t>()[i]
-                                          : static_cast<std::int64_t>(indices.as<std::int32_t>()[i]);
-}
-
-// x as (outer, size, inner) around the axis.
-struct Around {
-  std::int64_t outer, size, inner;
-  Around(const Shape& x, std::int64_t axis)
-      : outer(x.product(0, static_cast<int>(axis))),
-        size(x[static_cast<int>(axis)]),
-        inner(x.product(static_cast<int>(axis) + 1, x.rank)) {}
-};
-
 void clear(const Tensor& t) { std::memset(t.data, 0, static_cast<std::size_t>(t.type.bytes())); }
 
 }  // namespace
 
 void take(const KernelArgs& args) {
-  const Around x(args.in[0].shape(), args.problem.as<GatherParams>().axis);
+  const GatherAround x(args.in[0].shape(), args.problem.as<GatherParams>().axis);
   const std::int64_t count = args.in[1].shape().size(), bytes = x.inner * item_size(args.in[0].type.dtype);
   const auto* from = args.in[0].as<unsigned char>();
   auto* to = args.out[0].as<unsigned char>();
@@ -47,7 +33,7 @@ void take(const KernelArgs& args) {
 }
 
 void take_gradient(const KernelArgs& args) {
-  const Around x(args.out[0].shape(), args.problem.as<GatherParams>().axis);
+  const GatherAround x(args.out[0].shape(), args.problem.as<GatherParams>().axis);
   const std::int64_t count = args.in[1].shape().size();
   clear(args.out[0]);
   parallel_ranges(x.outer, max_i64(1, kTaskBytes / max_i64(1, 4 * count * x.inner)),
@@ -64,7 +50,7 @@ void take_gradient(const KernelArgs& args) {
 
 void take_along_axis(const KernelArgs& args) {
   const std::int64_t axis = args.problem.as<GatherParams>().axis;
-  const Around x(args.in[0].shape(), axis), y(args.out[0].shape(), axis);
+  const GatherAround x(args.in[0].shape(), axis), y(args.out[0].shape(), axis);
   const auto* from = args.in[0].as<unsigned char>();
   auto* to = args.out[0].as<unsigned char>();
   const std::int64_t bytes = item_size(args.in[0].type.dtype), row = y.size * y.inner;
@@ -84,7 +70,7 @@ void take_along_axis(const KernelArgs& args) {
 
 void take_along_axis_gradient(const KernelArgs& args) {
   const std::int64_t axis = args.problem.as<GatherParams>().axis;
-  const Around x(args.out[0].shape(), axis), y(args.in[0].shape(), axis);
+  const GatherAround x(args.out[0].shape(), axis), y(args.in[0].shape(), axis);
   const std::int64_t row = y.size * y.inner;
   clear(args.out[0]);
   parallel_ranges(y.outer, max_i64(1, kTaskBytes / max_i64(1, 4 * row)), [&](std::int64_t begin, std::int64_t end) {

@@ -45,20 +45,6 @@ FC_INLINE void in_order(U64 x0, U64 x1, U64 x2, U64 x3, F32* v) {
   v[1] = top_24_bits(b);
 }
 
-// Sine and cosine of a turn's part: of 2 pi a, a in [0, 1].
-FC_INLINE void sin_cos_of_turn(F32 a, F32* sine, F32* cosine) {
-  const F32 quarter = round(a * set(4.0f));  // 0 .. 4
-  const F32 t = fnma(quarter, set(0.25f), a) * set(6.283185307179586f), z = t * t;
-  F32 s = fma(z, set(-1.9515295891e-4f), set(8.3321608736e-3f));
-  s = fma(fma(s, z, set(-1.6666654611e-1f)), z * t, t);
-  F32 c = fma(z, set(2.443315711809948e-5f), set(-1.388731625493765e-3f));
-  c = fma(fma(c, z, set(4.166664568298827e-2f)), z * z, fnma(z, set(0.5f), set(1.0f)));
-  const Mask one = quarter == set(1.0f), two = quarter == set(2.0f), three = quarter == set(3.0f);
-  const F32 u = select(one | three, c, s), v = select(one | three, s, c);
-  *sine = select(two | three, -u, u);
-  *cosine = select(one | two, -v, v);
-}
-
 FC_INLINE void normal(U64 x0, U64 x1, U64 x2, U64 x3, F32* v) {
   const F32 scale = set(0x1p-24f);
   const F32 first = top_24_bits(join_low(x0, x2)), second = top_24_bits(join_low(x1, x3));
