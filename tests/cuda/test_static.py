@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 
 import pytest
+from benchmarks.cuda_static import ARCHITECTURES, CUDA, Kernel
 
 from benchmarks import cuda_static
-from benchmarks.cuda_static import ARCHITECTURES, CUDA, Kernel
 
 _asked = os.environ.get("FASTCNN_CUDA_ARCHITECTURES", "75,80,120")
 ASKED = ARCHITECTURES if _asked == "all" else tuple(int(a) for a in _asked.split(","))
