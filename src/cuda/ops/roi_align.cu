@@ -141,7 +141,8 @@ __global__ void __launch_bounds__(kItemThreads, 3)
     const std::int64_t k = first + thread;
     RoiSamples box{};
     if (k < count && pictures[k] == block.n) box = roi_samples(p, boxes + 4 * k, block.n);
-    const bool reached = box.valid && reaches(box.rows, p.height, top, kRows, margin_h) &&
+    const bool reached = box.valid && box.rows.count > 0 && box.columns.count > 0 &&
+                         reaches(box.rows, p.height, top, kRows, margin_h) &&
                          reaches(box.columns, p.width, left, kColumns, margin_w);
     const unsigned votes = __ballot_sync(kAllLanes, reached);
     __syncthreads();  // the last boxes have been read
