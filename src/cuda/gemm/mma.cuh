@@ -282,10 +282,12 @@ inline const char* mma_declines() {
 }
 
 // Why multiply-adds in float32 are faster. Not measured on hardware, but taken from NVIDIA's published peaks: for each
-// multiply-add in float32 tensor cores do 16 in bfloat16 on 8.0, 9.0 and 10.0, and about 2.5 on 8.6, 8.9 and 12.0.
+// multiply-add in float32 tensor cores do 15 and more in bfloat16 on 8.0, 9.0 and 10.x, and 2 to 3 on 8.6, 8.9
+// and 12.x.
 inline const char* mma_yields(const Sizes& s, int bf16_parts) {
   const Capability& device = capability();
-  if (bf16_parts > 1 && (device.minor != 0 || device.major >= 12))
+  const bool few_tensor_cores = (device.major == 8 && device.minor > 0) || device.major >= 12;
+  if (bf16_parts > 1 && few_tensor_cores)
     return "multiply-adds in float32 are faster than that many products on tensor cores of this device";
   if (s.columns < 16 || s.rows < 16 || s.depth < 16) return "tiles for tensor cores would be nearly empty";
   return nullptr;
