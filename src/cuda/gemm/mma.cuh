@@ -150,7 +150,7 @@ struct MmaShared {
 };
 
 template <class Tile, class A, class B, class Finish>
-__global__ __launch_bounds__(Tile::kThreads) void multiply_mma(Sizes s, Parts parts, A a, B b, Finish finish) {
+__global__ __launch_bounds__(Tile::kThreads, 1) void multiply_mma(Sizes s, Parts parts, A a, B b, Finish finish) {
   using Shared = MmaShared<Tile, A, B>;
   using Rows = typename Shared::Rows;
   using Columns = typename Shared::Columns;
