@@ -7,6 +7,7 @@
 #include <exception>
 #include <stdexcept>
 
+#include "device.h"
 #include "device_memory.h"
 #include "engine.h"
 #include "sanitizers.h"
@@ -247,8 +248,9 @@ void* static_shared_bytes(const void* key, std::size_t bytes, std::size_t alignm
   Engine& e = engine();
   SharedMemory& shared = e.block->shared;
   void* const address = shared.variable(key, site, bytes, alignment);
-  if (!address || shared.static_bytes() > 48 * 1024) {
-    e.failure << "more than 48 KB of static shared memory at " << site;
+  if (!address || shared.static_bytes() > device_model().shared_per_block ||
+      shared.static_bytes() + e.launch->shared_bytes > device_model().shared_per_block_optin) {
+    e.failure << "more shared memory than a block can have, at " << site;
     leave(e);
   }
   return address;
