@@ -11,8 +11,10 @@ import pytest
 from benchmarks.gpu import Entrant, Peaks, Work, best, difference, drawn, gpu_burst, measure
 from benchmarks.results import FIELDS, Results, load
 
+import fastcnn as fc
 from benchmarks import cuda_static, gpu
-from fastcnn import cuda
+from fastcnn import _C, cuda
+from tests.harness import Case
 
 PEAKS = Peaks(fma=1000.0, tensor=8000.0, memory=100.0)
 
@@ -80,6 +82,17 @@ def test_lines_are_the_documented_ones(tmp_path: Path) -> None:
     text = drawn(lines).splitlines()
     assert "torch/this" in text[0]
     assert len(text) == 2 + len(lines)
+
+
+@pytest.mark.skipif(not _C.has_devices(), reason="needs a GPU or its emulation (docs/cuda.md)")
+def test_a_kernel_of_the_device_takes_part() -> None:
+    case = Case("cdist", ((3, 5), (4, 5)))
+    found = gpu.of_kernel("cdist_f32_cuda", case, 0, "highest")
+    assert found is not None
+    assert sum(w.gflop for w in found.work) == pytest.approx(2 * 3 * 4 * 5 / 1e9)
+    assert gpu_burst(found.call, found.wait, 1e-3)
+    np.testing.assert_allclose(found.output(), fc.ops.cdist(*case.inputs()), rtol=1e-5)
+    assert gpu.of_kernel("gram_matrix_f32_cuda", case, 0, "highest") is None
 
 
 def test_without_a_gpu_it_says_so(
