@@ -261,19 +261,18 @@ void launch_mma_tile(const char* name, const KernelArgs& args, const Sizes& s, c
          s, parts, a, b, finish);
 }
 
-// bf16_parts: 3, 2 or 1; `sums` has split_workspace(s) bytes. Tiles as large as leave a device something to do; not
-// measured on hardware. Operands of single floats have small ones: they are bound by their loads.
-template <int bf16_parts, class A, class B, class Finish>
+// bf16_parts: 3, 2 or 1; `sums` has split_workspace(s) bytes. Large tiles where they leave a device something to do and
+// the operands come in vectors: products of single floats are bound by their loads. Not measured on hardware.
+template <int bf16_parts, bool large = true, class A, class B, class Finish>
 void launch_mma(const char* name, const KernelArgs& args, const Sizes& s, const A& a, const B& b, const Finish& finish,
                 float* sums) {
+  constexpr bool kMayBeLarge = large && A::kLie != Lie::Apart && B::kLie != Lie::Apart;
   Parts parts = parts_of(s);
   parts.sums = sums;
-  if (A::kLie != Lie::Apart && B::kLie != Lie::Apart && large_tiles_pay(s, parts)) {
-    if constexpr (A::kLie != Lie::Apart && B::kLie != Lie::Apart)
-      launch_mma_tile<MmaLarge<bf16_parts>>(name, args, s, parts, a, b, finish);
-  } else {
+  if constexpr (kMayBeLarge)
+    if (large_tiles_pay(s, parts)) launch_mma_tile<MmaLarge<bf16_parts>>(name, args, s, parts, a, b, finish);
+  if (!kMayBeLarge || !large_tiles_pay(s, parts))
     launch_mma_tile<MmaSmall<bf16_parts>>(name, args, s, parts, a, b, finish);
-  }
   launch_add_parts(name, args, s, parts, finish);
 }
 
