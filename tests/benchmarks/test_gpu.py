@@ -159,6 +159,15 @@ def test_reading_what_ptxas_says() -> None:
     assert counts == {"_Z1fPf": {"all": 4, "FFMA": 1, "MMA": 1, "LDGSTS": 1}}
 
 
+def test_files_compiled_anew_replace_their_lines() -> None:
+    def lines(*registers: tuple[str, int, int]) -> list[cuda_static.Kernel]:
+        return [cuda_static.Kernel(s, "f", a, 32, r, 0, False, 0) for s, a, r in registers]
+
+    before = lines(("ops/gram.cu", 80, 10), ("ops/gram.cu", 90, 11), ("ops/gone.cu", 80, 12))
+    found = cuda_static.merged(before, lines(("ops/gram.cu", 90, 20)))
+    assert [(k.architecture, k.registers) for k in found] == [(80, 10), (90, 20)]
+
+
 def test_recorded_and_read_again(tmp_path: Path) -> None:
     kernels = cuda_static.resources(LOG, "x.cu")
     cuda_static.save(kernels, tmp_path / "cuda_static.json", "13.0")
