@@ -55,4 +55,13 @@ FC_INLINE constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) { retu
 FC_INLINE constexpr std::int64_t min_i64(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 FC_INLINE constexpr std::int64_t max_i64(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
 
+// A product rounded for itself: nvcc does not fuse it with a sum that it is a term of.
+FC_INLINE float times(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return __fmul_rn(a, b);
+#else
+  return a * b;
+#endif
+}
+
 }  // namespace fastcnn

@@ -16,7 +16,7 @@
 
 #include "core/launch.h"
 #include "core/ptx.h"
-#include "gemm/drain.cuh"
+#include "gemm/block.cuh"
 
 namespace fastcnn::cuda::gemm {
 
@@ -24,7 +24,7 @@ namespace fastcnn::cuda::gemm {
 template <int rows_, int columns_, int thread_rows_, int thread_columns_>
 struct FfmaTile {
   static constexpr int kRows = rows_, kColumns = columns_, kThreadRows = thread_rows_, kThreadColumns = thread_columns_;
-  static constexpr int kDepth = 16;  // terms a step
+  static constexpr int kDepth = 16;                                                       // terms a step
   static constexpr int kDown = kRows / kThreadRows, kAcross = kColumns / kThreadColumns;  // threads
   static constexpr int kThreads = kDown * kAcross;
   static constexpr int kWarpDown = 4, kWarpAcross = 8;
@@ -48,17 +48,8 @@ struct FfmaOperand {
   static constexpr int kTermCount = Tile::kDepth / kTermVector / kTermSlots;
   static_assert(kLineCount >= 1 && kTermCount >= 1);
 
-  // What is known of the lines is in shared memory: one thread finds it out for all, and registers are for the sums.
-  using Line = typename F::Line;
-  static constexpr int kLines = lines / kLineVector;
-  static __device__ __forceinline__ void find_lines(const F& f, Line* found, std::int64_t batch, std::int64_t first,
-                                                    std::int64_t count) {
-    for (int l = static_cast<int>(threadIdx.x); l < kLines; l += Tile::kThreads)
-      found[l] = f.line(batch, min_i64(first + l * kLineVector, count - kLineVector));
-  }
-
-  static __device__ __forceinline__ void copy(const F& f, const Line* found, float* tile, std::int64_t first_term,
-                                              std::int64_t last_term) {
+  static __device__ __forceinline__ void copy(const F& f, const typename F::Line* found, float* tile,
+                                              std::int64_t first_term, std::int64_t last_term) {
     const int t = static_cast<int>(threadIdx.x);
     constexpr bool kTermsFirst = F::kLie != Lie::Lines;
     const int term_at = (kTermsFirst ? t % kTermSlots : t / kLineSlots) * kTermVector;
@@ -115,10 +106,12 @@ template <class Tile, class A, class B>
 struct FfmaShared {
   using Rows = FfmaOperand<A, Tile::kRows, Tile::kThreadRows, Tile>;
   using Columns = FfmaOperand<B, Tile::kColumns, Tile::kThreadColumns, Tile>;
+  using RowLines = TileLines<A, Tile::kRows>;
+  using ColumnLines = TileLines<B, Tile::kColumns>;
   static constexpr int kStage = Rows::kFloats + Columns::kFloats, kStages = 2;
   static constexpr std::size_t kRowsAt = kStage * kStages * sizeof(float);
-  static constexpr std::size_t kColumnsAt = kRowsAt + Rows::kLines * sizeof(typename A::Line);
-  static constexpr std::size_t kBytes = kColumnsAt + Columns::kLines * sizeof(typename B::Line);
+  static constexpr std::size_t kColumnsAt = kRowsAt + RowLines::kBytes;
+  static constexpr std::size_t kBytes = kColumnsAt + ColumnLines::kBytes;
   // C leaves some of each thread's rows at a time, as many as fit where the operands were.
   static constexpr int kPitch = Tile::kColumns + 4;
   static constexpr int kRowsOut = Tile::kThreadRows * Tile::kDown * kPitch <= kStage * kStages ? Tile::kThreadRows : 4;
@@ -132,7 +125,7 @@ __global__ __launch_bounds__(Tile::kThreads, 256 / Tile::kThreads * 2) void mult
   using Rows = typename Shared::Rows;
   using Columns = typename Shared::Columns;
   FC_DYNAMIC_SHARED(float, shared);
-  FC_SHARED(Place, place, );  // not in registers: those are for the sums
+  FC_SHARED(Place, place, );  // as the lines
   if (threadIdx.x == 0) place = place_of_block<Tile::kRows, Tile::kColumns>(s, parts);
   __syncthreads();
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
@@ -143,8 +136,8 @@ __global__ __launch_bounds__(Tile::kThreads, 256 / Tile::kThreads * 2) void mult
   auto* const bytes = reinterpret_cast<unsigned char*>(shared);
   auto* const rows = reinterpret_cast<typename A::Line*>(bytes + Shared::kRowsAt);
   auto* const columns = reinterpret_cast<typename B::Line*>(bytes + Shared::kColumnsAt);
-  Rows::find_lines(a, rows, place.batch, place.row, s.rows);
-  Columns::find_lines(b, columns, place.batch, place.column, s.columns);
+  Shared::RowLines::template find<Tile::kThreads>(a, rows, place.batch, place.row, s.rows);
+  Shared::ColumnLines::template find<Tile::kThreads>(b, columns, place.batch, place.column, s.columns);
   __syncthreads();
   const auto copy = [&](int step) {
     float* stage = shared + (step % 2) * Shared::kStage;
@@ -189,7 +182,7 @@ __global__ __launch_bounds__(Tile::kThreads, 256 / Tile::kThreads * 2) void mult
       float* to = shared + (i * Tile::kDown + down) * Shared::kPitch;
 #pragma unroll
       for (int j = 0; j < Tile::kThreadColumns; j += 4) {
-        const float(&from)[Tile::kThreadColumns] = sums[first + i];
+        const float (&from)[Tile::kThreadColumns] = sums[first + i];
         if constexpr (Columns::kTermsLie) {
 #pragma unroll
           for (int c = j; c < j + 4; ++c) to[Columns::line_of(across, c, Tile::kAcross)] = from[c];
@@ -211,27 +204,22 @@ using FfmaSmall = FfmaTile<64, 64, 8, 4>;
 using FfmaNarrow = FfmaTile<128, 32, 8, 4>;
 
 template <class Tile, class A, class B, class Finish>
-void launch_ffma(const char* name, const KernelArgs& args, const Sizes& s, const Parts& parts, const A& a, const B& b,
-                 const Finish& finish) {
+void launch_ffma_tile(const char* name, const KernelArgs& args, const Sizes& s, const Parts& parts, const A& a,
+                      const B& b, const Finish& finish) {
   launch(name, multiply_ffma<Tile, A, B, Finish>,
          {blocks_of<Tile::kRows, Tile::kColumns>(s, parts), dim3(Tile::kThreads), FfmaShared<Tile, A, B>::kBytes}, args,
          s, parts, a, b, finish);
 }
 
-// Tiles as large as leave a device something to do. Not measured on hardware.
 template <class A, class B, class Finish>
 void launch_ffma(const char* name, const KernelArgs& args, const Sizes& s, const Parts& parts, const A& a, const B& b,
                  const Finish& finish) {
-  constexpr std::int64_t kEnough = 160;  // blocks
-  const auto blocks = [&](std::int64_t rows, std::int64_t columns) {
-    return s.batch * ceil_div(s.rows, rows) * ceil_div(s.columns, columns) * parts.count;
-  };
   if (s.columns <= FfmaNarrow::kColumns)
-    launch_ffma<FfmaNarrow>(name, args, s, parts, a, b, finish);
-  else if (s.columns > FfmaSmall::kColumns && blocks(FfmaLarge::kRows, FfmaLarge::kColumns) >= kEnough)
-    launch_ffma<FfmaLarge>(name, args, s, parts, a, b, finish);
+    launch_ffma_tile<FfmaNarrow>(name, args, s, parts, a, b, finish);
+  else if (large_tiles_pay(s, parts))
+    launch_ffma_tile<FfmaLarge>(name, args, s, parts, a, b, finish);
   else
-    launch_ffma<FfmaSmall>(name, args, s, parts, a, b, finish);
+    launch_ffma_tile<FfmaSmall>(name, args, s, parts, a, b, finish);
 }
 
 }  // namespace fastcnn::cuda::gemm

@@ -148,7 +148,10 @@ struct Finish {
         activation(e.activation),
         alpha(e.alpha) {}
 
-  bool vectors() const { return pitch % 4 == 0 && batch_stride % 4 == 0 && batch_bias % 4 == 0 && aligned(y) && aligned(bias) && aligned(residual); }
+  bool vectors() const {
+    return pitch % 4 == 0 && batch_stride % 4 == 0 && batch_bias % 4 == 0 && aligned(y) && aligned(bias) &&
+           aligned(residual);
+  }
 
   template <int count>
   __device__ __forceinline__ void store(std::int64_t batch, std::int64_t row, std::int64_t column,

@@ -54,6 +54,17 @@ __global__ void __launch_bounds__(kSumThreads)
   finish.store(batch, row, column, sum);
 }
 
+// After a kernel of the engine was launched with these parts.
+template <class Finish>
+void launch_add_parts(const char* name, const KernelArgs& args, const Sizes& s, const Parts& parts,
+                      const Finish& finish) {
+  if (parts.count == 1) return;
+  const std::int64_t results = s.batch * s.rows * s.columns;
+  const std::int64_t blocks = ceil_div(results, kSumThreads * (Finish::kWide ? 4 : 1));
+  launch(name, add_parts<Finish>, {static_cast<unsigned>(blocks), kSumThreads}, args, results, parts, Divisor(s.rows),
+         Divisor(s.columns), finish);
+}
+
 // `sums` has split_workspace(s) bytes.
 template <class A, class B, class Finish>
 void launch_split(const char* name, const KernelArgs& args, const Sizes& s, const A& a, const B& b,
@@ -61,11 +72,7 @@ void launch_split(const char* name, const KernelArgs& args, const Sizes& s, cons
   Parts parts = parts_of(s);
   parts.sums = sums;
   launch_ffma(name, args, s, parts, a, b, finish);
-  if (parts.count == 1) return;
-  const std::int64_t results = s.batch * s.rows * s.columns;
-  const std::int64_t blocks = ceil_div(results, kSumThreads * (Finish::kWide ? 4 : 1));
-  launch(name, add_parts<Finish>, {static_cast<unsigned>(blocks), kSumThreads}, args, results, parts, Divisor(s.rows),
-         Divisor(s.columns), finish);
+  launch_add_parts(name, args, s, parts, finish);
 }
 
 }  // namespace fastcnn::cuda::gemm

@@ -1,31 +1,76 @@
-#include "core/cuda.h"
+// conv2d: the kernel table, and the rows in float32. The product that it is stands in conv2d_product.cuh.
+#include "gemm/direct.cuh"
 #include "gemm/ffma.cuh"
-#include "gemm/operand.cuh"
-#include "ops/conv2d/conv2d.h"
+#include "ops/conv2d_product.cuh"
+#include "ops/conv2d_winograd.h"
 #include "ops/rows.h"
 
 namespace fastcnn::cuda {
 namespace {
-using namespace gemm;
 
 void run_gemm(const KernelArgs& args) {
-  const auto& p = args.problem.as<Conv2dParams>();
-  const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
-  const Sizes sizes{p.groups, y[0] * y[1] * y[2], p.group_filters(), p.depth()};
-  const EpilogueOperands operands(p.epilogue, args, 2);
-  const float* w = args.in[1].as<float>();
-  const auto multiply = [&]<bool wide>() {
-    launch_ffma("conv2d_f32_gemm_cuda", args, sizes, Parts{},
-                Windows<wide ? Lie::Terms : Lie::Apart>(args.in[0].as<float>(), x, p.window, y[1], y[2], p.groups),
-                Matrix<wide ? Lie::Lines : Lie::Apart>{w, 1, p.filters, p.group_filters()},
-                Finish<wide>(p.epilogue, operands, args.out[0].as<float>(), p.filters, p.group_filters(),
-                             p.group_filters()));
-  };
-  multiply.template operator()<true>();
-  multiply.template operator()<false>();
+  convolve(args, [&](const gemm::Sizes& sizes, const auto& picture, const auto& kernel, const auto& result) {
+    gemm::launch_split("conv2d_f32_gemm_cuda", args, sizes, picture, kernel, result,
+                       static_cast<float*>(args.workspace));
+  });
 }
-constexpr KernelInfo kRows[] = {{.name = "conv2d_f32_gemm_cuda", .device = Device::Cuda, .run = run_gemm}};
+
+void run_direct(const KernelArgs& args) {
+  const Conv2dProduct<false> product(args);
+  gemm::launch_direct("conv2d_f32_direct_cuda", args, conv2d_sizes(args.problem), product.picture, product.kernel,
+                      product.result);
+}
+// Not measured on hardware: a tile of 128 x 32 against about twenty instructions for each multiply-add.
+const char* yields_direct(const Problem& problem) {
+  return problem.as<Conv2dParams>().group_filters() > 2 ? "tiles of a group's filters are not nearly empty" : nullptr;
+}
+
+constexpr KernelInfo kRows[] = {
+    {.name = "conv2d_f32_direct_cuda",
+     .device = Device::Cuda,
+     .run = run_direct,
+     .declines = conv2d_declines,
+     .yields = yields_direct},
+    {.name = "conv2d_f32_bf16_cuda",
+     .device = Device::Cuda,
+     .precision = Precision::Medium,
+     .run = Conv2dMma<1>::run,
+     .declines = Conv2dMma<1>::declines,
+     .yields = Conv2dMma<1>::yields,
+     .workspace = conv2d_workspace},
+    {.name = "conv2d_f32_bf16x3_cuda",
+     .device = Device::Cuda,
+     .precision = Precision::High,
+     .run = Conv2dMma<2>::run,
+     .declines = Conv2dMma<2>::declines,
+     .yields = Conv2dMma<2>::yields,
+     .workspace = conv2d_workspace},
+    {.name = "conv2d_f32_winograd4_cuda",
+     .device = Device::Cuda,
+     .run = winograd::Convolution<4>::run,
+     .declines = winograd::Convolution<4>::declines,
+     .yields = winograd::Convolution<4>::yields,
+     .workspace = winograd::Convolution<4>::workspace},
+    {.name = "conv2d_f32_bf16x6_cuda",
+     .device = Device::Cuda,
+     .run = Conv2dMma<3>::run,
+     .declines = Conv2dMma<3>::declines,
+     .yields = Conv2dMma<3>::yields,
+     .workspace = conv2d_workspace},
+    {.name = "conv2d_f32_winograd2_cuda",
+     .device = Device::Cuda,
+     .run = winograd::Convolution<2>::run,
+     .declines = winograd::Convolution<2>::declines,
+     .yields = winograd::Convolution<2>::yields,
+     .workspace = winograd::Convolution<2>::workspace},
+    {.name = "conv2d_f32_gemm_cuda",
+     .device = Device::Cuda,
+     .run = run_gemm,
+     .declines = conv2d_declines,
+     .workspace = conv2d_workspace},
+};
 constexpr OpRows kOps[] = {{"conv2d", kRows}};
+
 }  // namespace
 
 std::span<const OpRows> conv2d_rows() { return kOps; }

@@ -128,12 +128,12 @@ struct Split {
   int slices;           // blocks that share a window
 
   Split(const Shape& y, std::int64_t most_pixels, int lanes) {
-    const std::int64_t vectors = y[3] / lanes;
+    const std::int64_t vectors = max_i64(1, ceil_div(y[3], lanes));
     for (across = 1; across < kWarp && across < vectors;) across *= 2;
     groups = ceil_div(vectors, across);
     // As many blocks as fill a device, but each thread several pixels.
     constexpr std::int64_t kBlocks = 512, kPixels = 8;
-    const std::int64_t wanted = ceil_div(kBlocks, y.product(0, 3) * groups);
+    const std::int64_t wanted = ceil_div(kBlocks, max_i64(1, y.product(0, 3)) * groups);
     const std::int64_t possible = ceil_div(most_pixels, kItemThreads / across * kPixels);
     slices = static_cast<int>(min_i64(wanted, possible));
   }

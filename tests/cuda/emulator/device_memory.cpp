@@ -44,8 +44,8 @@ bool mend_zones(const Allocation& a) {
 void* allocate(Space space, std::size_t bytes, int device) {
   // ASan's own malloc surrounds exact sizes with zones, and its reports tell who allocated.
   const std::size_t with_zones = kZone + (bytes + 2 * kZone - 1) / kZone * kZone;
-  void* const raw = std::aligned_alloc(kZone, under_asan() ? bytes : with_zones);
-  if (!raw) return nullptr;
+  void* raw = nullptr;
+  if (posix_memalign(&raw, kZone, under_asan() ? bytes : with_zones) != 0) return nullptr;
   const Allocation a{static_cast<char*>(raw) + (under_asan() ? 0 : kZone), bytes, space, device, raw};
   std::memset(a.address, 0xff, bytes);
   mend_zones(a);

@@ -57,7 +57,7 @@ struct Engine {
   const Launch* launch = nullptr;
   std::uint64_t launches = 0;
   std::string failure;
-  char start_order, fence_order;  // addresses for TSan
+  char start_order, failure_order, fence_order;  // addresses for TSan
 };
 
 Engine& engine() {
@@ -94,6 +94,7 @@ void go_on(Engine& e, Fiber& from, Thread* next) {
 
 [[noreturn]] void leave(Engine& e, std::string failure) {
   e.failure = std::move(failure);
+  release(&e.failure_order);
   switch_fiber(e.current->worker->fiber, e.host);
   __builtin_unreachable();
 }
@@ -263,7 +264,7 @@ void pass_warp_barrier(Thread* lanes, unsigned participants) {
 void compute_together(Thread* lanes, unsigned participants) {
   Engine& e = engine();
   if (participants != ~0u) leave(e, "a product of the warp needs all of its 32 lanes");
-  const WarpRequest& any = *lanes[0].request;
+  const WarpRequest& any = *e.current->request;  // its own: what TSan sees of this stays on this stack
   auto* const all = static_cast<char*>(__builtin_alloca_with_align(kLanes * any.in_bytes, 8 * 64));
   auto* const results = static_cast<char*>(__builtin_alloca_with_align(kLanes * any.out_bytes, 8 * 64));
   for (std::size_t i = 0; i < kLanes; ++i) hidden_copy(all + i * any.in_bytes, lanes[i].request->in, any.in_bytes);
@@ -383,7 +384,7 @@ std::string execute(const Launch& launch) {
     e.block = owner.get();
     begin_block(e, e.schedule.block(step));
     go_on(e, e.host, e.ready.pop(e.schedule));
-    if (!e.failure.empty()) forget_block(e);
+    if (!e.failure.empty()) acquire(&e.failure_order), forget_block(e);
     e.current = nullptr;
     ++e.block->ends.generation;
     if (!e.block->shared.end() && e.failure.empty()) e.failure = "wrote outside its shared memory";

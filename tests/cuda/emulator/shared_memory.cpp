@@ -39,9 +39,8 @@ void SharedMemory::begin(std::size_t dynamic_bytes) {
   dynamic_ = place(nullptr, {}, dynamic_bytes, 16);
 }
 
-// Aligned to what was asked, but at least 16, and not by chance to more.
+// Aligned to what was asked and not by chance to more: who needs more must ask.
 char* SharedMemory::place(const void* key, Site site, std::size_t bytes, std::size_t alignment) {
-  if (alignment < 16) alignment = 16;
   const auto from = reinterpret_cast<std::uintptr_t>(end_);
   const std::uintptr_t at = ((from - alignment + 2 * alignment - 1) & ~(2 * alignment - 1)) + alignment;
   auto* const address = reinterpret_cast<char*>(at);

@@ -30,6 +30,18 @@ struct AffineTransformParams {
 
 inline constexpr std::int64_t kLargestSide = std::int64_t{1} << 22;
 
+// The pixel of a side of n pixels that stands for t, whose magnitude is at most kLargestSide + 1; -1 for the fill value.
+FC_INLINE std::int32_t pixel_inside(FillMode mode, std::int32_t t, std::int32_t n) {
+  if (t >= 0 && t < n) return t;
+  switch (mode) {
+    case FillMode::Constant: return -1;
+    case FillMode::Nearest: return t < 0 ? 0 : n - 1;
+    case FillMode::Wrap: return (t % n + n) % n;
+    case FillMode::Reflect: t = (t % (2 * n) + 2 * n) % (2 * n); return t < n ? t : 2 * n - 1 - t;
+  }
+  return -1;
+}
+
 namespace ref {
 void affine_transform(const KernelArgs& args);
 }

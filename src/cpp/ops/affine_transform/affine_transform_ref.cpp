@@ -4,21 +4,6 @@
 #include "ops/affine_transform/affine_transform.h"
 
 namespace fastcnn::ref {
-namespace {
-
-// The pixel of a side of n pixels that stands for t; -1 for the fill value.
-std::int64_t inside(FillMode mode, std::int64_t t, std::int64_t n) {
-  if (t >= 0 && t < n) return t;
-  switch (mode) {
-    case FillMode::Constant: return -1;
-    case FillMode::Nearest: return t < 0 ? 0 : n - 1;
-    case FillMode::Wrap: return (t % n + n) % n;
-    case FillMode::Reflect: t = (t % (2 * n) + 2 * n) % (2 * n); return t < n ? t : 2 * n - 1 - t;
-  }
-  return -1;
-}
-
-}  // namespace
 
 void affine_transform(const KernelArgs& args) {
   const auto& p = args.problem.as<AffineTransformParams>();
@@ -30,8 +15,8 @@ void affine_transform(const KernelArgs& args) {
     const float* m = args.in[1].as<float>() + 8 * n;
     const float* x = args.in[0].as<float>() + n * h * w * c;
     const auto at = [&](double column, double row, std::int64_t channel) {
-      const std::int64_t s = inside(p.mode, static_cast<std::int64_t>(column), w);
-      const std::int64_t t = inside(p.mode, static_cast<std::int64_t>(row), h);
+      const std::int64_t s = pixel_inside(p.mode, static_cast<std::int32_t>(column), static_cast<std::int32_t>(w));
+      const std::int64_t t = pixel_inside(p.mode, static_cast<std::int32_t>(row), static_cast<std::int32_t>(h));
       return s < 0 || t < 0 ? p.fill : x[(t * w + s) * c + channel];
     };
     const auto place = [&](const float* row) {

@@ -61,15 +61,6 @@ struct Box {
   float x1, y1, x2, y2;
 };
 
-// A product rounded for itself: nvcc does not fuse it with a sum that it is a term of.
-FC_INLINE float times(float a, float b) {
-#if defined(__CUDA_ARCH__)
-  return __fmul_rn(a, b);
-#else
-  return a * b;
-#endif
-}
-
 FC_INLINE float box_area(Box b) {
   const float w = b.x2 - b.x1, h = b.y2 - b.y1;
   return times(0.0f > w ? 0.0f : w, 0.0f > h ? 0.0f : h);  // a NaN stays

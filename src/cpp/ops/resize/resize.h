@@ -42,14 +42,14 @@ FC_INLINE float resize_scale(Coordinate coordinate, std::int64_t in, std::int64_
 FC_INLINE std::int64_t nearest_source(Coordinate coordinate, std::int64_t i, std::int64_t in, std::int64_t out) {
   const float scale = resize_scale(coordinate, in, out);
   if (coordinate == Coordinate::AlignCorners) {
-    const float position = static_cast<float>(i) * scale;
+    const float position = times(static_cast<float>(i), scale);
     const std::int64_t below = static_cast<std::int64_t>(position);
     return min_i64(in - 1, below + (position - static_cast<float>(below) >= 0.5f));
   }
-  if (out % in == 0) return i / (out / in);
+  if (const std::int64_t repeats = divide(out, in); repeats * in == out) return divide(i, repeats);
   const float position = coordinate == Coordinate::HalfPixel
                              ? static_cast<float>((static_cast<double>(i) + 0.5) * static_cast<double>(scale))
-                             : static_cast<float>(i) * scale;
+                             : times(static_cast<float>(i), scale);
   return min_i64(in - 1, static_cast<std::int64_t>(position));
 }
 
@@ -61,9 +61,9 @@ struct BilinearTap {
 
 FC_INLINE BilinearTap bilinear_tap(Coordinate coordinate, std::int64_t i, std::int64_t in, std::int64_t out) {
   const float scale = resize_scale(coordinate, in, out);
-  float position = static_cast<float>(i) * scale;
+  float position = times(static_cast<float>(i), scale);
   if (coordinate == Coordinate::HalfPixel) {
-    position = (static_cast<float>(i) + 0.5f) * scale - 0.5f;
+    position = times(static_cast<float>(i) + 0.5f, scale) - 0.5f;
     if (position < 0.0f) position = 0.0f;
   }
   const std::int64_t first = min_i64(in - 1, static_cast<std::int64_t>(position));

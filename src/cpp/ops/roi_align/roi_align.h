@@ -14,6 +14,8 @@
 // roi_align_gradient (average only): operands dy, boxes, pictures: what each pixel gave, box by box in their order.
 #pragma once
 
+#include <cmath>
+
 #include "ops/problem.h"
 
 namespace fastcnn {
@@ -25,6 +27,50 @@ struct RoiAlignParams {
   double spatial_scale = 1.0;
   std::int32_t aligned = 0, max = 0;
 };
+
+// The samples of a box along one axis, in pixels.
+struct RoiAxis {
+  float start, bin, step;
+  std::int64_t count;  // in an output; -1: the box has no place in the picture
+};
+
+FC_INLINE RoiAxis roi_axis(const RoiAlignParams& p, float low, float high, std::int64_t outputs) {
+  const float offset = p.aligned ? 0.5f : 0.0f, scale = static_cast<float>(p.spatial_scale);
+  const float start = times(low, scale) - offset;
+  float extent = times(high, scale) - offset - start;
+  if (!p.aligned && !(extent > 1.0f)) extent = 1.0f;
+  const float bin = extent / static_cast<float>(outputs);
+  if (!std::isfinite(start) || !std::isfinite(bin)) return {0, 0, 0, -1};
+  std::int64_t count = p.sampling_ratio;
+  if (count == 0) count = static_cast<std::int64_t>(std::fmin(std::fmax(std::ceil(bin), 0.0f), 256.0f));
+  return {start, bin, bin / static_cast<float>(max_i64(1, count)), count};
+}
+
+// The two pixels that a sample mixes along one axis; first = -1 where it lies outside.
+struct RoiTap {
+  std::int64_t first, second;
+  float share;
+};
+
+FC_INLINE RoiTap roi_tap(const RoiAxis& a, std::int64_t out, std::int64_t sample, std::int64_t size) {
+  float at = a.start + times(static_cast<float>(out), a.bin) + times(static_cast<float>(sample) + 0.5f, a.step);
+  if (!(at >= -1.0f && at <= static_cast<float>(size))) return {-1, -1, 0};
+  if (at < 0.0f) at = 0.0f;
+  const std::int64_t first = static_cast<std::int64_t>(at);
+  if (first >= size - 1) return {size - 1, size - 1, 0};
+  return {first, first + 1, at - static_cast<float>(first)};
+}
+
+// Where a box is sampled; not valid where it has no place in a picture.
+struct RoiSamples {
+  RoiAxis rows, columns;
+  bool valid;
+};
+
+FC_INLINE RoiSamples roi_samples(const RoiAlignParams& p, const float* box, std::int64_t picture) {
+  const RoiAxis rows = roi_axis(p, box[1], box[3], p.height), columns = roi_axis(p, box[0], box[2], p.width);
+  return {rows, columns, picture >= 0 && picture < p.pictures && rows.count >= 0 && columns.count >= 0};
+}
 
 namespace ref {
 void roi_align(const KernelArgs& args);

@@ -1,101 +1,50 @@
 #include "ops/roi_align/roi_align.h"
 
-#include <cmath>
 #include <cstring>
 #include <limits>
 
 namespace fastcnn::ref {
-namespace {
-
-// The samples of a box along one axis, in pixels; none where it has no place in the picture.
-struct Samples {
-  float start, bin, step;
-  std::int64_t count;  // in an output
-};
-
-Samples samples_of(const RoiAlignParams& p, float low, float high, std::int64_t outputs) {
-  const float offset = p.aligned ? 0.5f : 0.0f, scale = static_cast<float>(p.spatial_scale);
-  const float start = low * scale - offset;
-  float extent = high * scale - offset - start;
-  if (!p.aligned && !(extent > 1.0f)) extent = 1.0f;
-  const float bin = extent / static_cast<float>(outputs);
-  if (!std::isfinite(start) || !std::isfinite(bin)) return {0, 0, 0, -1};
-  std::int64_t count = p.sampling_ratio;
-  if (count == 0) count = static_cast<std::int64_t>(std::fmin(std::fmax(std::ceil(bin), 0.0f), 256.0f));
-  return {start, bin, bin / static_cast<float>(max_i64(1, count)), count};
-}
-
-// The two pixels that a sample mixes along one axis; first = -1 where it lies outside.
-struct Tap {
-  std::int64_t first, second;
-  float share;
-};
-
-Tap tap_of(const Samples& s, std::int64_t out, std::int64_t sample, std::int64_t size) {
-  float at = s.start + static_cast<float>(out) * s.bin + (static_cast<float>(sample) + 0.5f) * s.step;
-  if (!(at >= -1.0f && at <= static_cast<float>(size))) return {-1, -1, 0};
-  if (at < 0.0f) at = 0.0f;
-  const std::int64_t first = static_cast<std::int64_t>(at);
-  if (first >= size - 1) return {size - 1, size - 1, 0};
-  return {first, first + 1, at - static_cast<float>(first)};
-}
-
-// Where a box is sampled; not valid where it has no place in a picture.
-struct Box {
-  Samples rows, columns;
-  bool valid;
-  Box(const RoiAlignParams& p, const KernelArgs& args, std::int64_t k) {
-    const float* box = args.in[1].as<float>() + 4 * k;
-    const std::int64_t picture = args.in[2].as<std::int64_t>()[k];
-    rows = samples_of(p, box[1], box[3], p.height);
-    columns = samples_of(p, box[0], box[2], p.width);
-    valid = picture >= 0 && picture < p.pictures && rows.count >= 0 && columns.count >= 0;
-  }
-};
-
-}  // namespace
-
 void roi_align(const KernelArgs& args) {
   const auto& p = args.problem.as<RoiAlignParams>();
   const std::int64_t channels = args.out[0].shape()[3], outputs = p.height * p.width;
   if (channels == 0) return;
-  parallel_ranges(args.out[0].shape()[0] * outputs, max_i64(1, 2048 / channels),
-                  [&](std::int64_t begin, std::int64_t end) {
-                    for (std::int64_t at = begin; at < end; ++at) {
-                      const std::int64_t k = at / outputs, i = at % outputs / p.width, j = at % p.width;
-                      float* y = args.out[0].as<float>() + at * channels;
-                      const Box box(p, args, k);
-                      const std::int64_t count = box.valid ? box.rows.count * box.columns.count : 0;
-                      for (std::int64_t c = 0; c < channels; ++c)
-                        y[c] = p.max && count > 0 ? -std::numeric_limits<float>::infinity() : 0.0f;
-                      if (count == 0) continue;
-                      const float* picture =
-                          args.in[0].as<float>() + args.in[2].as<std::int64_t>()[k] * p.input_h * p.input_w * channels;
-                      for (std::int64_t r = 0; r < box.rows.count; ++r)
-                        for (std::int64_t s = 0; s < box.columns.count; ++s) {
-                          const Tap v = tap_of(box.rows, i, r, p.input_h), u = tap_of(box.columns, j, s, p.input_w);
-                          const bool outside = v.first < 0 || u.first < 0;
-                          if (outside && !p.max) continue;
-                          const auto pixel = [&](std::int64_t row, std::int64_t column) {
-                            return picture + (row * p.input_w + column) * channels;
-                          };
-                          const float *a = pixel(max_i64(0, v.first), max_i64(0, u.first)),
-                                      *b = pixel(max_i64(0, v.first), max_i64(0, u.second)),
-                                      *d = pixel(max_i64(0, v.second), max_i64(0, u.first)),
-                                      *e = pixel(max_i64(0, v.second), max_i64(0, u.second));
-                          for (std::int64_t c = 0; c < channels; ++c) {
-                            const float parts[] = {(1 - v.share) * (1 - u.share) * a[c], (1 - v.share) * u.share * b[c],
-                                                   v.share * (1 - u.share) * d[c], v.share * u.share * e[c]};
-                            if (!p.max) y[c] += (parts[0] + parts[1]) + (parts[2] + parts[3]);
-                            for (const float part : parts)
-                              if (const float value = outside ? 0.0f : part; p.max && (value > y[c] || value != value))
-                                y[c] = value;
-                          }
-                        }
-                      if (!p.max)
-                        for (std::int64_t c = 0; c < channels; ++c) y[c] /= static_cast<float>(count);
-                    }
-                  });
+  parallel_ranges(
+      args.out[0].shape()[0] * outputs, max_i64(1, 2048 / channels), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t at = begin; at < end; ++at) {
+          const std::int64_t k = at / outputs, i = at % outputs / p.width, j = at % p.width;
+          float* y = args.out[0].as<float>() + at * channels;
+          const RoiSamples box = roi_samples(p, args.in[1].as<float>() + 4 * k, args.in[2].as<std::int64_t>()[k]);
+          const std::int64_t count = box.valid ? box.rows.count * box.columns.count : 0;
+          for (std::int64_t c = 0; c < channels; ++c)
+            y[c] = p.max && count > 0 ? -std::numeric_limits<float>::infinity() : 0.0f;
+          if (count == 0) continue;
+          const float* picture =
+              args.in[0].as<float>() + args.in[2].as<std::int64_t>()[k] * p.input_h * p.input_w * channels;
+          for (std::int64_t r = 0; r < box.rows.count; ++r)
+            for (std::int64_t s = 0; s < box.columns.count; ++s) {
+              const RoiTap v = roi_tap(box.rows, i, r, p.input_h), u = roi_tap(box.columns, j, s, p.input_w);
+              const bool outside = v.first < 0 || u.first < 0;
+              if (outside && !p.max) continue;
+              const auto pixel = [&](std::int64_t row, std::int64_t column) {
+                return picture + (row * p.input_w + column) * channels;
+              };
+              const float *a = pixel(max_i64(0, v.first), max_i64(0, u.first)),
+                          *b = pixel(max_i64(0, v.first), max_i64(0, u.second)),
+                          *d = pixel(max_i64(0, v.second), max_i64(0, u.first)),
+                          *e = pixel(max_i64(0, v.second), max_i64(0, u.second));
+              for (std::int64_t c = 0; c < channels; ++c) {
+                const float parts[] = {(1 - v.share) * (1 - u.share) * a[c], (1 - v.share) * u.share * b[c],
+                                       v.share * (1 - u.share) * d[c], v.share * u.share * e[c]};
+                if (!p.max) y[c] += (parts[0] + parts[1]) + (parts[2] + parts[3]);
+                for (const float part : parts)
+                  if (const float value = outside ? 0.0f : part; p.max && (value > y[c] || value != value))
+                    y[c] = value;
+              }
+            }
+          if (!p.max)
+            for (std::int64_t c = 0; c < channels; ++c) y[c] /= static_cast<float>(count);
+        }
+      });
 }
 
 void roi_align_gradient(const KernelArgs& args) {
@@ -107,7 +56,7 @@ void roi_align_gradient(const KernelArgs& args) {
     std::memset(dx, 0, static_cast<std::size_t>(picture_size) * sizeof(float));
     for (std::int64_t k = 0; k < boxes; ++k) {
       if (args.in[2].as<std::int64_t>()[k] != n) continue;
-      const Box box(p, args, k);
+      const RoiSamples box = roi_samples(p, args.in[1].as<float>() + 4 * k, args.in[2].as<std::int64_t>()[k]);
       if (!box.valid) continue;
       const float count = static_cast<float>(box.rows.count * box.columns.count);
       for (std::int64_t i = 0; i < p.height; ++i)
@@ -115,7 +64,7 @@ void roi_align_gradient(const KernelArgs& args) {
           const float* dy = args.in[0].as<float>() + ((k * p.height + i) * p.width + j) * channels;
           for (std::int64_t r = 0; r < box.rows.count; ++r)
             for (std::int64_t s = 0; s < box.columns.count; ++s) {
-              const Tap v = tap_of(box.rows, i, r, p.input_h), u = tap_of(box.columns, j, s, p.input_w);
+              const RoiTap v = roi_tap(box.rows, i, r, p.input_h), u = roi_tap(box.columns, j, s, p.input_w);
               if (v.first < 0 || u.first < 0) continue;
               const auto give = [&](std::int64_t row, std::int64_t column, float share) {
                 float* to = dx + (row * p.input_w + column) * channels;

@@ -1,5 +1,5 @@
-// The way of a tile of C out of the registers: through shared memory, so that neighbouring threads store neighbouring
-// columns whatever a thread computed, and the code of a Finish is there once and not for each register.
+// What the tiled kernels of the engine share: the place of a block's tile, what it knows of its lines, and the way of a
+// tile of C out of the registers.
 #pragma once
 
 #include "gemm/product.h"
@@ -32,6 +32,31 @@ inline dim3 blocks_of(const Sizes& s, const Parts& parts) {
               static_cast<unsigned>(parts.count));
 }
 
+// Whether tiles of 128 x 128 rather than 64 x 64 leave a device something to do. Not measured on hardware.
+inline bool large_tiles_pay(const Sizes& s, const Parts& parts) {
+  constexpr std::int64_t kEnough = 160;  // blocks
+  return s.columns > 64 && s.batch * ceil_div(s.rows, 128) * ceil_div(s.columns, 128) * parts.count >= kEnough;
+}
+
+// What is known of the lines of a tile is in shared memory: one thread finds it out for all, and registers are for the
+// sums. Of lines that are read four at a time every fourth is found. Those beyond the last are the last.
+template <class F, int lines>
+struct TileLines {
+  using Line = typename F::Line;
+  static constexpr int kVector = F::kLie == Lie::Lines ? 4 : 1, kCount = lines / kVector;
+  static constexpr std::size_t kBytes = kCount * sizeof(Line);
+
+  template <int threads>
+  static __device__ __forceinline__ void find(const F& f, Line* found, std::int64_t batch, std::int64_t first,
+                                              std::int64_t count) {
+    for (int l = static_cast<int>(threadIdx.x); l < kCount; l += threads)
+      found[l] = f.line(batch, min_i64(first + l * kVector, count - kVector));
+  }
+};
+
+// C leaves through shared memory, so that neighbouring threads store neighbouring columns whatever a thread computed,
+// and the code of a Finish is there once and not for each register.
+//
 // Stores `lines` x `columns` sums, line l being at stage + l * pitch and row row_of(l) of C.
 template <int lines, int columns, int pitch, int threads, class Finish, class RowOf>
 __device__ __forceinline__ void drain(const float* stage, const Sizes& s, const Parts& parts, const Place& place,
