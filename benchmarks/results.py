@@ -37,6 +37,14 @@ FIELDS = {
         "kind", "run", "threads", "min_ms", "median_ms", "calls", "function", "case", "runtime",
         "agrees", "ratios",
     ),
+    "device": (
+        "kind", "run", "name", "capability", "memory_gb", "fma_gflops", "tensor_gflops",
+        "memory_gbytes",
+    ),
+    "gpu": (
+        "kind", "run", "suite", "case", "runtime", "precision", "min_ms", "median_ms", "calls",
+        "gflop", "gbyte", "bound", "share_of_roofline", "error", "ratios",
+    ),
     "kernel": (
         *_MEASURED, "op", "case", "kernel", "precision", "gbyte", "level", "share_of_memory",
     ),

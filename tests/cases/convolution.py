@@ -78,6 +78,8 @@ CONV = [
     Case("conv2d", ((1, 20, 20, 600), (1, 1, 600, 600))),
     Case("conv2d", ((1, 6, 6, 256), (1, 1, 128, 276)), {"groups": 2}),
     Case("conv2d", ((2, 6, 7, 66), (3, 3, 33, 256)), {"groups": 2, "padding": "same"}),
+    # As many tiles as a GPU needs for its larger ones.
+    *(Case("conv2d", ((1, 10, 13, 80 * c), (1, 1, c, 5440)), {"groups": 80}) for c in (3, 4)),
 ]
 
 TRANSPOSE = [

@@ -12,6 +12,7 @@ DENSE = [
     *(Case("dense", ((9, 20), (20, n))) for n in (1, 8, 15, 16, 17, 64, 65, 80, 130)),
     # A sum that is cut.
     Case("dense", ((9, 5000), (5000, 70))),
+    *(Case("dense", ((m, 1300), (1300, n))) for m, n in ((1, 72), (1, 71), (3, 200), (8, 132))),
     # Large enough for kernels that decline small problems.
     *(Case("dense", s) for s in (((16, 64), (64, 48)), ((33, 200), (200, 130)))),
     Case("dense", ((40, 2500), (2500, 130))),
@@ -37,6 +38,9 @@ MATMUL = [
         (False, False, (130, 70), (70, 130)),
         (False, True, (3, 129, 100), (3, 65, 100)),
         (False, False, (2, 150, 64), (64, 80)),
+        # As many tiles as a GPU needs for its larger ones.
+        (False, False, (160, 5, 8), (160, 8, 68)),
+        (True, True, (160, 8, 12), (160, 68, 8)),
     )
 ]
 

@@ -105,6 +105,16 @@ def test_a_model_gives_what_it_gives_on_the_cpu() -> None:
 
 
 @on_device
+def test_resnet50_predicts_what_it_predicts_on_the_cpu() -> None:
+    fc.set_random_seed(0)
+    model = fc.applications.ResNet50(weights=None, input_shape=(32, 32, 3), classes=10)
+    x = np.random.default_rng(1).standard_normal((1, 32, 32, 3)).astype(np.float32)
+    expected = model.predict(x, verbose=0)
+    actual = model.to("cuda").predict(x, verbose=0)
+    np.testing.assert_allclose(actual, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@on_device
 def test_training_takes_the_steps_of_the_cpu() -> None:
     x, y = pictures(8), np.arange(8) % 4
     histories, weights = [], []
@@ -216,3 +226,17 @@ def test_several_threads_run_one_model() -> None:
     with ThreadPoolExecutor(3) as pool:
         for y in pool.map(lambda _: model(x), range(6)):
             np.testing.assert_array_equal(y, expected)
+
+
+@on_device
+@pytest.mark.parametrize("begin", [1, 2, 4])
+def test_arrays_may_begin_at_any_element(begin: int) -> None:
+    # Kernels read groups of four elements at once only where they are aligned.
+    x = np.random.default_rng(0).standard_normal(47).astype(np.float32)
+    ours = cuda.asarray(x)
+    pointer, read_only = ours.__cuda_array_interface__["data"]
+    part = Foreign(ours, data=(pointer + 4 * begin, read_only), shape=(40,))
+    kept = x[begin : begin + 40]
+    np.testing.assert_array_equal(fc.ops.square(part).numpy(), kept * kept)
+    np.testing.assert_array_equal(fc.ops.add(part, cuda.asarray(x[:40])).numpy(), kept + x[:40])
+    np.testing.assert_array_equal(fc.ops.cast(part, "int32").numpy(), kept.astype(np.int32))

@@ -53,9 +53,10 @@ def test_scale_and_shift_are_what_batch_norm_does(scale: bool, center: bool) -> 
     operands = [gamma] * scale + [beta] * center + [mean, var]
     attrs = {"scale": scale, "center": center, "epsilon": 1e-5}
     case = Case("batch_norm_scale_shift", tuple(o.shape for o in operands), attrs)
-    a, b = run_kernel("batch_norm_scale_shift_f32_ref", case, operands)
     expected = reference.batch_norm(x, *operands, **attrs)
-    np.testing.assert_allclose(x.astype(np.float64) * a + b, expected, rtol=1e-5, atol=1e-6)
+    for kernel in kernel_rows("batch_norm_scale_shift"):
+        a, b = run_kernel(kernel, case, operands)
+        np.testing.assert_allclose(x.astype(np.float64) * a + b, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(("kernel", "case"), each_kernel([*cases.GROUP_NORM, *cases.LAYER_NORM]))

@@ -103,10 +103,11 @@ def test_numbers_look_random() -> None:
         assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 5e-3
 
 
-def test_key_seed_and_stream_each_change_the_numbers() -> None:
+@pytest.mark.parametrize("kernel", kernel_rows("random_uniform"))
+def test_key_seed_and_stream_each_change_the_numbers(kernel: str) -> None:
     def draw(key: tuple[int, int], **attrs: int) -> bytes:
         case = cases.KeyCase("random_uniform", ((2,),), {"shape": (16,), **attrs}, key)
-        return run_kernel("random_uniform_f32_ref", case, case.inputs())[0].tobytes()
+        return run_kernel(kernel, case, case.inputs())[0].tobytes()
 
     first = draw((1, 1))
     assert len({first, draw((2, 1)), draw((1, 2)), draw((1, 1), stream=1), draw((1, 2**40))}) == 5

@@ -61,9 +61,10 @@ def test_where(kernel: str, shapes: tuple[tuple[int, ...], ...], dtype: str) -> 
 def test_one_hot() -> None:
     for dtype in ("int64", "int32", "uint8"):
         labels = np.array([[0, 3, 5], [4, 255, 2]], np.int64).astype(dtype)
-        (kernel,) = kernel_rows("one_hot")
-        (y,) = run_kernel(kernel, Case("one_hot", (labels.shape,), {"depth": 5}), [labels])
-        np.testing.assert_array_equal(y, labels[..., None] == np.arange(5))
+        for kernel in kernel_rows("one_hot"):
+            for depth in (1, 4, 5, 7):
+                (y,) = run_kernel(kernel, Case("one_hot", (2, 3), {"depth": depth}), [labels])
+                np.testing.assert_array_equal(y, labels[..., None] == np.arange(depth))
     np.testing.assert_array_equal(fc.ops.one_hot([-1, 1], 2), [[0, 0], [0, 1]])
     with pytest.raises(DTypeError, match="expected labels of dtype int64, int32 or uint8"):
         fc.ops.one_hot([0.5], 2)
@@ -74,13 +75,17 @@ def test_one_hot() -> None:
 DTYPES = ("float32", "float64", "int64", "int32", "uint8", "int8", "bool")
 
 
+# The others only move between storages.
+CASTS = [kernel for kernel in kernel_rows("cast") if "storage" not in kernel]
+
+
+@pytest.mark.parametrize("kernel", CASTS)
 @pytest.mark.parametrize("source", DTYPES)
 @pytest.mark.parametrize("target", DTYPES)
-def test_cast(source: str, target: str) -> None:
+def test_cast(kernel: str, source: str, target: str) -> None:
     values = np.array([0, 1, -1, 2.7, -2.7, 127, 128, -128, -129, 255, 256, 2.0**31, -(2.0**62)])
     with np.errstate(invalid="ignore"):
         x = values.astype(source)
-    *_, kernel = kernel_rows("cast")  # those above only move between storages
     (y,) = run_kernel(kernel, Case("cast", (x.shape,), {"dtype": target}), [x])
     if target == "bool":
         expected = x != 0
@@ -93,12 +98,18 @@ def test_cast(source: str, target: str) -> None:
     assert y.dtype == target
 
 
-def test_cast_of_what_no_integer_is() -> None:
+@pytest.mark.parametrize("kernel", CASTS)
+def test_cast_of_what_no_integer_is(kernel: str) -> None:
     x = np.array([np.nan, np.inf, -np.inf, 3e38], np.float32)
-    info = np.iinfo(np.int64)
-    np.testing.assert_array_equal(fc.ops.cast(x, np.int64), [0, info.max, info.min, info.max])
-    np.testing.assert_array_equal(fc.ops.cast(x, "uint8"), [0, 255, 0, 255])
-    np.testing.assert_array_equal(fc.ops.cast(x, bool), [True] * 4)
+    most, least = np.iinfo(np.int64).max, np.iinfo(np.int64).min
+    for dtype, expected in (
+        ("int64", [0, most, least, most]),
+        ("uint8", [0, 255, 0, 255]),
+        ("bool", [True] * 4),
+    ):
+        (y,) = run_kernel(kernel, Case("cast", (x.shape,), {"dtype": dtype}), [x])
+        np.testing.assert_array_equal(y, expected)
+        np.testing.assert_array_equal(fc.ops.cast(x, dtype), expected)
     with pytest.raises(DTypeError, match="cast: expected one of float32"):
         fc.ops.cast(x, "complex64")
 

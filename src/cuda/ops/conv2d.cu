@@ -2,6 +2,7 @@
 #include "gemm/direct.cuh"
 #include "gemm/ffma.cuh"
 #include "ops/conv2d_product.cuh"
+#include "ops/conv2d_winograd.h"
 #include "ops/rows.h"
 
 namespace fastcnn::cuda {
@@ -44,12 +45,24 @@ constexpr KernelInfo kRows[] = {
      .declines = Conv2dMma<2>::declines,
      .yields = Conv2dMma<2>::yields,
      .workspace = conv2d_workspace},
+    {.name = "conv2d_f32_winograd4_cuda",
+     .device = Device::Cuda,
+     .run = winograd::Convolution<4>::run,
+     .declines = winograd::Convolution<4>::declines,
+     .yields = winograd::Convolution<4>::yields,
+     .workspace = winograd::Convolution<4>::workspace},
     {.name = "conv2d_f32_bf16x6_cuda",
      .device = Device::Cuda,
      .run = Conv2dMma<3>::run,
      .declines = Conv2dMma<3>::declines,
      .yields = Conv2dMma<3>::yields,
      .workspace = conv2d_workspace},
+    {.name = "conv2d_f32_winograd2_cuda",
+     .device = Device::Cuda,
+     .run = winograd::Convolution<2>::run,
+     .declines = winograd::Convolution<2>::declines,
+     .yields = winograd::Convolution<2>::yields,
+     .workspace = winograd::Convolution<2>::workspace},
     {.name = "conv2d_f32_gemm_cuda",
      .device = Device::Cuda,
      .run = run_gemm,

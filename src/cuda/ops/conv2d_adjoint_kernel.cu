@@ -60,6 +60,7 @@ constexpr OpRows kOps[] = {{"conv2d_adjoint_kernel", kRowsOfAdjoint}};
 void turn_kernel(const char* name, const KernelArgs& args, std::int64_t taps, std::int64_t channels,
                  std::int64_t filters, std::int64_t groups, const void* w, void* v) {
   const std::int64_t channel_tiles = ceil_div(channels, kTile), filter_tiles = ceil_div(groups * filters, kTile);
+  if (channel_tiles == 0 || filter_tiles == 0) return;
   const auto narrow = [](std::int64_t size) { return static_cast<int>(size); };
   const Adjoint adjoint{.taps = narrow(taps),
                         .channels = narrow(channels),

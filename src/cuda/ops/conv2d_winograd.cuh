@@ -72,6 +72,7 @@ template <int m>
 const char* declines(const Problem& problem, const Cut<m>& cut, const Shape& y) {
   constexpr std::int64_t kLargest = 1 << 30;
   if (const char* reason = fastcnn::winograd::declines(problem)) return reason;
+  if (cut.channels == 0 || cut.filters == 0) return "there is nothing to transform";
   const Shape& x = problem.inputs[0].shape;
   std::int64_t largest =
       max_i64(cut.tiles, max_i64(cut.weights_stride(), max_i64(cut.channels_stride(), cut.filters_stride())));

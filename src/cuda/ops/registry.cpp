@@ -26,6 +26,7 @@ std::span<const OpRows> all_rows() {
              conv2d_weight_gradient_rows,
              convert_rows,
              cross_entropy_rows,
+             dense_rows,
              depthwise_conv2d_rows,
              depthwise_gradients_rows,
              distance_rows,
