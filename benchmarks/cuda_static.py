@@ -245,6 +245,14 @@ def save(kernels: Iterable[Kernel], path: Path, nvcc: str) -> None:
     path.write_text(f'{{"nvcc": {json.dumps(nvcc)}, "kernels": [\n{lines}\n]}}\n')
 
 
+def merged(before: Sequence[Kernel], new: Sequence[Kernel]) -> list[Kernel]:
+    """What was recorded, and instead of it the files compiled anew; nothing of files that went."""
+    known = {s.relative_to(CUDA).as_posix() for s in sources()}
+    replaced = {(k.source, k.architecture) for k in new}
+    kept = [k for k in before if (k.source, k.architecture) not in replaced]
+    return [k for k in [*kept, *new] if k.source in known]
+
+
 def nvcc_version() -> str:
     """Such as "13.0.88"; "" without nvcc."""
     nvcc = find_nvcc()
@@ -286,7 +294,8 @@ def main(arguments: Sequence[str] | None = None) -> list[Kernel]:
             kernels += found
     print(drawn(kernels))
     if not options.dry:
-        save(kernels, options.folder / "cuda_static.json", nvcc_version())
+        path = options.folder / "cuda_static.json"
+        save(merged(load(path) if path.exists() else [], kernels), path, nvcc_version())
     return kernels
 
 
@@ -295,7 +304,7 @@ def _parse(arguments: Sequence[str] | None) -> Any:
         prog="python -m benchmarks.cuda_static", description="Record what nvcc makes of kernels."
     )
     add = parser.add_argument
-    add("--source", default="", help="only files whose name contains this")
+    add("--source", default="", help="only files whose name contains this; the others' lines stay")
     add(
         "--architectures",
         type=lambda t: tuple(int(a) for a in t.split(",")),

@@ -93,6 +93,7 @@ class Entrant:
     output: Callable[[], np.ndarray]
     work: tuple[Work, ...] = ()
     precision: str = ""
+    memory: Any = None  # of the GPU's, that `call` reads
 
 
 def gpu_burst(call: Call, wait: Call, seconds: float) -> list[int]:
@@ -136,6 +137,7 @@ def of_plan(plan: _C.Plan, inputs: Sequence[np.ndarray], index: int, precision: 
         lambda: results[0].numpy(),
         work,
         precision,
+        given,
     )
 
 

@@ -40,16 +40,18 @@ class Case:
         return [rng.standard_normal(s).astype(np.float32) for s in self.shapes]
 
 
-def kernel_rows(op: str) -> list[str]:
+def kernel_rows(op: str, device: str | None = None) -> list[str]:
     """Names of the op's rows that can be run here: by this CPU, and by the CUDA back end there is.
 
-    That is a GPU, or the emulator that FASTCNN_CUDA_BACKEND names (tests/conftest.py).
+    That is a GPU, or the emulator that FASTCNN_CUDA_BACKEND names (tests/conftest.py). `device`
+    "cpu" or "cuda" leaves out the other's.
     """
     level = ISA_ORDER.index(_C.max_isa())
     return [
         row["name"]
         for row in _C.kernels(op)
-        if row["device"] == "cuda" or ISA_ORDER.index(row["isa"]) <= level
+        if device in (None, row["device"])
+        and (row["device"] == "cuda" or ISA_ORDER.index(row["isa"]) <= level)
     ]
 
 

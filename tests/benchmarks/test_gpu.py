@@ -11,8 +11,10 @@ import pytest
 from benchmarks.gpu import Entrant, Peaks, Work, best, difference, drawn, gpu_burst, measure
 from benchmarks.results import FIELDS, Results, load
 
+import fastcnn as fc
 from benchmarks import cuda_static, gpu
-from fastcnn import cuda
+from fastcnn import _C, cuda
+from tests.harness import Case
 
 PEAKS = Peaks(fma=1000.0, tensor=8000.0, memory=100.0)
 
@@ -82,6 +84,17 @@ def test_lines_are_the_documented_ones(tmp_path: Path) -> None:
     assert len(text) == 2 + len(lines)
 
 
+@pytest.mark.skipif(not _C.has_devices(), reason="needs a GPU or its emulation (docs/cuda.md)")
+def test_a_kernel_of_the_device_takes_part() -> None:
+    case = Case("cdist", ((3, 5), (4, 5)))
+    found = gpu.of_kernel("cdist_f32_cuda", case, 0, "highest")
+    assert found is not None
+    assert sum(w.gflop for w in found.work) == pytest.approx(2 * 3 * 4 * 5 / 1e9)
+    assert gpu_burst(found.call, found.wait, 1e-3)
+    np.testing.assert_allclose(found.output(), fc.ops.cdist(*case.inputs()), rtol=1e-5)
+    assert gpu.of_kernel("gram_matrix_f32_cuda", case, 0, "highest") is None
+
+
 def test_without_a_gpu_it_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -144,6 +157,15 @@ def test_reading_what_ptxas_says() -> None:
     assert not g.fits()  # 512 x 256 registers
     counts = cuda_static.count_instructions(MACHINE_CODE)
     assert counts == {"_Z1fPf": {"all": 4, "FFMA": 1, "MMA": 1, "LDGSTS": 1}}
+
+
+def test_files_compiled_anew_replace_their_lines() -> None:
+    def lines(*registers: tuple[str, int, int]) -> list[cuda_static.Kernel]:
+        return [cuda_static.Kernel(s, "f", a, 32, r, 0, False, 0) for s, a, r in registers]
+
+    before = lines(("ops/gram.cu", 80, 10), ("ops/gram.cu", 90, 11), ("ops/gone.cu", 80, 12))
+    found = cuda_static.merged(before, lines(("ops/gram.cu", 90, 20)))
+    assert [(k.architecture, k.registers) for k in found] == [(80, 10), (90, 20)]
 
 
 def test_recorded_and_read_again(tmp_path: Path) -> None:

@@ -56,9 +56,16 @@ DEPTHWISE += [
     for extra in ("", "b", "r", "br")
 ]
 
+# Several tiles each way, the last of each in part, and channels beside a multiple of 32.
+DEPTHWISE += [
+    _case((1, 11, 10, 36), (size, size), 1, "b", {"strides": strides, "padding": "same"})
+    for size in (3, 5)
+    for strides in (1, 2)
+]
+
 ACTIVATIONS = [
-    _case((1, 8, 9, 35), window, 1, "br", {"padding": "same", "activation": name})
-    for window in ((3, 3), (1, 3))
+    _case((1, 8, 9, channels), window, 1, "br", {"padding": "same", "activation": name})
+    for window, channels in (((3, 3), 35), ((3, 3), 4), ((1, 3), 35))
     for name in (
         "relu",
         "relu6",

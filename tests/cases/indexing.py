@@ -68,6 +68,8 @@ TAKE_GRADIENT = [
     IndexCase("take_gradient", ((3,), (3,)), {"axis": 0, "size": 5}),
     IndexCase("take_gradient", ((5, 2, 3, 4), (2, 3)), {"axis": 1, "size": 6}),
     IndexCase("take_gradient", ((4, 300, 33), (300,)), {"axis": 1, "size": 7}),
+    IndexCase("take_gradient", ((4, 300, 70), (300,)), {"axis": 1, "size": 130}),
+    IndexCase("take_gradient", ((600,), (600,)), {"axis": 0, "size": 3000}),
     IndexCase("take_gradient", ((4, 0), (0,)), {"axis": 1, "size": 7}),
 ]
 ALONG = [

@@ -47,6 +47,7 @@ GROUP_NORM = [
     _affine("group_norm", (3, 40), groups=8, epsilon=1e-5),
     _affine("group_norm", (1, 50, 50, 70), groups=7),
     _affine("group_norm", (2, 40, 40, 6), groups=1, scale=False),
+    _affine("group_norm", (1, 40, 100, 64), groups=1),
     _affine("group_norm", (0, 4, 6), groups=2),
     _affine("instance_norm", (2, 9, 8, 5), center=False),
     _affine("instance_norm", (2, 70, 70, 19), scale=False, center=False),
@@ -55,6 +56,7 @@ GROUP_NORM = [
 LAYER_NORM = [
     _affine("layer_norm", (3, 5, 70)),
     _affine("layer_norm", (4, 3), scale=False),
+    _affine("layer_norm", (9, 300)),
     _affine("layer_norm", (2, 70_001), scale=False, center=False),
     _affine("layer_norm", (0, 6), center=False),
     Case("layer_norm", ((2, 5, 3, 7), (5, 3, 7), (5, 3, 7)), {"axis": (1, 2, 3)}),
@@ -88,6 +90,7 @@ SOFTMAX = [
         ((7, 3), -1),
         ((5, 2, 16), 2),
         ((3, 21), 1),
+        ((9, 300), -1),
         ((2, 1000), -1),
         ((2, 9_001), -1),
         ((5, 40, 21), 1),

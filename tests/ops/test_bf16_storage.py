@@ -55,7 +55,7 @@ def run_guarded(plan: _C.Plan, arrays: list[np.ndarray]) -> np.ndarray:
     return results[0]
 
 
-@pytest.mark.parametrize("kernel", kernel_rows("cast"))
+@pytest.mark.parametrize("kernel", kernel_rows("cast", "cpu"))
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 16, 33, 20000])
 def test_cast_rounds_to_the_nearest_even(kernel: str, size: int) -> None:
     rng = np.random.default_rng(size)
@@ -173,7 +173,9 @@ def test_transposed_convolution(
     assert_within(run_guarded(plan, arrays), exact, bound)
 
 
-@pytest.mark.parametrize("kernel", [k for k in kernel_rows("depthwise_conv2d") if "bf16" in k])
+@pytest.mark.parametrize(
+    "kernel", [k for k in kernel_rows("depthwise_conv2d", "cpu") if "bf16" in k]
+)
 @pytest.mark.parametrize("shape", [(1, 9, 15, 35), (2, 7, 7, 16), (1, 3, 2, 5), (1, 14, 30, 160)])
 @pytest.mark.parametrize("size", [3, 5])
 @pytest.mark.parametrize("strides", [1, 2])
@@ -193,7 +195,9 @@ def test_depthwise_convolution(
     assert_within(run_guarded(plan, [x, w, bias]), exact, bound + HALF_ULP * (abs(exact) + bound))
 
 
-@pytest.mark.parametrize("kernel", [k for k in kernel_rows("max_pool2d") if not k.endswith("ref")])
+@pytest.mark.parametrize(
+    "kernel", [k for k in kernel_rows("max_pool2d", "cpu") if not k.endswith("ref")]
+)
 @pytest.mark.parametrize("shape", [(1, 9, 15, 35), (2, 7, 7, 16), (1, 6, 4, 130)])
 def test_max_pooling(kernel: str, shape: tuple[int, ...]) -> None:
     x = np.random.default_rng(4).standard_normal(shape).astype(np.float32)
@@ -206,7 +210,7 @@ def test_max_pooling(kernel: str, shape: tuple[int, ...]) -> None:
 
 def test_a_row_that_reads_no_bfloat16_says_so() -> None:
     x, w = np.zeros((1, 4, 4, 8), np.float32), np.zeros((1, 1, 8, 8), np.float32)
-    for kernel in kernel_rows("conv2d"):
+    for kernel in kernel_rows("conv2d", "cpu"):
         if kernel == "conv2d_bf16_amx":
             continue
         with pytest.raises(Exception, match="does not read bfloat16"):
@@ -278,7 +282,7 @@ ALIKE = [
 def test_pictures_that_are_stored_alike(
     op: str, isa: str, shapes: list[tuple[int, ...]], pictures: set[int], attrs: dict[str, Any]
 ) -> None:
-    (kernel, *_) = [k for k in kernel_rows(op) if k.endswith((isa, "any_ref"))] or [""]
+    (kernel, *_) = [k for k in kernel_rows(op, "cpu") if k.endswith((isa, "any_ref"))] or [""]
     if not kernel:
         pytest.skip(f"this machine has no {isa}")
     rng = np.random.default_rng(5)
@@ -287,7 +291,7 @@ def test_pictures_that_are_stored_alike(
         arrays[1] = pooling.max_pool2d(rounded(arrays[0]), **attrs).astype(np.float32)
     arrays = [rounded(a) if i in pictures else a for i, a in enumerate(arrays)]
     y = run_guarded(plan_between_casts(op, arrays, pictures, attrs, kernel), arrays)
-    (reference,) = [k for k in kernel_rows(op) if k.endswith("ref")]
+    (reference,) = [k for k in kernel_rows(op, "cpu") if k.endswith("ref")]
     plain = plan_between_casts(op, arrays, set(), attrs, reference)
     exact = np.asarray(plain.run(arrays)[0], np.float64)
     scale = float(abs(exact).max())

@@ -17,7 +17,7 @@
   extern __shared__ __align__(16) unsigned char fc_dynamic_shared[]; \
   type* const name = reinterpret_cast<type*>(fc_dynamic_shared)
 #else
-#define FC_SHARED(type, name, dims) auto& name = emulator::static_shared<type dims>(__FILE__, __LINE__)
+#define FC_SHARED(type, name, dims) auto& name = emulator::static_shared<type dims>(__FILE__, __LINE__, [] {})
 #define FC_DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(emulator::dynamic_shared())
 #endif
 

@@ -9,7 +9,8 @@ namespace fastcnn::cuda {
 
 // Computes   dx = the sum of dy times what each output takes of the pixel, over outputs in their order, row by row.
 // Layout     NHWC; neighbouring threads have neighbouring channels of an input pixel, then the next pixel.
-// Threads    256 a block, each with one or four channels of one input pixel, summed in registers.
+// Threads    256 a block, each with one or four channels of one input pixel, summed in registers, of which it has at
+//            most 80: three blocks a multiprocessor.
 // Why        each pixel is written once, with no atomics; the outputs of neighbouring pixels are mostly the same, and
 //            in the first-level cache.
 // Bound      by memory where few outputs take of a pixel, else by the first-level cache.
@@ -17,7 +18,7 @@ namespace fastcnn::cuda {
 //            take (0: nothing). dy and dx have one number of channels.
 // Accuracy   one rounding for each share and, fused, each addition.
 template <int lanes, class Takers>
-__global__ void __launch_bounds__(kItemThreads)
+__global__ void __launch_bounds__(kItemThreads, 3)
     gather_pixels(const float* __restrict__ dy, float* __restrict__ dx, std::int64_t items, Places places,
                   Shape dy_shape, Takers takers) {
   const std::int64_t item = item_of_thread();

@@ -1,6 +1,5 @@
 // How the elements of an operand are shared out: a thread takes `lanes` neighbouring ones of its fastest axis, four
-// where they can be read and written at once, and neighbouring threads take neighbours, so that a warp reads whole
-// lines.
+// where they can be read and written at once, and neighbouring threads take neighbours: a warp reads whole lines.
 //
 //   with_lanes(args, channels, [&](auto lanes) {
 //     launch(name, kernel<lanes>, grid_of(size / lanes), args, ...);

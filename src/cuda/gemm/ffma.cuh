@@ -5,7 +5,7 @@
 //            terms come as one vector, lines x terms: what is copied asynchronously cannot be turned on the way.
 // Threads    128 x 128 tile, 16 terms a step, 256 threads, each 8 x 8 of C: 64 accumulators, 24 to 48 factors, at most
 // and tile   128 registers; two stages of (128 + 128) x 16 floats, up to 40 KB with their padding. Smaller problems:
-//            64 x 64 by 128 threads, 8 x 4 each, 20 KB; few columns: 128 x 32 by 128 threads, 8 x 4, 25 KB. A warp's
+//            64 x 64 by 128 threads, 8 x 4 each, 20 KB; few columns: 128 x 32 by 128 threads, 8 x 4, 27 KB. A warp's
 //            threads are 4 x 8: of A it reads four lines at a time, of B eight, without bank conflicts.
 // Why        64 multiply-adds need 16 factors: 4 to 6 shared loads for them. The copies of the next step are under
 //            way while this one is computed; one barrier a step.

@@ -6,10 +6,10 @@
 //            each 16 terms and each part lines of 32 bytes, term by term. A lane's pairs of terms for mma.sync are 4 of
 //            a line that lie together: which terms are which does not matter to a sum, as long as A and B agree.
 //            Groups of four lines are permuted by their number, so that neither reading nor writing meets a bank twice.
-// Threads    128 x 128 tile by 8 warps, each 64 x 32 of C (64 accumulators, at most 64 registers of factors and of what
-// and tile   is fetched for the next step), 16 terms a step (32 of one part), two buffers: 32 KB, 48 KB of three
-//            parts. Smaller problems: 64 x 64 by 4 warps, each 32 x 32; 16 or 24 KB.
-// Why        a step of three parts is 96 products for 60 shared loads of 8 bytes; the next step's numbers are on their
+// Threads    128 x 128 tile by 8 warps, each 64 x 32 of C: 64 accumulators, with the factors and what is fetched for the
+// and tile   next step at most 170 registers. 16 terms a step (32 of one part), two buffers: 34 KB, 51 KB of three
+//            parts. Smaller problems: 64 x 64 by 4 warps, each 32 x 32, at most 130 registers; 17 or 25 KB.
+// Why        a step of three parts is 96 products for 36 shared loads of 8 bytes; the next step's numbers are on their
 //            way from memory meanwhile. One barrier a step.
 // Bounds     tensor cores; with one part the loads from shared memory nearly as much.
 // Needs      sm_80.
@@ -150,7 +150,7 @@ struct MmaShared {
 };
 
 template <class Tile, class A, class B, class Finish>
-__global__ __launch_bounds__(Tile::kThreads) void multiply_mma(Sizes s, Parts parts, A a, B b, Finish finish) {
+__global__ __launch_bounds__(Tile::kThreads, 1) void multiply_mma(Sizes s, Parts parts, A a, B b, Finish finish) {
   using Shared = MmaShared<Tile, A, B>;
   using Rows = typename Shared::Rows;
   using Columns = typename Shared::Columns;
@@ -282,10 +282,12 @@ inline const char* mma_declines() {
 }
 
 // Why multiply-adds in float32 are faster. Not measured on hardware, but taken from NVIDIA's published peaks: for each
-// multiply-add in float32 tensor cores do 16 in bfloat16 on 8.0, 9.0 and 10.0, and about 2.5 on 8.6, 8.9 and 12.0.
+// multiply-add in float32 tensor cores do 15 and more in bfloat16 on 8.0, 9.0 and 10.x, and 2 to 3 on 8.6, 8.9
+// and 12.x.
 inline const char* mma_yields(const Sizes& s, int bf16_parts) {
   const Capability& device = capability();
-  if (bf16_parts > 1 && (device.minor != 0 || device.major >= 12))
+  const bool few_tensor_cores = (device.major == 8 && device.minor > 0) || device.major >= 12;
+  if (bf16_parts > 1 && few_tensor_cores)
     return "multiply-adds in float32 are faster than that many products on tensor cores of this device";
   if (s.columns < 16 || s.rows < 16 || s.depth < 16) return "tiles for tensor cores would be nearly empty";
   return nullptr;

@@ -32,6 +32,7 @@
 //   ffma.cuh     fused multiply-adds in float32: each element one chain of them, terms upwards from 0
 //   mma.cuh      tensor cores: factors in 3, 2 or 1 parts of bfloat16 (docs/precision.md)
 //   direct.cuh   a thread for each element of C, where tiles would be nearly empty
+//   thin.cuh     a few rows: B is read once
 //   split.cuh    the sum in parts, a block each, added up in order by a second kernel: for few tiles and long sums
 // launch_*() in these files are host code that chooses a tile by the sizes and launches. Results depend on the sizes
 // alone, not on the device or the run.

@@ -1,5 +1,7 @@
 // Boxes on a device: IoU of all pairs, and the soft form of non-maximum suppression; boxes_nms.cu has the greedy form.
 #include "ops/boxes.cuh"
+
+#include "core/reduce.cuh"
 #include "ops/rows.h"
 
 namespace fastcnn::cuda {
@@ -56,18 +58,11 @@ constexpr int kSoftThreads = 1024;
 // The smallest of a block's values, in every thread. `turn` alternates between calls, so that one barrier is enough.
 __device__ __forceinline__ unsigned long long block_min(unsigned long long x, unsigned long long (*warps)[kWarp],
                                                         int turn) {
-  const auto warp_min = [](unsigned long long v) {
-    for (int apart = kWarp / 2; apart > 0; apart /= 2) {
-      const unsigned long long other = __shfl_xor_sync(kAllLanes, v, apart);
-      v = other < v ? other : v;
-    }
-    return v;
-  };
   const int lane = threadIdx.x % kWarp, count = blockDim.x / kWarp;
-  x = warp_min(x);
+  x = warp_reduce(x, Smaller());
   if (lane == 0) warps[turn][threadIdx.x / kWarp] = x;
   __syncthreads();
-  return warp_min(lane < count ? warps[turn][lane] : ~0ull);
+  return warp_reduce(lane < count ? warps[turn][lane] : ~0ull, Smaller());
 }
 
 // Computes   soft non-maximum suppression (the contract: boxes.h).

@@ -1,5 +1,7 @@
 // Distances between all rows of two matrices on a device, and the room's rows; distance_nearest.cu searches.
 #include "ops/distance.cuh"
+
+#include "core/reduce.cuh"
 #include "ops/rows.h"
 
 namespace fastcnn::cuda {
@@ -18,7 +20,7 @@ __global__ void __launch_bounds__(kDistanceThreads)
   const int lane = threadIdx.x % kWarp;
   float sum = 0;
   for (std::int64_t k = lane; k < d; k += kWarp) sum = fmaf(x[row * d + k], x[row * d + k], sum);
-  for (int apart = kWarp / 2; apart > 0; apart /= 2) sum += __shfl_xor_sync(kAllLanes, sum, apart);
+  sum = warp_reduce(sum, Add());
   if (lane == 0) norms[row] = sqrtf(sum);
 }
 

@@ -30,9 +30,8 @@ __global__ void __launch_bounds__(kItemThreads) claim_pixels(const std::int64_t*
 // Computes   max_unpool2d.
 // Layout     NHWC, a channel a thread.
 // Threads    256 a block.
-// Why        values are scattered, and two may meet: so the pixels of x claim elements of y by their number, the
-// largest
-//            of which wins atomically, and each element then takes what the winner has, with the same bits every time.
+// Why        values are scattered, and two may meet: so pixels of x claim elements of y by their number, the largest of
+//            which wins atomically, and each element then takes what the winner has, with the same bits every time.
 // Bound      by memory: 8 bytes of claims for each element of y are written twice and read once.
 // Needs      the claims as workspace.
 // Accuracy   exact.

@@ -100,7 +100,8 @@ constexpr KernelInfo kInstanceNormRows[] = {
 constexpr KernelInfo kLayerNormRows[] = {{.name = kLayerNorm, .device = Device::Cuda, .run = run_layer_norm}};
 constexpr KernelInfo kL2NormalizeRows[] = {{.name = kL2Normalize, .device = Device::Cuda, .run = run_l2_normalize}};
 constexpr KernelInfo kLrnRows[] = {{.name = kLrn, .device = Device::Cuda, .run = run_lrn}};
-constexpr KernelInfo kLrnGradientRows[] = {{.name = kLrnGradient, .device = Device::Cuda, .run = run_lrn_gradient}};
+constexpr KernelInfo kLrnGradientRows[] = {
+    {.name = kLrnGradient, .device = Device::Cuda, .run = run_lrn_gradient, .workspace = lrn_gradient_workspace}};
 constexpr OpRows kOps[] = {{"group_norm", kGroupNormRows},
                            {"instance_norm", kInstanceNormRows},
                            {"layer_norm", kLayerNormRows},

@@ -1,13 +1,14 @@
 // Computes   lrn and its gradient (the contract: ops/norm/norm.h).
 // Layout     (pixels, channels).
 // Threads    256, one element each. Shared memory, of the gradient: a float for each element of the block and of the
-//            windows at its ends, 256 + 2 half (1 KB for the usual 5 channels).
+//            windows at its ends, 2 KB for up to 128 channels to either side; for more these terms lie in the
+//            workspace.
 // Why        windows overlap: their elements come from the cache, and what the gradient sums up, which takes a window
 // of
-//            its own for each element, is found once and kept in shared memory. Elements are counted through pixels, so
-//            any number of channels fills the block.
+//            its own for each element, is found once. Elements are counted through pixels, so any number of channels
+//            fills the block.
 // Bound by   memory, for windows of few channels.
-// Needs      nothing; a gradient whose windows exceed shared memory (half > 4096) finds every term again.
+// Needs      nothing.
 // Accuracy   powf errs by 4 ulp at most; beta = 3/4 takes two square roots.
 #include "core/divide.cuh"
 #include "core/launch.h"
@@ -18,7 +19,7 @@ namespace fastcnn::cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr std::int64_t kLargestHalf = 4096;
+constexpr std::int64_t kStagedHalf = 128;  // of a window, in shared memory
 
 struct Windows {
   std::int64_t n, channels, half;
@@ -53,54 +54,63 @@ __global__ __launch_bounds__(kThreads) void normalise(const float* x, float* y, 
   if (e < w.n) y[e] = x[e] * w.power(w.base(x, e));
 }
 
-template <bool staged>
-__global__ __launch_bounds__(kThreads) void gradient(const float* x, const float* dy, float* dx, const Windows w) {
-  FC_DYNAMIC_SHARED(float, terms);
+// What the gradient sums up over a window.
+__device__ __forceinline__ float term(const float* x, const float* dy, std::int64_t k, const Windows& w) {
+  const float base = w.base(x, k);
+  return dy[k] * x[k] * (w.power(base) / base);
+}
+
+__global__ __launch_bounds__(kThreads) void find_terms(const float* x, const float* dy, float* terms, const Windows w) {
+  const std::int64_t e = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (e < w.n) terms[e] = term(x, dy, e, w);
+}
+
+// `found`: the terms; nullptr: of windows so small that they fit shared memory.
+__global__ __launch_bounds__(kThreads) void gradient(const float* x, const float* dy, const float* found, float* dx,
+                                                     const Windows w) {
+  FC_SHARED(float, staged, [kThreads + 2 * kStagedHalf]);
   const std::int64_t block = static_cast<std::int64_t>(blockIdx.x) * kThreads, e = block + threadIdx.x;
-  const auto term = [&](std::int64_t k) {
-    const float base = w.base(x, k);
-    return dy[k] * x[k] * (w.power(base) / base);
-  };
-  if constexpr (staged) {
-    for (std::int64_t i = threadIdx.x; i < kThreads + 2 * w.half; i += kThreads) {
-      const std::int64_t k = block - w.half + i;
-      if (k >= 0 && k < w.n) terms[i] = term(k);
-    }
+  const std::int64_t before = block - w.half;
+  if (found == nullptr) {
+    for (std::int64_t i = threadIdx.x; i < kThreads + 2 * w.half; i += kThreads)
+      if (before + i >= 0 && before + i < w.n) staged[i] = term(x, dy, before + i, w);
     __syncthreads();
   }
   if (e >= w.n) return;
-  const float sum = w.around(e, [&](std::int64_t k) { return staged ? terms[k - (block - w.half)] : term(k); });
+  const float sum = w.around(e, [&](std::int64_t k) { return found == nullptr ? staged[k - before] : found[k]; });
   dx[e] = dy[e] * w.power(w.base(x, e)) - 2.0f * w.gain * w.p.beta * x[e] * sum;
 }
 
-Windows windows_of(const KernelArgs& args) {
-  const auto& p = args.problem.as<LrnParams>();
-  const Shape& s = args.in[0].shape();
+Windows windows_of(const Problem& problem) {
+  const auto& p = problem.as<LrnParams>();
+  const Shape& s = problem.inputs[0].shape;
   const std::int64_t channels = s.back(), half = min_i64(p.size / 2, channels - 1);
   return {s.size(), channels, half, Divisor(channels), p, p.alpha / static_cast<float>(p.size)};
 }
 
-Grid grid_of(const Windows& w, std::size_t shared_bytes) {
-  return {static_cast<unsigned>(ceil_div(w.n, kThreads)), kThreads, shared_bytes};
-}
+Grid grid_of(const Windows& w) { return {static_cast<unsigned>(ceil_div(w.n, kThreads)), kThreads}; }
 
 }  // namespace
 
 void lrn(const char* name, const KernelArgs& args) {
-  const Windows w = windows_of(args);
-  launch(name, normalise, grid_of(w, 0), args, args.in[0].as<float>(), args.out[0].as<float>(), w);
+  const Windows w = windows_of(args.problem);
+  launch(name, normalise, grid_of(w), args, args.in[0].as<float>(), args.out[0].as<float>(), w);
+}
+
+std::int64_t lrn_gradient_workspace(const Problem& problem) {
+  const Windows w = windows_of(problem);
+  return w.half > kStagedHalf ? w.n * static_cast<std::int64_t>(sizeof(float)) : 0;
 }
 
 void lrn_gradient(const char* name, const KernelArgs& args) {
-  const Windows w = windows_of(args);
-  const auto run = [&](auto kernel, std::int64_t floats) {
-    launch(name, kernel, grid_of(w, static_cast<std::size_t>(floats) * sizeof(float)), args, args.in[0].as<float>(),
-           args.in[1].as<float>(), args.out[0].as<float>(), w);
-  };
-  if (w.half <= kLargestHalf)
-    run(gradient<true>, kThreads + 2 * w.half);
-  else
-    run(gradient<false>, 0);
+  const Windows w = windows_of(args.problem);
+  const float *x = args.in[0].as<float>(), *dy = args.in[1].as<float>();
+  float* found = nullptr;
+  if (w.half > kStagedHalf) {
+    found = static_cast<float*>(args.workspace);
+    launch(name, find_terms, grid_of(w), args, x, dy, found, w);
+  }
+  launch(name, gradient, grid_of(w), args, x, dy, found, args.out[0].as<float>(), w);
 }
 
 }  // namespace fastcnn::cuda

@@ -84,7 +84,8 @@ struct AdaptiveWindows {
 
 // Computes   max, average and adaptive average pooling.
 // Layout     NHWC in and out; neighbouring threads have neighbouring channels of an output pixel, then the next pixel.
-// Threads    256 a block, each with one or four channels of one output, which it keeps in registers over the window.
+// Threads    256 a block, each with one or four channels of one output, which it keeps in registers over the window; at
+//            most 64 registers, so four blocks a multiprocessor.
 // Why        every pixel is used by at most window / stride^2 outputs, of which neighbours run on one multiprocessor
 //            at about the same time, so the first-level cache holds what a tile in shared memory would; whole lines are
 //            read since threads go along channels, whatever the window.
@@ -93,7 +94,7 @@ struct AdaptiveWindows {
 // Accuracy   max is exact; averages add the window in the contract's order, and multiply by the reciprocal of the
 //            count: one rounding more than a division, which would be a subroutine for each channel.
 template <class Reduce, class Spans, int lanes>
-__global__ void __launch_bounds__(kItemThreads)
+__global__ void __launch_bounds__(kItemThreads, 4)
     pool_windows(const float* __restrict__ x, float* __restrict__ y, std::int64_t items, Places places, Spans spans) {
   const std::int64_t item = item_of_thread();
   if (item >= items) return;

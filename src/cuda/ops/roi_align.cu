@@ -13,8 +13,7 @@ constexpr char kForward[] = "roi_align_f32_cuda", kGradient[] = "roi_align_gradi
 // Layout     NHWC; neighbouring threads have neighbouring channels of an output, then the next output of the box.
 // Threads    256 a block, each with one or four channels of one output.
 // Why        neighbouring samples mix the same pixels, which the first-level cache holds; where a box lies is found
-// anew
-//            for each thread, from 32 bytes that a whole block reads.
+//            by each thread for itself, from 32 bytes that a whole block reads.
 // Bound      by reads of that cache: four for each sample.
 // Needs      nothing.
 // Accuracy   places are the CPU's, bit by bit; averages multiply by the reciprocal of the count, one rounding more.
@@ -115,7 +114,7 @@ __device__ __forceinline__ float taken_of(const RoiAxis& a, std::int64_t out, st
 // Layout     NHWC.
 // Threads    256: a block has 4 x 8 pixels of dx and 8 vectors of one or four channels, a thread one of each. The block
 //            looks at 256 boxes at a time, a thread each, and lists those that reach its pixels, in their order, in
-//            shared memory: 256 x 56 bytes and 8 counts, 14 KB.
+//            shared memory: 256 x 60 bytes and 8 counts, 15 KB.
 // Why        a pixel gathers from the boxes that hold it, so it is written once and has one order; a block passes by
 //            most boxes after one look. What a box takes of a pixel is a product of what it takes along each axis.
 // Bound      by finding what is taken, of the boxes that reach a block.
@@ -127,6 +126,7 @@ __global__ void __launch_bounds__(kItemThreads, 3)
                  const std::int64_t* __restrict__ pictures, float* __restrict__ dx, std::int64_t count, Places blocks,
                  RoiAlignParams p, Shape dy_shape, float margin_h, float margin_w) {
   FC_SHARED(RoiSamples, listed, [kItemThreads]);
+  FC_SHARED(int, numbers, [kItemThreads]);  // of boxes, from `first` on
   FC_SHARED(int, counts, [kWarps]);
   const int thread = static_cast<int>(threadIdx.x), lane = thread % kWarp, warp = thread / kWarp;
   const Place block = blocks.of<1>(blockIdx.x);
@@ -134,14 +134,14 @@ __global__ void __launch_bounds__(kItemThreads, 3)
   const std::int64_t top = block.row * kRows, left = block.column * kColumns;
   const std::int64_t row = top + thread / kVectors / kColumns, column = left + thread / kVectors % kColumns;
   const bool inside = channel < channels && row < p.input_h && column < p.input_w;
-  FC_SHARED(int, numbers, [kItemThreads]);
 
   Lanes<lanes> sum = all_lanes<lanes>(0.0f);
   for (std::int64_t first = 0; first < count; first += kItemThreads) {
     const std::int64_t k = first + thread;
     RoiSamples box{};
     if (k < count && pictures[k] == block.n) box = roi_samples(p, boxes + 4 * k, block.n);
-    const bool reached = box.valid && reaches(box.rows, p.height, top, kRows, margin_h) &&
+    const bool reached = box.valid && box.rows.count > 0 && box.columns.count > 0 &&
+                         reaches(box.rows, p.height, top, kRows, margin_h) &&
                          reaches(box.columns, p.width, left, kColumns, margin_w);
     const unsigned votes = __ballot_sync(kAllLanes, reached);
     __syncthreads();  // the last boxes have been read

@@ -27,4 +27,4 @@ inline int __syncthreads_count(int predicate, const char* file = __builtin_FILE(
 inline void __threadfence_block() { emulator::fence(); }
 inline void __threadfence() { emulator::fence(); }
 inline void __threadfence_system() { emulator::fence(); }
-[[noreturn]] inline void __trap() { emulator::fail("__trap()"); }
+[[noreturn]] inline void __trap() { emulator::fail("calls __trap()"); }

@@ -5,13 +5,14 @@
 #include <cstring>
 #include <map>
 
+#include "red_zone.h"
 #include "sanitizers.h"
 
 namespace emulator {
 namespace {
 
-constexpr std::size_t kZone = 256;  // also the alignment, which is CUDA's
-constexpr unsigned char kCanary = 0xc5;
+constexpr std::size_t kAlignment = 256;  // CUDA's
+static_assert(kAlignment == kZone);      // so that what is behind a zone is aligned
 
 // By address. Never destroyed: memory may be freed while the process ends.
 std::map<std::uintptr_t, Allocation>& table() {
@@ -45,7 +46,7 @@ void* allocate(Space space, std::size_t bytes, int device) {
   // ASan's own malloc surrounds exact sizes with zones, and its reports tell who allocated.
   const std::size_t with_zones = kZone + (bytes + 2 * kZone - 1) / kZone * kZone;
   void* raw = nullptr;
-  if (posix_memalign(&raw, kZone, under_asan() ? bytes : with_zones) != 0) return nullptr;
+  if (posix_memalign(&raw, kAlignment, under_asan() ? bytes : with_zones) != 0) return nullptr;
   const Allocation a{static_cast<char*>(raw) + (under_asan() ? 0 : kZone), bytes, space, device, raw};
   std::memset(a.address, 0xff, bytes);
   mend_zones(a);

@@ -65,7 +65,7 @@ Out warp_collective(const In& mine, void (*compute)(const In (&all)[32], Out (&r
   return out;
 }
 
-// An error of the kernel in execution: it ends, and its launch fails with this text.
-[[noreturn]] void fail(const std::string& message);
+// An error of the thread in execution: its kernel ends, and the launch fails with this text.
+[[noreturn]] void fail(const char* message);
 
 }  // namespace emulator

@@ -65,7 +65,14 @@ void Fiber::create(void (*entry)(), int colour) {
   entry_ = entry;
   fake_stack_ = nullptr;
   if (under_tsan()) {
-    if (tsan_) __tsan_destroy_fiber(tsan_);
+    if (tsan_) {  // whatever it did came before
+      void* const caller = __tsan_get_current_fiber();
+      __tsan_switch_to_fiber(tsan_, kNoSync);
+      __tsan_release(this);
+      __tsan_switch_to_fiber(caller, kNoSync);
+      __tsan_acquire(this);
+      __tsan_destroy_fiber(tsan_);
+    }
     tsan_ = __tsan_create_fiber(kNoSync);
   }
   auto top = reinterpret_cast<std::uintptr_t>(bottom_) + size_ - static_cast<std::uintptr_t>(colour % 16) * 256;

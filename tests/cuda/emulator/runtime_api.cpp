@@ -162,6 +162,7 @@ namespace {
 cudaError_t allocate_into(void** address, Space space, std::size_t bytes, const char* function) {
   Guard guard(lock());
   *address = nullptr;
+  if (device_model().devices == 0) return failed(cudaErrorNoDevice, function);
   if (capturing()) return failed(cudaErrorStreamCaptureUnsupported, std::string(function) + " while a stream captures");
   if (bytes == 0) return cudaSuccess;
   const bool fits = space == Space::Host || allocated_bytes(current_device()) + bytes <= device_model().memory;

@@ -5,14 +5,13 @@
 #include <span>
 
 #include "block.h"
+#include "red_zone.h"
 #include "sanitizers.h"
 
 namespace emulator {
 namespace {
 
 constexpr std::size_t kArena = 1 << 20;
-constexpr std::size_t kZone = 256;
-constexpr unsigned char kCanary = 0xc5;
 
 bool whole(const char* begin, const char* end) {
   unsigned different = 0;
@@ -39,8 +38,9 @@ void SharedMemory::begin(std::size_t dynamic_bytes) {
   dynamic_ = place(nullptr, {}, dynamic_bytes, 16);
 }
 
-// Aligned to what was asked and not by chance to more: who needs more must ask.
+// Aligned to what was asked, but at least to 16 as FC_SHARED promises, and not by chance to more.
 char* SharedMemory::place(const void* key, Site site, std::size_t bytes, std::size_t alignment) {
+  if (alignment < 16) alignment = 16;
   const auto from = reinterpret_cast<std::uintptr_t>(end_);
   const std::uintptr_t at = ((from - alignment + 2 * alignment - 1) & ~(2 * alignment - 1)) + alignment;
   auto* const address = reinterpret_cast<char*>(at);

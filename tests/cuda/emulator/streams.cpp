@@ -66,6 +66,7 @@ std::string last_message() { return message ? *message : std::string(); }
 int current_device() { return device_in_use; }
 
 CUstream_st* resolve(cudaStream_t stream) {
+  if (device_model().devices == 0) return nullptr;
   if (reinterpret_cast<std::uintptr_t>(stream) <= 2) return streams()[static_cast<std::size_t>(device_in_use)];
   return known(stream);
 }
