@@ -21,7 +21,6 @@ constexpr int kRows = 6;
 constexpr int kVectors = F32::registers == 32 ? 4 : 2;
 constexpr std::int64_t kPanel = kVectors * F32::width;
 constexpr std::int64_t kDepth = 256;
-constexpr std::int64_t kFewQueries = 7;
 // How far ahead, in floats, rows of the gallery are called in: the hardware stops at the ends of pages.
 constexpr std::int64_t kAhead = 4096;
 constexpr std::int64_t kExpandFrom = 16;
