@@ -3,7 +3,8 @@
     python -m benchmarks.arrays --only nearest --threads 1,2
 
 Peers: torchvision for `nms`, faiss and NumPy for `nearest`, NumPy and torch for `gram_matrix`;
-those that are missing are left out. Each has a process of its own, as in `benchmarks.models`.
+those that are missing are left out. `nearest` of one query is also searched by codes of the rows,
+which are made beforehand. Each has a process of its own, as in `benchmarks.models`.
 """
 
 from __future__ import annotations
@@ -72,6 +73,17 @@ def _fastcnn(case: Case, threads: int) -> Call:
     return lambda: fc.ops.gram_matrix(*a)
 
 
+def _fastcnn_codes(case: Case, threads: int) -> Call | None:
+    import fastcnn as fc
+
+    if case.function != "nearest" or case.sizes[0] > 1:
+        return None
+    fc.set_num_threads(threads)
+    queries, gallery = case.arrays()
+    codes = fc.ops.encode_rows(gallery)
+    return lambda: fc.ops.nearest(queries, gallery, NEIGHBOURS, codes=codes)[1]
+
+
 def _numpy(case: Case, threads: int) -> Call | None:
     a = case.arrays()
     if case.function == "gram_matrix":
@@ -118,6 +130,7 @@ def _faiss(case: Case, threads: int) -> Call | None:
 
 RUNTIMES: dict[str, Callable[[Case, int], Call | None]] = {
     "fastcnn": _fastcnn,
+    "fastcnn codes": _fastcnn_codes,
     "numpy": _numpy,
     "torch": _torch,
     "faiss": _faiss,

@@ -20,7 +20,7 @@ from fastcnn.errors import (
     MissingFileError,
     ShapeError,
 )
-from fastcnn.faces import Gallery, Match
+from fastcnn.faces import Gallery, Match, gallery as gallery_module
 from fastcnn.io import load_safetensors, load_safetensors_metadata, save_safetensors
 from tests.io.mutations import check, damaged, fuzzed
 
@@ -133,6 +133,72 @@ def test_it_grows_one_by_one_and_copies_what_it_is_given() -> None:
     assert gallery.encodings("person 0").max() <= 1
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "manhattan", "cosine"])
+def test_codes_change_nothing(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through additions, removals and moves: one gallery has codes, the other has none."""
+    names, rows = people(900, each=2)
+    coded, plain = Gallery(metric), Gallery(metric)
+    queries = people(900, each=2, seed=0)[1][5::301] + np.float32(0.01)
+
+    def same() -> None:
+        for k in (1, 7):
+            for faces in (queries[:1], queries, np.repeat(queries, 4, axis=0)):
+                monkeypatch.setattr(gallery_module, "_CODED_ROWS", 100)
+                found = coded.search(faces, k)
+                monkeypatch.setattr(gallery_module, "_CODED_ROWS", 10**9)
+                assert found == plain.search(faces, k)
+        assert plain._codes is None
+        if coded._codes is not None and coded._encodings is not None:
+            lengths = {len(kept) for kept in coded._codes}
+            assert lengths == {len(coded._encodings)}
+
+    for gallery in (coded, plain):
+        gallery.add(names[:1000], rows[:1000])
+    same()
+    assert (coded._codes is not None) == (metric != "manhattan")
+    for gallery in (coded, plain):
+        for i in range(1000, 1500, 50):
+            gallery.add(names[i : i + 50], rows[i : i + 50])
+    same()
+    nearest = [match.name for found in plain.search(queries, 2) for match in found]
+    for gallery in (coded, plain):
+        gallery.remove(sorted({name for name in nearest if name is not None}))
+    same()
+    for gallery in (coded, plain):
+        gallery.remove([f"person {i}" for i in range(600) if f"person {i}" in gallery])
+        gallery.add(names[1500:], rows[1500:])
+    same()
+    assert len(coded) == len(plain) < 700
+
+
+def test_codes_are_made_once_and_not_while_others_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery_module, "_CODED_ROWS", 100)
+    names, rows = people(300)
+    gallery = Gallery()
+    gallery.add(names, rows)
+    gallery.search(rows[:8])
+    assert gallery._codes is None  # too many faces to read codes for
+    busy, done = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with gallery._writing:
+            busy.set()
+            done.wait(60)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    busy.wait(60)
+    assert gallery.search(rows[3], threshold=0.1)[0] == [Match(names[3], 0.0)]  # does not wait
+    assert gallery._codes is None
+    done.set()
+    writer.join()
+    gallery.search(rows[3])
+    made = gallery._codes
+    assert made is not None
+    gallery.search(rows[4])
+    assert gallery._codes is made
+
+
 def test_distance_from_somebody() -> None:
     gallery = Gallery()
     gallery.add("Ada", [[0.0, 0.0], [0.0, 3.0]])
@@ -178,7 +244,11 @@ def test_mistakes_are_told_and_change_nothing(
     np.testing.assert_array_equal(gallery.encodings("person 2"), rows[2:])
 
 
-def test_threads_search_while_one_adds_and_removes() -> None:
+@pytest.mark.parametrize("coded_from", [50, 10**9])
+def test_threads_search_while_one_adds_and_removes(
+    coded_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery_module, "_CODED_ROWS", coded_from)
     names, rows = people(400)
     gallery = Gallery(threshold=0.01)
     gallery.add(names[:100], rows[:100])
@@ -187,9 +257,10 @@ def test_threads_search_while_one_adds_and_removes() -> None:
 
     def search() -> None:
         while not stop.is_set():
-            found = [m.name for m in gallery.identify(rows[:50])]
-            if found != names[:50]:
-                wrong.append(found)
+            for some in (slice(0, 50), slice(20, 23)):  # with codes, once there are any: the few
+                found = [m.name for m in gallery.identify(rows[some])]
+                if found != names[some]:
+                    wrong.append(found)
 
     threads = [threading.Thread(target=search) for _ in range(3)]
     for thread in threads:

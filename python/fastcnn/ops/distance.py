@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from fastcnn import config, cuda
+from fastcnn.errors import ConfigError
 from fastcnn.ops._dispatch import apply_op
 
-__all__ = ["cdist", "nearest"]
+__all__ = ["cdist", "encode_rows", "nearest"]
 
 _ALIASES = {"l1": "manhattan", "cityblock": "manhattan", "l2": "euclidean"}
+
+
+def _named(metric: Any) -> Any:
+    return _ALIASES.get(metric, metric) if isinstance(metric, str) else metric
 
 
 def cdist(x: Any, y: Any, metric: str = "euclidean") -> Any:
@@ -42,10 +49,16 @@ def cdist(x: Any, y: Any, metric: str = "euclidean") -> Any:
     array([[0.],
            [5.]], dtype=float32)
     """
-    return apply_op("cdist", [x, y], metric=_ALIASES.get(metric, metric))
+    return apply_op("cdist", [x, y], metric=_named(metric))
 
 
-def nearest(queries: Any, gallery: Any, k: int = 1, metric: str = "euclidean") -> Any:
+def nearest(
+    queries: Any,
+    gallery: Any,
+    k: int = 1,
+    metric: str = "euclidean",
+    codes: Sequence[Any] | None = None,
+) -> Any:
     """The k rows of a gallery that are nearest to each query.
 
     No matrix of all distances is made.
@@ -58,6 +71,10 @@ def nearest(queries: Any, gallery: Any, k: int = 1, metric: str = "euclidean") -
         From 1 to n.
     metric : str
         As in `cdist`. For ``"inner_product"`` nearest means largest.
+    codes : sequence of arrays, optional
+        What `encode_rows` makes of the gallery. A search for up to 7 queries reads these, about a
+        quarter of the memory, and then only those rows that they cannot rule out. The results are
+        the same, bit for bit; of rows that changed since they were encoded they may be wrong.
 
     Returns
     -------
@@ -71,7 +88,13 @@ def nearest(queries: Any, gallery: Any, k: int = 1, metric: str = "euclidean") -
     ShapeError
         If an operand is not of rank 2, the columns differ in number, or `k` exceeds n.
     ConfigError
-        If `metric` is none of these.
+        If `metric` is none of these, or `codes` are not four arrays.
+
+    Notes
+    -----
+    Codes help where reading the gallery takes the time: with many rows of many columns, one query
+    or a few, and k small against the rows. Other searches, those by manhattan distance and those on
+    a GPU, read the gallery as if there were none.
 
     Examples
     --------
@@ -80,4 +103,49 @@ def nearest(queries: Any, gallery: Any, k: int = 1, metric: str = "euclidean") -
     >>> values, indices
     (array([[1., 5.]], dtype=float32), array([[1, 0]]))
     """
-    return apply_op("nearest", [queries, gallery], k=k, metric=_ALIASES.get(metric, metric))
+    if codes is not None and not (isinstance(codes, (tuple, list)) and len(codes) == 4):
+        raise ConfigError("nearest: codes: expected the four arrays that encode_rows returns")
+    on_gpu = config.get_device() != "cpu" or any(map(cuda.is_device_array, (queries, gallery)))
+    if codes is None or on_gpu:
+        return apply_op("nearest", [queries, gallery], k=k, metric=_named(metric))
+    dtypes = ["float32", "float32", "int8", "float32", "float32", "float32"]
+    operands = [queries, gallery, *codes]
+    return apply_op("nearest_coded", operands, dtypes, k=k, metric=_named(metric))
+
+
+def encode_rows(rows: Any) -> Any:
+    """Codes of 8 bits for the rows of a gallery, by which `nearest` finds few rows to look at.
+
+    A row is ``scale * codes`` and a remainder.
+
+    Parameters
+    ----------
+    rows : array, float32, shape (n, d)
+
+    Returns
+    -------
+    codes : array, int8, shape (n, d)
+    scales : array, float32, shape (n,)
+        The largest magnitude of each row, divided by 127; NaN says that a row holds NaN.
+    norms : array, float32, shape (n,)
+        The Euclidean norm of ``scale * codes``.
+    remainders : array, float32, shape (n,)
+        The Euclidean norm of the row minus ``scale * codes``, rounded up.
+
+    Raises
+    ------
+    ShapeError
+        If `rows` is not of rank 2.
+
+    Examples
+    --------
+    >>> import numpy as np, fastcnn as fc
+    >>> gallery = np.random.default_rng(0).normal(size=(1000, 128)).astype(np.float32)
+    >>> codes = fc.ops.encode_rows(gallery)
+    >>> codes[0].dtype, codes[1].shape
+    (dtype('int8'), (1000,))
+    >>> values, indices = fc.ops.nearest(gallery[7:8], gallery, codes=codes)
+    >>> values, indices
+    (array([[0.]], dtype=float32), array([[7]]))
+    """
+    return apply_op("encode_rows", [rows])

@@ -27,7 +27,7 @@ std::span<const Op* const> all_ops() {
       &dense_op, &matmul_op,  // dense
       &depthwise_conv2d_op, &depthwise_conv2d_weight_gradient_op, &depthwise_conv2d_data_gradient_op,  // depthwise_conv2d
       &depthwise_conv2d_int8_op,  // depthwise_conv2d_int8
-      &cdist_op, &nearest_op,  // distance
+      &cdist_op, &nearest_op, &encode_rows_op, &nearest_coded_op,  // distance
       &take_op, &take_gradient_op, &take_along_axis_op, &take_along_axis_gradient_op,  // gather
       &gram_matrix_op,  // gram
       &integer_binary_op,  // integers

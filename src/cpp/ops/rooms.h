@@ -25,7 +25,7 @@ extern const Op sigmoid_cross_entropy_op, sigmoid_cross_entropy_gradient_op;  //
 extern const Op dense_op, matmul_op;  // dense
 extern const Op depthwise_conv2d_op, depthwise_conv2d_weight_gradient_op, depthwise_conv2d_data_gradient_op;  // depthwise_conv2d
 extern const Op depthwise_conv2d_int8_op;  // depthwise_conv2d_int8
-extern const Op cdist_op, nearest_op;  // distance
+extern const Op cdist_op, nearest_op, encode_rows_op, nearest_coded_op;  // distance
 extern const Op take_op, take_gradient_op, take_along_axis_op, take_along_axis_gradient_op;  // gather
 extern const Op gram_matrix_op;  // gram
 extern const Op integer_binary_op;  // integers

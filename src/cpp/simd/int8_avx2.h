@@ -24,6 +24,26 @@ FC_INLINE I32 to_i32(F32 a) { return {_mm256_cvtps_epi32(a.v)}; }
 FC_INLINE I32 multiply_pairs(I32 a, I32 b) { return {_mm256_madd_epi16(a.v, b.v)}; }
 FC_INLINE I32 broadcast_pair(const std::int16_t* p) { return {_mm256_set1_epi32(*reinterpret_cast<const int*>(p))}; }
 
+// 16-bit integers; and codes made such, whole or the first n.
+FC_INLINE I32 load_words(const std::int16_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+FC_INLINE I32 load_words(const std::int8_t* p) {
+  return {_mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+FC_INLINE I32 load_words(const std::int8_t* p, std::int64_t n) {
+  std::int8_t whole[16] = {};
+  for (std::int64_t i = 0; i < min_i64(n, 16); ++i) whole[i] = p[i];
+  return load_words(whole);
+}
+
+// Lane i: the sum of register i's lanes.
+FC_INLINE I32 sum_lanes(const I32 (&a)[F32::width]) {
+  const auto fours = [&](int i) {
+    return _mm256_hadd_epi32(_mm256_hadd_epi32(a[i].v, a[i + 1].v), _mm256_hadd_epi32(a[i + 2].v, a[i + 3].v));
+  };
+  const __m256i low = fours(0), high = fours(4);
+  return {_mm256_add_epi32(_mm256_permute2x128_si256(low, high, 0x20), _mm256_permute2x128_si256(low, high, 0x31))};
+}
+
 namespace detail {
 FC_INLINE __m128i codes(const std::uint8_t* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
 }  // namespace detail

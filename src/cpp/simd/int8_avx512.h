@@ -24,6 +24,32 @@ FC_INLINE I32 to_i32(F32 a) { return {_mm512_cvtps_epi32(a.v)}; }
 FC_INLINE I32 multiply_pairs(I32 a, I32 b) { return {_mm512_madd_epi16(a.v, b.v)}; }
 FC_INLINE I32 broadcast_pair(const std::int16_t* p) { return {_mm512_set1_epi32(*reinterpret_cast<const int*>(p))}; }
 
+// 16-bit integers; and codes made such, whole or the first n.
+FC_INLINE I32 load_words(const std::int16_t* p) { return {_mm512_loadu_si512(p)}; }
+FC_INLINE I32 load_words(const std::int8_t* p) {
+  return {_mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+FC_INLINE I32 load_words(const std::int8_t* p, std::int64_t n) {
+  const auto lanes = n >= 32 ? ~__mmask32{0} : static_cast<__mmask32>((std::uint32_t{1} << n) - 1);
+  return {_mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8(lanes, p))};
+}
+
+// Lane i: the sum of register i's lanes.
+FC_INLINE I32 sum_lanes(const I32 (&a)[F32::width]) {
+  __m512i pairs[8], fours[4];
+  for (int i = 0; i < 8; ++i)
+    pairs[i] = _mm512_add_epi32(_mm512_unpacklo_epi32(a[2 * i].v, a[2 * i + 1].v),
+                                _mm512_unpackhi_epi32(a[2 * i].v, a[2 * i + 1].v));
+  for (int i = 0; i < 4; ++i)
+    fours[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(pairs[2 * i], pairs[2 * i + 1]),
+                                _mm512_unpackhi_epi64(pairs[2 * i], pairs[2 * i + 1]));
+  // fours[i] holds, in each of its quarters, a part of the sums 4 i ...: add the quarters.
+  const auto halves = [](__m512i x, __m512i y) {
+    return _mm512_add_epi32(_mm512_shuffle_i32x4(x, y, 0x88), _mm512_shuffle_i32x4(x, y, 0xdd));
+  };
+  return {halves(halves(fours[0], fours[1]), halves(fours[2], fours[3]))};
+}
+
 FC_INLINE I32 load_codes(const std::uint8_t* p) {
   return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }

@@ -59,7 +59,7 @@ struct WeightGradient {
 // Needs      strides alike and no dilation where size > 1.
 // Accuracy   chains of pixels / (8 parts) terms, fused; then 8, then the parts.
 template <int size, int stride>
-__global__ void __launch_bounds__(kItemThreads) weight_gradient(WeightGradient g, Places blocks) {
+__global__ void __launch_bounds__(kItemThreads, size == 5 ? 1 : 2) weight_gradient(WeightGradient g, Places blocks) {
   constexpr int kKept = size > stride ? size - stride : 0;  // columns of x that the next pixel has, too
   FC_SHARED(float, teams, [kTeams][size * size][kWarp]);
   const Place block = blocks.of<1>(blockIdx.x);

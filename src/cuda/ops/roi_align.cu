@@ -18,7 +18,7 @@ constexpr char kForward[] = "roi_align_f32_cuda", kGradient[] = "roi_align_gradi
 // Needs      nothing.
 // Accuracy   places are the CPU's, bit by bit; averages multiply by the reciprocal of the count, one rounding more.
 template <bool max, int lanes>
-__global__ void __launch_bounds__(kItemThreads)
+__global__ void __launch_bounds__(kItemThreads, 4)
     align(const float* __restrict__ x, const float* __restrict__ boxes, const std::int64_t* __restrict__ pictures,
           float* __restrict__ y, std::int64_t items, Places places, RoiAlignParams p, Shape shape) {
   const std::int64_t item = item_of_thread();

@@ -8,7 +8,8 @@ __global__ void shift(const float* x, float* y) {
   FC_SHARED(float, other, [64]);
   const int t = threadIdx.x;
   other[t] = 0;
-  tile[t + 1] = x[t];
+  float* const row = tile;
+  row[t + 1] = x[t];
   __syncthreads();
   y[t] = tile[t == 0 ? 1 : t] + other[t];
 }

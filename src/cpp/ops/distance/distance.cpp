@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/buffer.h"
+#include "ops/distance/distance_codes.h"
 #include "ops/gradient.h"
 #include "ops/rooms.h"
 
@@ -11,18 +12,31 @@ namespace {
 
 // ---- parameters and shapes ------------------------------------------------------------------
 
-Params parse_distance(AttrReader& attrs, std::span<const TensorType> inputs) {
-  require_inputs(attrs.op(), inputs, 2, 2);
+DistanceParams metric_of(AttrReader& attrs) {
   DistanceParams p;
   p.metric = static_cast<Metric>(
       attrs.choice("metric", {"euclidean", "sqeuclidean", "manhattan", "inner_product", "cosine"}, "euclidean"));
+  return p;
+}
+
+Params parse_distance(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 2, 2);
+  return Params(metric_of(attrs));
+}
+
+template <int operands>
+Params parse_nearest(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, operands, operands);
+  DistanceParams p = metric_of(attrs);
+  p.k = attrs.integer("k", 1);
   return Params(p);
 }
 
-Params parse_nearest(AttrReader& attrs, std::span<const TensorType> inputs) {
-  auto p = parse_distance(attrs, inputs).as<DistanceParams>();
-  p.k = attrs.integer("k", 1);
-  return Params(p);
+struct NoParams {};
+
+Params parse_nothing(AttrReader& attrs, std::span<const TensorType> inputs) {
+  require_inputs(attrs.op(), inputs, 1, 1);
+  return Params(NoParams{});
 }
 
 void require_rows(const char* op, const char* first, const char* second, std::span<const TensorType> inputs) {
@@ -46,13 +60,46 @@ std::vector<TensorType> infer_cdist(const Params&, std::span<const TensorType> i
 }
 
 // values (q, k), indices (q, k)
-std::vector<TensorType> infer_nearest(const Params& params, std::span<const TensorType> inputs) {
-  require_rows("nearest", "queries", "gallery", inputs);
+std::vector<TensorType> infer_search(const char* op, const Params& params, std::span<const TensorType> inputs) {
+  require_rows(op, "queries", "gallery", inputs);
   const std::int64_t k = params.as<DistanceParams>().k, rows = inputs[1].shape[0];
-  require(k >= 1 && k <= rows, ErrorKind::Shape, "nearest: k: expected 1 to ", rows, " for a gallery of shape ",
+  require(k >= 1 && k <= rows, ErrorKind::Shape, op, ": k: expected 1 to ", rows, " for a gallery of shape ",
           inputs[1].shape, ", got ", k);
   const Shape y = matrix(inputs[0].shape[0], k);
   return {f32(y), {DType::I64, y}};
+}
+
+std::vector<TensorType> infer_nearest(const Params& params, std::span<const TensorType> inputs) {
+  return infer_search("nearest", params, inputs);
+}
+
+Shape one_for_each(std::int64_t rows) {
+  Shape s;
+  s.push_back(rows);
+  return s;
+}
+
+// codes (n, d), scales (n), norms (n), remainders (n)
+std::vector<TensorType> infer_encode(const Params&, std::span<const TensorType> inputs) {
+  require_f32("encode_rows", inputs);
+  require_rank("encode_rows", "rows", inputs[0], 2);
+  const TensorType numbers = f32(one_for_each(inputs[0].shape[0]));
+  return {{DType::S8, inputs[0].shape}, numbers, numbers, numbers};
+}
+
+std::vector<TensorType> infer_coded(const Params& params, std::span<const TensorType> inputs) {
+  std::vector<TensorType> results = infer_search("nearest_coded", params, inputs.first(2));
+  const Shape& gallery = inputs[kGallery].shape;
+  require(inputs[kCodes].dtype == DType::S8, ErrorKind::DType, "nearest_coded: codes: expected int8, got ",
+          inputs[kCodes]);
+  require(inputs[kCodes].shape == gallery, ErrorKind::Shape,
+          "nearest_coded: codes: expected those of a gallery of shape ", gallery, ", got ", inputs[kCodes].shape);
+  require_f32("nearest_coded", inputs.subspan(kScales));
+  for (int i : {kScales, kNorms, kRemainders})
+    require(inputs[i].shape == one_for_each(gallery[0]), ErrorKind::Shape,
+            "nearest_coded: codes: expected one scale, norm and remainder for each row of a gallery of shape ", gallery,
+            ", got shape ", inputs[i].shape);
+  return results;
 }
 
 std::int64_t distance_flops(const Problem& problem) {
@@ -89,6 +136,34 @@ constexpr KernelInfo kNearestKernels[] = {
     {.name = "nearest_f32_ref", .run = ref::nearest},
 };
 
+const char* decline_long_rows(const Problem& problem) {
+  return problem.inputs[0].shape[1] >= (std::int64_t{1} << 20) ? "sums squares of codes in 32 bits" : nullptr;
+}
+
+constexpr KernelInfo kEncodeKernels[] = {
+#if FC_X86
+    {.name = "encode_rows_f32_avx512", .isa = Isa::Avx512, .run = avx512::encode_rows, .declines = decline_long_rows},
+    {.name = "encode_rows_f32_avx2", .isa = Isa::Avx2, .run = avx2::encode_rows, .declines = decline_long_rows},
+#endif
+    {.name = "encode_rows_f32_ref", .run = ref::encode_rows},
+};
+
+constexpr KernelInfo kCodedKernels[] = {
+#if FC_X86
+    {.name = "nearest_coded_f32_avx512",
+     .isa = Isa::Avx512,
+     .run = avx512::nearest_coded,
+     .declines = decline_too_many,
+     .workspace = coded_workspace},
+    {.name = "nearest_coded_f32_avx2",
+     .isa = Isa::Avx2,
+     .run = avx2::nearest_coded,
+     .declines = decline_too_many,
+     .workspace = coded_workspace},
+#endif
+    {.name = "nearest_coded_f32_ref", .run = ref::nearest_coded},
+};
+
 // ---- what the vector kernels of nearest share ---------------------------------------------------
 
 std::int64_t counts_bytes(std::int64_t queries, const NearestSplit& s) {
@@ -97,11 +172,11 @@ std::int64_t counts_bytes(std::int64_t queries, const NearestSplit& s) {
 
 }  // namespace
 
-NearestSplit split_nearest(std::int64_t queries, std::int64_t rows, std::int64_t k) {
+NearestSplit split_nearest(std::int64_t queries, std::int64_t rows, std::int64_t k, std::int64_t spare) {
   // Candidates are thrown out when the places are full: half of them at least, so that it costs little per candidate.
-  constexpr std::int64_t kSpare = 128, kChunkRows = 2048, kTasks = 64;
+  constexpr std::int64_t kChunkRows = 2048, kTasks = 64;
   NearestSplit s;
-  s.capacity = k + max_i64(k, kSpare);
+  s.capacity = k + max_i64(k, spare);
   s.query_blocks = ceil_div(queries, kQueryBlock);
   s.chunks = min_i64(ceil_div(rows, kChunkRows), ceil_div(kTasks, max_i64(1, s.query_blocks)));
   // What is kept stays small against queries x rows.
@@ -129,13 +204,24 @@ Candidate keep_nearest(Candidate* candidates, std::int64_t count, std::int64_t k
   return candidates[k - 1];
 }
 
+void write_nearest(const KernelArgs& args, std::int64_t query, Candidate* candidates, std::int64_t count) {
+  const auto& p = args.problem.as<DistanceParams>();
+  if (count > p.k) keep_nearest(candidates, count, p.k);
+  std::sort(candidates, candidates + p.k);
+  float* values = args.out[0].as<float>() + query * p.k;
+  std::int64_t* indices = args.out[1].as<std::int64_t>() + query * p.k;
+  for (std::int64_t i = 0; i < p.k; ++i) {
+    const float value = candidate_value(candidates[i]);
+    values[i] = p.metric == Metric::InnerProduct ? 0.0f - value : value;
+    indices[i] = static_cast<std::int64_t>(candidates[i] & 0xffffffffu);
+  }
+}
+
 void finish_nearest(const KernelArgs& args) {
   const auto& p = args.problem.as<DistanceParams>();
   const std::int64_t queries = args.in[0].shape()[0];
   const NearestSplit s = split_nearest(queries, args.in[1].shape()[0], p.k);
   const NearestMemory memory = nearest_memory(args);
-  float* values = args.out[0].as<float>();
-  std::int64_t* indices = args.out[1].as<std::int64_t>();
   parallel_ranges(queries, 16, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t q = begin; q < end; ++q) {
       Candidate* all = memory.candidates + q * s.chunks * s.capacity;
@@ -146,13 +232,7 @@ void finish_nearest(const KernelArgs& args) {
         std::copy(from, from + n, all + count);  // to the left: the ranges may overlap
         count += n;
       }
-      if (count > p.k) keep_nearest(all, count, p.k);
-      std::sort(all, all + p.k);
-      for (std::int64_t i = 0; i < p.k; ++i) {
-        const float value = candidate_value(all[i]);
-        values[q * p.k + i] = p.metric == Metric::InnerProduct ? 0.0f - value : value;
-        indices[q * p.k + i] = static_cast<std::int64_t>(all[i] & 0xffffffffu);
-      }
+      write_nearest(args, q, all, count);
     }
   });
 }
@@ -164,10 +244,21 @@ const Op cdist_op{.name = "cdist",
                   .flops = distance_flops,
                   .gradient = cdist_rule};
 const Op nearest_op{.name = "nearest",
-                    .parse = parse_nearest,
+                    .parse = parse_nearest<2>,
                     .infer = infer_nearest,
                     .kernels = kNearestKernels,
                     .flops = distance_flops,
                     .gradient = no_gradient};
+const Op encode_rows_op{.name = "encode_rows",
+                        .parse = parse_nothing,
+                        .infer = infer_encode,
+                        .kernels = kEncodeKernels,
+                        .gradient = no_gradient};
+const Op nearest_coded_op{.name = "nearest_coded",
+                          .parse = parse_nearest<6>,
+                          .infer = infer_coded,
+                          .kernels = kCodedKernels,
+                          .flops = distance_flops,
+                          .gradient = no_gradient};
 
 }  // namespace fastcnn

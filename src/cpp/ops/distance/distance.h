@@ -72,11 +72,13 @@ struct NearestSplit {
 };
 
 inline constexpr std::int64_t kQueryBlock = 128;
+// Up to so many queries, vector kernels read rows of the gallery as they lie.
+inline constexpr std::int64_t kFewQueries = 7;
 
 class NodeGradient;
 void cdist_rule(NodeGradient& node);
 
-NearestSplit split_nearest(std::int64_t queries, std::int64_t rows, std::int64_t k);
+NearestSplit split_nearest(std::int64_t queries, std::int64_t rows, std::int64_t k, std::int64_t spare = 128);
 
 struct NearestMemory {
   Candidate* candidates;  // [query][chunk][capacity]
@@ -88,6 +90,8 @@ std::int64_t nearest_workspace(const Problem& problem);
 
 // Moves the k smallest of `count` candidates to the front, in no order, and returns the largest of them.
 Candidate keep_nearest(Candidate* candidates, std::int64_t count, std::int64_t k);
+// Sorts the candidates of a query, at least k, and writes its results.
+void write_nearest(const KernelArgs& args, std::int64_t query, Candidate* candidates, std::int64_t count);
 // Gathers the chunks of each query, sorts and writes the results.
 void finish_nearest(const KernelArgs& args);
 

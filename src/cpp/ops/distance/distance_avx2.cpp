@@ -1,2 +1,3 @@
-#include "simd/avx2.h"
+#include "simd/int8_avx2.h"
 #include "ops/distance/distance_simd.inl"
+#include "ops/distance/distance_codes_simd.inl"

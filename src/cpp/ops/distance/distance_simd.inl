@@ -21,7 +21,6 @@ constexpr int kRows = 6;
 constexpr int kVectors = F32::registers == 32 ? 4 : 2;
 constexpr std::int64_t kPanel = kVectors * F32::width;
 constexpr std::int64_t kDepth = 256;
-constexpr std::int64_t kFewQueries = 7;
 // How far ahead, in floats, rows of the gallery are called in: the hardware stops at the ends of pages.
 constexpr std::int64_t kAhead = 4096;
 constexpr std::int64_t kExpandFrom = 16;
@@ -43,23 +42,31 @@ FC_INLINE void call_in(const float* p) { _mm_prefetch(reinterpret_cast<const cha
 
 // ---- one pair, along the row ------------------------------------------------------------------
 
-template <class Step, int rows>
-FC_INLINE void sum_rows(const float* a, const float* b, std::int64_t d, float* sums) {
-  F32 sum[rows];
-  for (int r = 0; r < rows; ++r) sum[r] = zero();
+// The sums of a and each row; with_squares: and of each row's squares, of the same registers.
+template <class Step, int rows, bool with_squares = false>
+FC_INLINE void sum_rows(const float* a, const float* b, std::int64_t d, float* sums, float* squares = nullptr) {
+  F32 sum[rows], square[rows];
+  for (int r = 0; r < rows; ++r) sum[r] = square[r] = zero();
+  const auto step = [&](int r, F32 x, F32 y) {
+    sum[r] = Step::step(x, y, sum[r]);
+    if constexpr (with_squares) square[r] = Product::step(y, y, square[r]);
+  };
   std::int64_t k = 0;
   for (; k + F32::width <= d; k += F32::width) {
     const F32 x = load(a + k);
     for (int r = 0; r < rows; ++r) {
       if constexpr (rows > 1) call_in(b + r * d + k + kAhead);
-      sum[r] = Step::step(x, load(b + r * d + k), sum[r]);
+      step(r, x, load(b + r * d + k));
     }
   }
   if (k < d) {
     const F32 x = load(a + k, d - k);
-    for (int r = 0; r < rows; ++r) sum[r] = Step::step(x, load(b + r * d + k, d - k), sum[r]);
+    for (int r = 0; r < rows; ++r) step(r, x, load(b + r * d + k, d - k));
   }
-  for (int r = 0; r < rows; ++r) sums[r] = reduce_add(sum[r]);
+  for (int r = 0; r < rows; ++r) {
+    sums[r] = reduce_add(sum[r]);
+    if constexpr (with_squares) squares[r] = reduce_add(square[r]);
+  }
 }
 
 template <class Step>
@@ -209,20 +216,25 @@ FC_INLINE F32 finish(const Block& block, std::int64_t i, int v) {
   return y;
 }
 
+template <bool value>
+struct Bool {};
+
 template <Metric metric, bool expand>
 FC_INLINE void sum_block(const Block& block, bool few) {
   using Step = typename StepOf<metric, expand>::type;
   if (few) {
-    if constexpr (Rule<metric, expand>::norms)
-      for (std::int64_t r = 0; r < block.rows; ++r)
-        block.row_norms[r] = norm_of<metric>(block.b + r * block.d, block.d);
-    for (std::int64_t i = 0; i < block.queries; ++i) {
-      const float* a = block.a + i * block.d;
-      float* sums = block.sums + i * kPanel;
+    const auto query = [&]<bool squares>(std::int64_t i, Bool<squares>) {
+      constexpr int kAtOnce = squares && F32::registers < 32 ? 4 : 8;
+      const float *a = block.a + i * block.d, *b = block.b;
+      float *sums = block.sums + i * kPanel, *norms = block.row_norms;
       std::int64_t r = 0;
-      for (; r + 8 <= block.rows; r += 8) sum_rows<Step, 8>(a, block.b + r * block.d, block.d, sums + r);
-      for (; r < block.rows; ++r) sums[r] = sum_row<Step>(a, block.b + r * block.d, block.d);
-    }
+      for (; r + kAtOnce <= block.rows; r += kAtOnce)
+        sum_rows<Step, kAtOnce, squares>(a, b + r * block.d, block.d, sums + r, norms + r);
+      for (; r < block.rows; ++r) sum_rows<Step, 1, squares>(a, b + r * block.d, block.d, sums + r, norms + r);
+    };
+    // The first query calls the rows in and sums their squares too.
+    if (block.queries > 0) query(0, Bool<Rule<metric, expand>::norms>{});
+    for (std::int64_t i = 1; i < block.queries; ++i) query(i, Bool<false>{});
   } else {
     std::int64_t k = 0;
     do {
@@ -232,9 +244,9 @@ FC_INLINE void sum_block(const Block& block, bool few) {
       if constexpr (Rule<metric, expand>::norms) add_squares(block.panel, depth, k == 0, block.row_norms);
       k += kDepth;
     } while (k < block.d);
-    if constexpr (metric == Metric::Cosine) {
-      for (std::int64_t r = 0; r < kPanel; r += F32::width) store(block.row_norms + r, sqrt(load(block.row_norms + r)));
-    }
+  }
+  if constexpr (metric == Metric::Cosine) {
+    for (std::int64_t r = 0; r < kPanel; r += F32::width) store(block.row_norms + r, sqrt(load(block.row_norms + r)));
   }
 }
 
@@ -245,8 +257,10 @@ FC_INLINE void for_each_panel(const KernelArgs& args, bool few, std::int64_t q, 
   alignas(64) float panel[kDepth * kPanel], sums[kQueryBlock * kPanel], query_norms[kQueryBlock], row_norms[kPanel];
   const std::int64_t d = args.in[0].shape()[1];
   Block block{args.in[0].as<float>() + q * d, nullptr, n, 0, d, query_norms, row_norms, panel, sums};
-  if (few)  // lanes beyond the last row are read, never used
+  if (few) {  // lanes beyond the last row are read, never used
     for (std::int64_t i = 0; i < n * kPanel; ++i) sums[i] = 0;
+    for (std::int64_t i = 0; i < kPanel; ++i) row_norms[i] = 0;
+  }
   if constexpr (Rule<metric, expand>::norms)
     for (std::int64_t i = 0; i < n; ++i) query_norms[i] = norm_of<metric>(block.a + i * d, d);
   for (std::int64_t j = begin; j < end; j += kPanel) {
