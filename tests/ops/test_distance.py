@@ -96,7 +96,7 @@ def test_nearest_is_the_sorted_row_of_cdist(metric: str, size: tuple[int, int, i
             cdist = nearest.replace("nearest", "cdist")
             case = Case("cdist", (x.shape, y.shape), {"metric": metric})
             (distances,) = run_kernel(cdist, case, [x, y])
-            for k in {1, 5, 200, n}:
+            for k in {1, 5, 100, 200, n}:
                 case = Case("nearest", (x.shape, y.shape), {"metric": metric, "k": k})
                 values, indices = run_kernel(nearest, case, [x, y])
                 order = in_order(distances, k, metric)
