@@ -145,15 +145,14 @@ __global__ void __launch_bounds__(kThreads, 2)
     __syncthreads();
     const int left = static_cast<int>(min_i64(kRowTile, end - row));
     for (int q = warp; q < kQueries && query + q < o.queries; q += kWarps) {
-      unsigned long long worst = lists[q][k - 1];
-      best.load(lists[q]);
+      best.load(lists[q]);  // every lane its own: no barrier
+      unsigned long long worst = best.ranked(k - 1);
       bool changed = false;
       for (int r = lane; r < kRowTile; r += kWarp) {
         const float distance = distances[q * kRowTile + (r ^ q % 2 * kDistanceSide)];
         changed |= best.offer(r < left ? candidate_of(o.metric, distance, row + r) : kNobody, k, worst);
       }
       if (changed) best.store(lists[q]);
-      __syncwarp();
     }
     __syncthreads();  // the next tile's operands overwrite the distances
   }
