@@ -1,7 +1,7 @@
 """What nvcc makes of the kernels: no warnings, no spills, blocks that can be launched.
 
-A test a file of kernels, for the architectures that FASTCNN_CUDA_ARCHITECTURES names, such as 80,90,
-or for all of them: minutes of compiling, which .ci/cuda spends.
+A test a file of kernels, for the architectures that FASTCNN_CUDA_ARCHITECTURES names, as 80,90, or
+for all of them: minutes of compiling, which .ci/cuda spends.
 """
 
 from __future__ import annotations
