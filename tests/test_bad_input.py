@@ -344,6 +344,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "box_iou": ("kind", "eps"),
     "cdist": ("metric",),
     "nearest": ("metric", "k"),
+    "nearest_coded": ("metric", "k"),
     "gram_matrix": ("scale",),
     "group_norm": ("groups", "scale", "center", "epsilon"),
     "layer_norm": ("axis", "scale", "center", "epsilon"),

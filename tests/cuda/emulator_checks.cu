@@ -27,8 +27,6 @@ cudaError_t start(dim3 grid, dim3 block, std::size_t shared, Body body, cudaStre
   return emulator::launch("check", grid, block, shared, stream, body);
 }
 
-// ---- Warps
-
 __global__ void shuffle_all(int* y) {
   const int t = threadIdx.x;
   y[t] = __shfl_sync(kAllLanes, t, 5, 8);
@@ -176,8 +174,6 @@ void atomics_and_many_blocks() {
   EXPECT(low.read()[0] == -31 && wide.read()[0] == 160000ull << 32);
 }
 
-// ---- Asynchronous copies
-
 __global__ void stages(const float* x, float* y) {
   FC_SHARED(float, tile, [3][32]);
   const int t = threadIdx.x;
@@ -199,8 +195,6 @@ void groups_of_copies_arrive_in_order() {
   const auto r = y.read();
   EXPECT(r[0] == 1 && r[31] == 32 && r[32] != r[32] && r[64] == 33 && r[96] == 0);
 }
-
-// ---- Errors
 
 void wrong_launches_are_refused() {
   const auto nothing = [] {};

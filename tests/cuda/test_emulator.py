@@ -6,6 +6,7 @@ repaired.
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import shutil
@@ -62,6 +63,9 @@ pytestmark = [
 ]
 
 Program = Callable[..., subprocess.CompletedProcess[str]]
+Builder = Callable[[str, str], Program]
+PLANTED_SOURCE = "planted/planted.cpp"
+CHECKS_SOURCE = "emulator_checks.cu"
 
 
 def compile_with(*arguments: object) -> None:
@@ -71,67 +75,57 @@ def compile_with(*arguments: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def works(flag: str, folder: Path) -> bool:
+    (folder / "nothing.cpp").write_text("int main() {}")
+    command = [COMPILER, flag, folder / "nothing.cpp", "-o", folder / "nothing"]
+    built = subprocess.run(command, capture_output=True).returncode == 0
+    return built and subprocess.run([folder / "nothing"], capture_output=True).returncode == 0
+
+
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An object file of all its sources, never sanitized."""
+def program(tmp_path_factory: pytest.TempPathFactory) -> Builder:
+    """Builds a source with a kind of sanitizer, each once; the emulator itself never has one."""
     folder = tmp_path_factory.mktemp("emulator")
     sources = sorted((HERE / "emulator").glob("*.cpp"))
     (folder / "all.cpp").write_text("".join(f'#include "{source}"\n' for source in sources))
     compile_with("-c", folder / "all.cpp", "-o", folder / "all.o")
-    return folder / "all.o"
+    settings = {k: v for k, v in os.environ.items() if not k.startswith("FASTCNN_")}
+    settings |= {
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "halt_on_error=1",
+        "TSAN_OPTIONS": "",
+    }
 
-
-@pytest.fixture(scope="module", params=SANITIZERS)
-def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A sanitizer that works here."""
-    sanitizer = SANITIZERS[request.param]
-    if sanitizer:
-        folder = tmp_path_factory.mktemp("sanitizer")
-        (folder / "nothing.cpp").write_text("int main() {}")
-        try:
-            flag = f"-fsanitize={sanitizer}"
-            compile_with(flag, folder / "nothing.cpp", "-o", folder / "nothing")
-            subprocess.run([folder / "nothing"], check=True, capture_output=True)
-        except (AssertionError, subprocess.CalledProcessError):
-            pytest.skip(f"no runtime of {COMPILER} {flag}")
-    return request.param
-
-
-def builder(source: str) -> Callable[..., Program]:
-    @pytest.fixture(scope="module")
-    def build(kind: str, emulator: Path, tmp_path_factory: pytest.TempPathFactory) -> Program:
-        program = tmp_path_factory.mktemp(kind) / "program"
+    @functools.cache
+    def build(kind: str, source: str) -> Path:
         sanitize = [f"-fsanitize={SANITIZERS[kind]}"] if SANITIZERS[kind] else []
-        folders = [HERE / "emulator", HERE, ROOT / "src" / "cuda", ROOT / "src" / "cpp"]
+        if sanitize and not works(sanitize[0], folder):
+            pytest.skip(f"no runtime of {COMPILER} {sanitize[0]}")
+        executable = folder / f"{kind}_{Path(source).stem}"
+        includes = [HERE / "emulator", HERE, ROOT / "src" / "cuda", ROOT / "src" / "cpp"]
         compile_with(
             *("-Wall", "-Wextra", "-Werror", "-fno-strict-aliasing", *sanitize),
-            *(f"-I{folder}" for folder in folders),
-            *("-x", "c++", HERE / source, "-x", "none", emulator, "-o", program),
+            *(f"-I{include}" for include in includes),
+            *("-x", "c++", HERE / source, "-x", "none", folder / "all.o", "-o", executable),
         )
-        settings = {k: v for k, v in os.environ.items() if not k.startswith("FASTCNN_")}
-        settings |= {
-            "ASAN_OPTIONS": "detect_leaks=0",
-            "UBSAN_OPTIONS": "halt_on_error=1",
-            "TSAN_OPTIONS": "",
-        }
+        return executable
+
+    def bind(kind: str, source: str) -> Program:
+        executable = build(kind, source)
 
         def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
             return subprocess.run(
-                [program, *arguments],
+                [executable, *arguments],
                 env=settings | more,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                timeout=120,
+                timeout=300,
             )
 
         return run
 
-    return build
-
-
-planted = builder("planted/planted.cpp")
-checks = builder("emulator_checks.cu")
+    return bind
 
 
 def test_every_planted_kernel_is_listed() -> None:
@@ -141,30 +135,31 @@ def test_every_planted_kernel_is_listed() -> None:
 @pytest.mark.parametrize(
     ("kind", "name"),
     [(kind, name) for kind in SANITIZERS for name in PLANTED if kind in PLANTED[name]],
-    indirect=["kind"],
 )
-def test_planted_bug_is_found(kind: str, planted: Program, name: str) -> None:
+def test_planted_bug_is_found(program: Builder, kind: str, name: str) -> None:
     """By each of those that must, whatever the schedule."""
-    words = PLANTED[name][kind]
+    run = program(kind, PLANTED_SOURCE)
     for schedule in SCHEDULES[:3]:
-        done = planted("broken", name, FASTCNN_EMULATOR_SCHEDULE=schedule)
+        done = run("broken", name, FASTCNN_EMULATOR_SCHEDULE=schedule)
         assert done.returncode != 0, schedule
-        assert words in done.stdout, schedule
+        assert PLANTED[name][kind] in done.stdout, schedule
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_repaired_kernels_are_clean(planted: Program, schedule: str) -> None:
-    done = planted("repaired", "all", FASTCNN_EMULATOR_SCHEDULE=schedule)
+@pytest.mark.parametrize("kind", SANITIZERS)
+def test_repaired_kernels_are_clean(program: Builder, kind: str, schedule: str) -> None:
+    done = program(kind, PLANTED_SOURCE)("repaired", "all", FASTCNN_EMULATOR_SCHEDULE=schedule)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_emulator_computes_what_cuda_defines(checks: Program, schedule: str) -> None:
-    done = checks(FASTCNN_EMULATOR_SCHEDULE=schedule)
+@pytest.mark.parametrize("kind", SANITIZERS)
+def test_emulator_computes_what_cuda_defines(program: Builder, kind: str, schedule: str) -> None:
+    done = program(kind, CHECKS_SOURCE)(FASTCNN_EMULATOR_SCHEDULE=schedule)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("name", CHECKS_WITH_SETTINGS)
-def test_emulator_obeys_its_settings(checks: Program, name: str) -> None:
-    done = checks(name, **CHECKS_WITH_SETTINGS[name])
+def test_emulator_obeys_its_settings(program: Builder, name: str) -> None:
+    done = program("plain", CHECKS_SOURCE)(name, **CHECKS_WITH_SETTINGS[name])
     assert (done.returncode, done.stdout) == (0, "")

@@ -295,6 +295,9 @@ def test_python_face() -> None:
             strict=True,
         ):
             np.testing.assert_array_equal(a, b)
+    inputs = fc.Input((32,))
+    model = fc.Model(inputs, fc.ops.nearest(inputs, gallery, 3, codes=codes))
+    np.testing.assert_array_equal(model.predict(gallery[4:6])[1][:, 0], [4, 5])
     values, indices = fc.ops.nearest(gallery[:0], gallery, 3, codes=codes)
     assert values.shape == indices.shape == (0, 3)
     with pytest.raises(ConfigError, match="four arrays"):

@@ -247,14 +247,16 @@ __global__ void __launch_bounds__(kItemThreads) find_maxima(const float* __restr
   const PoolSpan h = spans.rows(out.row), w = spans.columns(out.column);
   std::int64_t best = -1;
   float most = 0.0f;
-  for (std::int64_t a = 0; a < h.count; ++a)
-    for (std::int64_t b = 0; b < w.count; ++b) {
-      const std::int64_t row = h.first + a * h.step, column = w.first + b * w.step;
-      const float value = x[offset_of(spans.x, out.n, row, column, out.channel)];
+  const float* picture = x + offset_of(spans.x, out.n, 0, 0, out.channel);
+  for (std::int64_t a = 0; a < h.count; ++a) {
+    std::int64_t place = (h.first + a * h.step) * spans.x[2] + w.first;
+    for (std::int64_t b = 0; b < w.count; ++b, place += w.step) {
+      const float value = picture[place * spans.x[3]];
       if (best >= 0 && !(value > most) && !(value != value && most == most)) continue;
       most = value;
-      best = row * spans.x[2] + column;
+      best = place;
     }
+  }
   y[item] = best;
 }
 

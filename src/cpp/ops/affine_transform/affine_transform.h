@@ -30,7 +30,8 @@ struct AffineTransformParams {
 
 inline constexpr std::int64_t kLargestSide = std::int64_t{1} << 22;
 
-// The pixel of a side of n pixels that stands for t, whose magnitude is at most kLargestSide + 1; -1 for the fill value.
+// The pixel of a side of n pixels that stands for t, whose magnitude is at most kLargestSide + 1; -1 for the fill
+// value.
 FC_INLINE std::int32_t pixel_inside(FillMode mode, std::int32_t t, std::int32_t n) {
   if (t >= 0 && t < n) return t;
   switch (mode) {
