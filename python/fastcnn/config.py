@@ -227,6 +227,12 @@ def _version_of(package: str) -> str | None:
         return None
 
 
+def _gpus() -> list[str]:
+    from fastcnn import cuda
+
+    return [cuda.get_device_name(i) for i in range(cuda.device_count())]
+
+
 def config() -> dict[str, Any]:
     """What `show_config` prints, as a dictionary."""
     import platform
@@ -243,7 +249,7 @@ def config() -> dict[str, Any]:
         "threads": _C.num_threads(),
         "float32_precision": get_float32_precision(),
         "kernels": len(_C.kernels()),
-        "cuda": False,
+        "cuda": ", ".join(_gpus()) or None,
         "optional_packages": {name: _version_of(name) for name in _OPTIONAL},
     }
 

@@ -10,6 +10,9 @@ import pytest
 import fastcnn as fc
 from fastcnn import _C, cuda
 from fastcnn.errors import ConfigError, DTypeError, ShapeError
+from fastcnn.style.descent import Descent
+from fastcnn.style.objective import Objective
+from tests.style.small import CONTENT, STYLE, batch, small_network as small_style_network
 
 on_device = pytest.mark.skipif(
     not _C.has_devices(),
@@ -144,6 +147,19 @@ def test_training_repeats_its_bits_and_goes_on_on_the_cpu() -> None:
     model.fit(x, y, batch_size=8, epochs=3, verbose=0)
     assert model.evaluate(x, y, verbose=0)[0] != before
     assert np.isfinite(model.to("cuda").predict(x, verbose=0)).all()
+
+
+@on_device
+def test_style_is_transferred_as_on_the_cpu() -> None:
+    costs = []
+    for device in ("cpu", "cuda"):
+        objective = Objective(
+            small_style_network(), batch(0, 24, 32), [batch(1, 24, 24)], CONTENT, STYLE, 1, 1
+        )
+        with fc.set_device(device):
+            descent = Descent(objective, batch(2, 24, 32), fc.optimizers.Adam(2.0))
+            costs.append([descent.step().total for _ in range(4)])
+    np.testing.assert_allclose(costs[1], costs[0], rtol=1e-4)
 
 
 @on_device
