@@ -109,7 +109,7 @@ def compile_source(source: Path, architectures: Sequence[int]) -> list[Kernel]:
         found = resources(done.stdout + done.stderr, name)
         for architecture in architectures:
             # The architecture is part of the names where there are several.
-            mark = f".compute_{architecture}" if len(architectures) > 1 else ""
+            mark = f"*.compute_{architecture}" if len(architectures) > 1 else "*"
             own = {k.kernel: k for k in found if k.architecture == architecture}
             read_ptx(_kept(folder, mark, "ptx").read_text(), own)
             read_machine_code(_kept(folder, mark, "cubin"), own)
@@ -119,7 +119,7 @@ def compile_source(source: Path, architectures: Sequence[int]) -> list[Kernel]:
 
 
 def _kept(folder: str, mark: str, suffix: str) -> Path:
-    return next(Path(folder).glob(f"*{mark}*.{suffix}"))
+    return next(Path(folder).glob(f"{mark}.{suffix}"))
 
 
 def resources(log: str, source: str) -> list[Kernel]:
