@@ -81,8 +81,10 @@ __device__ __forceinline__ void sum_tile(const DistanceOperands& o, std::int64_t
   const int own_row = t / kQuads, own_quad = t % kQuads;
   const float* a = o.a + (first_query + own_row) * o.d + 4 * own_quad;
   const float* b = o.b + (first_row + own_row) * o.d + 4 * own_quad;
-  std::int64_t left = o.d - 4 * own_quad;
-  const auto copy = [&](const float* from, bool inside, float4* to) {
+  const int steps = static_cast<int>(ceil_div(o.d, kDistanceDepth));
+  const int tail =
+      static_cast<int>(o.d - (steps - 1) * std::int64_t{kDistanceDepth}) - 4 * own_quad;  // of the last step
+  const auto copy = [&](const float* from, bool inside, int left, float4* to) {
     if (o.vectors) {
       copy_async<16>(to, inside && left > 0 ? from : o.a, inside && left > 0 ? 16 : 0);
     } else {
@@ -92,15 +94,16 @@ __device__ __forceinline__ void sum_tile(const DistanceOperands& o, std::int64_t
       }
     }
   };
-  const auto load = [&](float4* to) {  // the next columns
+  const auto load = [&](int step, float4* to) {
+    const int left = step == steps - 1 ? tail : 4;
     to += own_row * kDistancePitch + own_quad;
     for (int row = 0; row < kQueryTile; row += kApart)
       if (kQueryTile % kApart == 0 || row + own_row < kQueryTile)
-        copy(a + row * o.d, row + own_row < queries_left, to + row * kDistancePitch);
+        copy(a + row * o.d, row + own_row < queries_left, left, to + row * kDistancePitch);
     to += kQueryTile * kDistancePitch;
     for (int row = 0; row < kRowTile; row += kApart)
-      copy(b + row * o.d, row + own_row < rows_left, to + row * kDistancePitch);
-    a += kDistanceDepth, b += kDistanceDepth, left -= kDistanceDepth;
+      copy(b + row * o.d, row + own_row < rows_left, left, to + row * kDistancePitch);
+    a += kDistanceDepth, b += kDistanceDepth;
     copy_async_commit();
   };
 
@@ -108,16 +111,15 @@ __device__ __forceinline__ void sum_tile(const DistanceOperands& o, std::int64_t
   for (int i = 0; i < rows; ++i)
 #pragma unroll
     for (int j = 0; j < 8; ++j) sums[i][j] = 0;
-  if (o.d > 0) load(stage);
-  int turn = 0;
-  for (std::int64_t columns = o.d; columns > 0; columns -= kDistanceDepth, turn ^= 1) {
-    if (columns > kDistanceDepth)
-      load(stage + (turn ^ 1) * kTile);
+  if (steps > 0) load(0, stage);
+  for (int step = 0; step < steps; ++step) {
+    if (step + 1 < steps)
+      load(step + 1, stage + (step + 1) % 2 * kTile);
     else
       copy_async_commit();
     copy_async_wait<1>();
     __syncthreads();
-    const float4* queries = stage + turn * kTile;
+    const float4* queries = stage + step % 2 * kTile;
     const float4* gallery = queries + kQueryTile * kDistancePitch;
 #pragma unroll 1
     for (int quad = 0; quad < kQuads; ++quad)
