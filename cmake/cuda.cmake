@@ -36,5 +36,5 @@ if(FASTCNN_WITH_CUDA)
   set(CMAKE_CUDA_ARCHITECTURES 80)
   enable_language(CUDA)  # fails where nvcc is not found
   find_package(CUDAToolkit REQUIRED)
-  set(FASTCNN_CUDA_OPTIONS ${FASTCNN_CUDA_GENCODE} -O3 -Xfatbin=-compress-all -Xcompiler=-Wall,-Wextra)
+  set(FASTCNN_CUDA_OPTIONS ${FASTCNN_CUDA_GENCODE} -O3 -Xfatbin=-compress-all -Xcompiler=-Wall,-Wextra,-Wno-unknown-pragmas)
 endif()
