@@ -2,16 +2,9 @@
 #pragma once
 
 #include "core/cuda.h"
-#include "core/error.h"
-#include "ops/problem.h"
+#include "core/status.h"
 
 namespace fastcnn::cuda {
-
-// Throws Error(Internal) with CUDA's words for `status`; `what` is what was asked for.
-void check(cudaError_t status, const char* what);
-
-// The same for the launch of a row of a kernel table, naming its operands.
-void check_launch(cudaError_t status, const char* kernel, const KernelArgs& args);
 
 inline cudaStream_t stream_of(const KernelArgs& args) { return static_cast<cudaStream_t>(args.stream); }
 
@@ -38,16 +31,5 @@ void launch(const char* name, void (*kernel)(Parameters...), const Grid& grid, c
                name, args);
 #endif
 }
-
-// What the device in use offers, read once for each device.
-struct Capability {
-  int major = 0, minor = 0;
-  int multiprocessors = 0;
-  std::size_t shared_bytes_per_block = 0;  // that a launch may ask for
-  bool at_least(int wanted_major, int wanted_minor = 0) const {
-    return major > wanted_major || (major == wanted_major && minor >= wanted_minor);
-  }
-};
-const Capability& capability();
 
 }  // namespace fastcnn::cuda

@@ -5,7 +5,7 @@
 #include <deque>
 #include <new>
 
-#include "core/launch.h"
+#include "core/status.h"
 
 namespace fastcnn::cuda {
 namespace {
