@@ -128,7 +128,7 @@ def test_typical_sums_are_well_within_the_promise(kernel: str) -> None:
             assert error <= promise
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", [k for k in KERNELS if device_of(k) == "cpu"])
 @pytest.mark.parametrize("sizes", [(40, 200, 130), (500, 700, 150), (60, 600, 400)])
 def test_same_bits_at_any_thread_count(kernel: str, sizes: tuple[int, int, int]) -> None:
     rows, depth, columns = sizes
