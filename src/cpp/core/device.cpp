@@ -32,8 +32,13 @@ DeviceId parse_device(const std::string& name) {
 void* DeviceImage::on(DeviceRuntime& runtime, const Buffer& host) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (runtime_ != &runtime) {
-    if (newer_ == Newer::Device) runtime_->download(host.data(), memory_.data(), host.bytes(), nullptr);
-    if (newer_ == Newer::Device) runtime_->synchronize();
+    if (newer_ == Newer::Device) {
+      runtime_->activate();
+      runtime_->synchronize();  // what writes it may still be under way
+      runtime_->download(host.data(), memory_.data(), host.bytes(), nullptr);
+      runtime_->synchronize();
+      runtime.activate();
+    }
     memory_ = DeviceBuffer(runtime, host.bytes());
     runtime_ = &runtime;
     newer_ = Newer::Host;
