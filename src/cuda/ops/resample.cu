@@ -9,17 +9,6 @@ namespace {
 
 constexpr char kForward[] = "resample_f32_cuda", kGradient[] = "resample_gradient_f32_cuda";
 
-struct Taps {
-  std::int64_t outputs, taps;
-  const std::int64_t* index;
-  const float* weight;
-  explicit Taps(const KernelArgs& args)
-      : outputs(args.in[1].shape()[0]),
-        taps(args.in[1].shape()[1]),
-        index(args.in[1].as<std::int64_t>()),
-        weight(args.in[2].as<float>()) {}
-};
-
 // A tensor as (outer, axis, inner) around the axis.
 Shape around(const Shape& shape, std::int64_t axis) {
   const int a = static_cast<int>(axis);
@@ -40,8 +29,8 @@ __device__ __forceinline__ void add_product(Lanes<lanes>& sum, float weight, con
 // Needs      nothing.
 // Accuracy   sums in the contract's order, fused.
 template <int lanes>
-__global__ void __launch_bounds__(kItemThreads)
-    mix(const float* __restrict__ x, float* __restrict__ y, std::int64_t items, Places places, Taps t, Shape shape) {
+__global__ void __launch_bounds__(kItemThreads) mix(const float* __restrict__ x, float* __restrict__ y,
+                                                    std::int64_t items, Places places, ResampleTaps t, Shape shape) {
   const std::int64_t item = item_of_thread();
   if (item >= items) return;
   const Place at = places.of<lanes>(item);
@@ -60,7 +49,7 @@ void run_forward(const KernelArgs& args) {
   with_lanes(args, y[3], [&](auto lanes) {
     const std::int64_t items = y.size() / lanes;
     launch(kForward, mix<lanes>, grid_of(items), args, args.in[0].as<float>(), args.out[0].as<float>(), items,
-           Places(y, lanes), Taps(args), x);
+           Places(y, lanes), ResampleTaps(args), x);
   });
 }
 
@@ -77,7 +66,7 @@ __global__ void __launch_bounds__(kItemThreads) clear_ranges(TapRange* ranges, s
   if (i < size) ranges[i] = {~0ull, 0};
 }
 
-__global__ void __launch_bounds__(kItemThreads) find_ranges(TapRange* ranges, std::int64_t size, Taps t) {
+__global__ void __launch_bounds__(kItemThreads) find_ranges(TapRange* ranges, std::int64_t size, ResampleTaps t) {
   const std::int64_t k = item_of_thread();
   if (k >= t.outputs * t.taps || t.index[k] < 0 || t.index[k] >= size) return;
   TapRange& range = ranges[t.index[k]];
@@ -95,7 +84,7 @@ __global__ void __launch_bounds__(kItemThreads) find_ranges(TapRange* ranges, st
 // Accuracy   sums in the contract's order, fused.
 template <int lanes>
 __global__ void __launch_bounds__(kItemThreads)
-    gather_taps(const float* __restrict__ dy, float* __restrict__ dx, std::int64_t items, Places places, Taps t,
+    gather_taps(const float* __restrict__ dy, float* __restrict__ dx, std::int64_t items, Places places, ResampleTaps t,
                 const TapRange* __restrict__ ranges, Shape shape) {
   const std::int64_t item = item_of_thread();
   if (item >= items) return;
@@ -116,7 +105,7 @@ __global__ void __launch_bounds__(kItemThreads)
 void run_gradient(const KernelArgs& args) {
   const auto& p = args.problem.as<ResampleParams>();
   const Shape dx = around(args.out[0].shape(), p.axis), dy = around(args.in[0].shape(), p.axis);
-  const Taps t(args);
+  const ResampleTaps t(args);
   auto* ranges = static_cast<TapRange*>(args.workspace);
   launch(kGradient, clear_ranges, grid_of(p.size), args, ranges, p.size);
   if (t.outputs * t.taps > 0) launch(kGradient, find_ranges, grid_of(t.outputs * t.taps), args, ranges, p.size, t);

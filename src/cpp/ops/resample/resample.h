@@ -17,6 +17,18 @@ struct ResampleParams {
   std::int64_t size = 0;  // of the axis in x
 };
 
+// Operands 1 and 2 of both ops.
+struct ResampleTaps {
+  std::int64_t outputs, taps;
+  const std::int64_t* index;
+  const float* weight;
+  FC_INLINE explicit ResampleTaps(const KernelArgs& args)
+      : outputs(args.in[1].shape()[0]),
+        taps(args.in[1].shape()[1]),
+        index(args.in[1].as<std::int64_t>()),
+        weight(args.in[2].as<float>()) {}
+};
+
 namespace ref {
 void resample(const KernelArgs& args);
 void resample_gradient(const KernelArgs& args);

@@ -7,17 +7,6 @@ namespace {
 
 constexpr std::int64_t kTask = 16384;  // products
 
-struct Taps {
-  std::int64_t outputs, taps;
-  const std::int64_t* index;
-  const float* weight;
-  explicit Taps(const KernelArgs& args)
-      : outputs(args.in[1].shape()[0]),
-        taps(args.in[1].shape()[1]),
-        index(args.in[1].as<std::int64_t>()),
-        weight(args.in[2].as<float>()) {}
-};
-
 void zero(float* to, std::int64_t count) { std::memset(to, 0, static_cast<std::size_t>(count) * sizeof(float)); }
 
 }  // namespace
@@ -27,7 +16,7 @@ void resample(const KernelArgs& args) {
   const Shape& x = args.in[0].shape();
   const int axis = static_cast<int>(p.axis);
   const std::int64_t outer = x.product(0, axis), inner = x.product(axis + 1, x.rank);
-  const Taps t(args);
+  const ResampleTaps t(args);
   if (inner == 0) return;
   parallel_ranges(outer * t.outputs, max_i64(1, kTask / (inner * max_i64(1, t.taps))),
                   [&](std::int64_t begin, std::int64_t end) {
@@ -49,7 +38,7 @@ void resample_gradient(const KernelArgs& args) {
   const Shape& x = args.out[0].shape();
   const int axis = static_cast<int>(p.axis);
   const std::int64_t outer = x.product(0, axis), inner = x.product(axis + 1, x.rank);
-  const Taps t(args);
+  const ResampleTaps t(args);
   parallel_ranges(outer, max_i64(1, kTask / max_i64(1, inner * t.outputs * t.taps)),
                   [&](std::int64_t begin, std::int64_t end) {
                     for (std::int64_t o = begin; o < end; ++o) {
