@@ -107,3 +107,28 @@ def test_idle_threads_sleep() -> None:
     before = time.process_time()
     time.sleep(0.3)
     assert time.process_time() - before < 0.1  # a spinning worker would have used 0.3 s
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="needs two CPUs",
+)
+def test_a_worker_keeps_off_the_callers_cpu() -> None:
+    run_python("""
+import os, time
+import numpy as np
+import fastcnn as fc
+
+fc.set_num_threads(2)
+x, cpus = np.ones((4, 64, 64, 64), np.float32), os.sched_getaffinity(0)
+before = set(os.listdir("/proc/self/task"))
+fc.ops.max_pool2d(x, 2)
+(worker,) = set(os.listdir("/proc/self/task")) - before
+for cpu in cpus:
+    os.sched_setaffinity(0, {cpu})
+    deadline = time.monotonic() + 30  # on a busy machine it may be long before the worker runs at all
+    while os.sched_getaffinity(int(worker)) != cpus - {cpu}:
+        assert time.monotonic() < deadline
+        fc.ops.max_pool2d(x, 2)
+        time.sleep(0.001)
+""")

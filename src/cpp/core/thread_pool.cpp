@@ -54,6 +54,7 @@ class Pool {
       : wanted_(threads),
         ranges_(new Range[static_cast<std::size_t>(threads)]),
         scratch_(static_cast<std::size_t>(threads)) {
+    if (sched_getaffinity(0, sizeof cpus_, &cpus_) != 0) CPU_ZERO(&cpus_);
     workers_.reserve(static_cast<std::size_t>(threads - 1));
     try {
       while (size() < threads) {
@@ -88,6 +89,7 @@ class Pool {
       range.next.store(ceil_div(k * tasks, size()), std::memory_order_relaxed);
       range.end = ceil_div((k + 1) * tasks, size());
     }
+    caller_cpu_.store(sched_getcpu(), std::memory_order_relaxed);
     open_.store(true, std::memory_order_seq_cst);
     epoch_.fetch_add(1, std::memory_order_seq_cst);
     if (sleepers_.load(std::memory_order_seq_cst) > 0) epoch_.notify_all();
@@ -134,13 +136,23 @@ class Pool {
 
   void work(std::size_t index) {
     std::uint32_t seen = 0;
+    int avoided = -1;
     while (!stop_.load(std::memory_order_acquire)) {
       wait_for_change(seen);
       seen = epoch_.load(std::memory_order_acquire);
+      if (const int cpu = caller_cpu_.load(std::memory_order_relaxed); cpu != avoided) keep_off(avoided = cpu);
       active_.fetch_add(1, std::memory_order_seq_cst);
       if (open_.load(std::memory_order_seq_cst)) drain(index);
       active_.fetch_sub(1, std::memory_order_release);
     }
+  }
+
+  // A thread that wakes another expects to sleep, so the system likes to put the two on one CPU; here both compute.
+  void keep_off(int cpu) const {
+    cpu_set_t others = cpus_;
+    if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &others) || CPU_COUNT(&others) < size()) return;
+    CPU_CLR(cpu, &others);
+    sched_setaffinity(0, sizeof others, &others);  // no harm where it is refused
   }
 
   void wait_for_change(std::uint32_t seen) {
@@ -159,6 +171,7 @@ class Pool {
   alignas(64) std::atomic<std::int64_t> done_{0};
   alignas(64) std::atomic<std::uint32_t> epoch_{0};
   alignas(64) std::atomic<int> active_{0};
+  std::atomic<int> caller_cpu_{-1};
   std::atomic<int> sleepers_{0};
   std::atomic<bool> open_{false};
   std::atomic<bool> stop_{false};
@@ -167,6 +180,7 @@ class Pool {
   TaskFn fn_ = nullptr;
   const void* body_ = nullptr;
   const int wanted_;
+  cpu_set_t cpus_;                         // that the process may use
   const std::unique_ptr<Range[]> ranges_;  // one for the caller, one for each worker
   std::vector<Buffer> scratch_;            // likewise
   std::vector<std::thread> workers_;
