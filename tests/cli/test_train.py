@@ -199,13 +199,18 @@ def test_ctrl_c_leaves_the_best_model(stripes: Path, tmp_path: Path) -> None:
         [sys.executable, "-m", "fastcnn", "train", str(stripes), *SMALL, "--epochs", "10000",
          "--output", str(output), "--history", str(table)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # What a shell starts in the background ignores Ctrl-C, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("Epoch 3/"):
             break
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130 and err == "fastcnn: interrupted\n"
     assert "Best validation accuracy" in out
     assert fc.load_model(output).class_names and len(table.read_text().splitlines()) >= 3

@@ -326,7 +326,8 @@ def in_python(program: str, *arguments: Any, **options: Any) -> subprocess.Popen
 
 def test_ctrl_c_and_leaving_early(pets: Path) -> None:
     program = """
-import sys, time, fastcnn as fc
+import signal, sys, time, fastcnn as fc
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes ignore it
 dataset = fc.data.image_dataset_from_directory(sys.argv[1], verbose=False, batch_size=1, workers=2)
 try:
     while True:
@@ -343,7 +344,10 @@ next(iterator)  # and the process ends in the middle of it
     assert process.stdout is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    try:
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 0 and err == "" and out.splitlines()[-1] == "left 1"
 
 
