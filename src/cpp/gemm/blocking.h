@@ -33,10 +33,10 @@ inline constexpr std::int64_t kResidentBytes = kPanelBytes;
 inline constexpr std::int64_t kShortSum = 96;
 
 // A task should be worth handing to a thread (multiply-adds), and there should be enough of them for a large machine.
-inline constexpr std::int64_t kTaskWork = std::int64_t{1} << 20;
+inline constexpr std::int64_t kTaskWork = std::int64_t{1} << 18;
 inline constexpr std::int64_t kTasks = 96;
 // Fewer tiles than this per task would fetch the panel of B from L3 for too little work.
-inline constexpr std::int64_t kTaskTiles = 4;
+inline constexpr std::int64_t kTaskTiles = 2;
 
 // Sums of outer products (outer.cpp): a micro-tile is `rows` x (`vectors` * `width`) floats of the result.
 struct OuterBlocking {
@@ -93,12 +93,12 @@ struct SplitOuterLeast {
 };
 inline constexpr SplitOuterLeast kSplitOuterLeast[] = {{32, 24576}, {64, 32768}, {64, 131072}};
 
-// Below these a product by one, two or three parts is slower than fused multiply-adds. B may be larger than `bytes`
-// where it is used by many rows.
+// Below these a product by one or two parts is slower than fused multiply-adds. B may be larger than `bytes` where it
+// is used by many rows.
 struct SplitLeast {
   std::int64_t rows, depth, columns, bytes;
 };
-inline constexpr SplitLeast kSplitLeast[] = {{1, 32, 32, INT64_MAX}, {12, 64, 48, 9 << 19}, {24, 128, 128, 2 << 20}};
+inline constexpr SplitLeast kSplitLeast[] = {{1, 32, 32, INT64_MAX}, {12, 64, 48, 9 << 19}};
 inline constexpr std::int64_t kSplitBytesPerRow = 16 * 1024;
 
 }  // namespace fastcnn::gemm

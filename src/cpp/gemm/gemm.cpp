@@ -131,10 +131,12 @@ class Worker {
     const Parts parts(p_.depth, width_, source_.unit());
     for (std::int64_t part = 0; part < parts.count; ++part) {
       const std::int64_t begin = parts.begin(part), end = parts.begin(part + 1);
+      // The next panel follows the last task of this one, the next part those of each task.
+      const std::int64_t tiles = part + 1 < parts.count ? last_tile : grid_.tiles.count;
       for (std::int64_t i = first_tile; i < last_tile; ++i) {
         const std::int64_t first = grid_.first_row(i);
         take_rows(first, grid_.first_row(i + 1) - first);
-        if (cut(set_, count_, p_.a_step, begin, end, tile_)) compute(begin, b_ + end * width_, last_tile - 1 - i);
+        if (cut(set_, count_, p_.a_step, begin, end, tile_)) compute(begin, b_ + end * width_, tiles - 1 - i);
       }
     }
   }

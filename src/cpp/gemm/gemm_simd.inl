@@ -1,12 +1,13 @@
 // Computes   a micro-tile of C = act(A B + bias + residual): rows x (vectors * width) floats (the contract: tile.h).
 // Layout     A: a pointer per row and tap into the picture itself (an "indirect" GEMM: no im2col, no packing of A);
 //            B: a panel packed by gemm.cpp, read front to back; C: rows anywhere.
-// Tile       AVX-512 7 x 64: 28 accumulators + 2 of B + 1 broadcast of A = 31 of 32 registers: the columns are taken
-//            in two halves, so each element of A is broadcast twice: 18 loads for 28 multiply-adds.
+// Tile       AVX-512 7 x 64: 28 accumulators + 3 of B + 1 broadcast of A = all 32 registers; the fourth of B is an
+//            operand in memory: 38 instructions with 17 loads for 28 multiply-adds.
 //            AVX2 6 x 16: 12 accumulators + 2 + 1 = 15 of 16: 8 loads for 12 multiply-adds.
 //            Few columns: AVX-512 14 x 32 (28 + 2 + 1 registers), 14 x 16 (14 + 1); AVX2 12 x 8 (12 + 1 + 1).
 // Why        both units start a multiply-add each cycle and two loads are served beside them, so the loads must be
-//            fewer than the multiply-adds; 4 cycles of latency want at least 8 accumulators. Seven rows divide the
+//            fewer than the multiply-adds; 4 cycles of latency want at least 8 accumulators. Where another thread has
+//            half of the core, instructions count, not loads alone. Seven rows divide the
 //            pictures of ImageNet networks (224, 112, 56, 28, 14, 7), and a tile that is one row of a 7 x 7 picture
 //            may leave out the taps above and below it. Where a tile is short, starting and storing it cost as much
 //            as its sums; where it is one vector wide, seven accumulators do not cover the latency: hence 14 rows.
@@ -59,7 +60,6 @@ struct Rows {
   }
   FC_INLINE F32 get(int r) const { return set(p[r][offset]); }
   FC_INLINE void next(std::int64_t step) { offset += step; }
-  FC_INLINE void again() { hide(offset); }
 };
 
 // or, of more rows than there are registers for pointers, one for each seven: the address modes of x86 reach 0, 1, 2,
@@ -72,7 +72,7 @@ struct Rows<rows, true> {
 
   FC_INLINE Rows(const float* const* a) : one(a[1] - a[0]), three(3 * one), five(5 * one) {
     for (int i = 0; i < kPointers; ++i) p[i] = a[0] + i * kReach * one;
-    again();
+    keep();
   }
   FC_INLINE F32 get(int r) const {
     const std::int64_t distance[kReach] = {0, one, 2 * one, three, 4 * one, five, 2 * three};
@@ -80,9 +80,11 @@ struct Rows<rows, true> {
   }
   FC_INLINE void next(std::int64_t step) {
     for (int i = 0; i < kPointers; ++i) p[i] += step;
-    again();
+    keep();
   }
-  FC_INLINE void again() {
+
+ private:
+  FC_INLINE void keep() {
     hide(one), hide(three), hide(five);
     for (int i = 0; i < kPointers; ++i) hide(p[i]);
   }
@@ -91,9 +93,9 @@ struct Rows<rows, true> {
 template <int rows, int vectors>
 FC_INLINE void multiply_add(const Tile& t, Accumulators<rows, vectors>& acc) {
   constexpr int kWidth = F32::width, kLine = 64 / sizeof(float);
-  // Vectors of B held at once: as many as the registers left over by the accumulators allow.
-  constexpr int kHeld = rows * vectors + vectors + 1 <= F32::registers ? vectors : 2;
-  static_assert(vectors % kHeld == 0 && rows * vectors + kHeld + 1 <= F32::registers);
+  // Vectors of B in registers, all that the accumulators and one of A leave free; the others are operands in memory.
+  constexpr int kFree = F32::registers - rows * vectors - 1, kHeld = vectors < kFree ? vectors : kFree;
+  static_assert(kHeld >= 1);
   const float* b = t.b;
   const float* prefetch = t.prefetch;
   // Rows of C to call in at each look.
@@ -112,24 +114,22 @@ FC_INLINE void multiply_add(const Tile& t, Accumulators<rows, vectors>& acc) {
           if (t.residual != nullptr)
             for (int n = 0; n < vectors * kWidth; n += kLine) __builtin_prefetch(t.residual + at + n);
         }
-      std::int64_t k = left < 2 * kStride ? left : kStride;
+      std::int64_t k = row == rows || left < 2 * kStride ? left : kStride;
       left -= k;
       for (; k > 0; --k) {
+        F32 bv[kHeld];
 #pragma GCC unroll 4
-        for (int held = 0; held < vectors; held += kHeld) {
-          F32 bv[kHeld];
-          for (int v = 0; v < kHeld; ++v) bv[v] = load(b + (held + v) * kWidth);
-          // Hides from the compiler that the second half reads the same floats of A: keeping them costs registers.
-          if (held > 0) a.again();
+        for (int v = 0; v < kHeld; ++v) bv[v] = load(b + v * kWidth);
 #pragma GCC unroll 16
-          for (int r = 0; r < rows; ++r) {
-            const F32 av = a.get(r);
+        for (int r = 0; r < rows; ++r) {
+          const F32 av = a.get(r);
 #pragma GCC unroll 4
-            for (int v = 0; v < kHeld; ++v) acc.v[r][held + v] = fma(av, bv[v], acc.v[r][held + v]);
-          }
+          for (int v = 0; v < kHeld; ++v) acc.v[r][v] = fma(av, bv[v], acc.v[r][v]);
+#pragma GCC unroll 4
+          for (int v = kHeld; v < vectors; ++v) acc.v[r][v] = fma_from(av, b + v * kWidth, acc.v[r][v]);
         }
         // Few rows use each line of B a few times and outrun the hardware's prefetcher.
-        if constexpr (rows <= 4)
+        if constexpr (rows <= 5)
           for (int v = 0; v < vectors * kWidth; v += kLine)
             _mm_prefetch(reinterpret_cast<const char*>(b + kAhead + v), _MM_HINT_T0);
         else

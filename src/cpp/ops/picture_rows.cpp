@@ -72,6 +72,7 @@ void PictureRows::rows(std::int64_t group, std::int64_t first, int count, gemm::
   set.taps = max_i64(0, last_tap - first_tap) * run_taps;
   set.b_row = set.taps > 0 ? first_tap * run_ : 0;
   set.even = neighbours == 1 && (all_inside || merged);
+  const bool first_two = set.even && count > gemm::kMaxRows;  // the others follow at the same distance
 
   const float** a = set.a;
   float* copy = set.scratch;
@@ -88,7 +89,7 @@ void PictureRows::rows(std::int64_t group, std::int64_t first, int count, gemm::
       for (std::int64_t kw = 0; kw < run_taps; ++kw) {
         const float** to = a + kw * count + windows.first;
         const float* from = start + kw * w.dilation * from_.channels;
-        for (int k = 0; k < windows.count; ++k) {
+        for (int k = 0; k < (first_two ? 2 : windows.count); ++k) {
           const std::int64_t column = windows.left + k * w.stride + kw * w.dilation;
           const bool there = inside && (merged || windows.inside || (column >= 0 && column < from_.width));
           to[k] = there ? from + k * step_ : zeros_;

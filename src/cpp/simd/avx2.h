@@ -66,6 +66,12 @@ FC_INLINE F32 operator*(F32 a, F32 b) { return {_mm256_mul_ps(a.v, b.v)}; }
 FC_INLINE F32 operator/(F32 a, F32 b) { return {_mm256_div_ps(a.v, b.v)}; }
 FC_INLINE F32 operator-(F32 a) { return {_mm256_xor_ps(a.v, _mm256_set1_ps(-0.0f))}; }
 FC_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+// The same with b's floats read by the instruction itself. In assembly, since a compiler keeps in a register what is
+// read several times.
+FC_INLINE F32 fma_from(F32 a, const float* b, F32 c) {
+  asm("vfmadd231ps %2, %1, %0" : "+x"(c.v) : "x"(a.v), "m"(*reinterpret_cast<const __m256_u*>(b)));
+  return c;
+}
 FC_INLINE F32 fnma(F32 a, F32 b, F32 c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
 FC_INLINE F32 sqrt(F32 a) { return {_mm256_sqrt_ps(a.v)}; }
 FC_INLINE F32 copysign(F32 a, F32 sign) {
