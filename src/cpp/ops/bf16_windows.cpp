@@ -22,8 +22,11 @@ constexpr std::int64_t kStepBytes = kSplitTiles * kSplitTileBytes;  // of a pane
 
 // What of the picture a task reads, while it stays in L2 beside B, or beside a panel of B.
 constexpr std::int64_t kPictureBytes = 256 * 1024, kLargePictureBytes = 1024 * 1024;
-constexpr std::int64_t kSlack = kSplitDepth * kItem;       // after a copy: what the last tile may read
-constexpr std::int64_t kLeastTasks = 4, kLeastPanels = 4;  // tasks of a problem, panels of a task
+constexpr std::int64_t kSlack = kSplitDepth * kItem;  // after a copy: what the last tile may read
+// Tasks that are wanted, as far as each has so many products of numbers, so many rows of a picture where windows of
+// several overlap, and so many panels, or more where each would copy its part of the picture.
+constexpr std::int64_t kTasks = 12, kTaskProducts = std::int64_t{1} << 19;
+constexpr std::int64_t kLeastRows = 4, kLeastPanels = 2, kLeastPanelsOfCopy = 4;
 
 // How the problem is cut, all by its shape.
 struct Grid {
@@ -63,11 +66,18 @@ struct Grid {
     const std::int64_t units = linear ? tiles : height;
     const std::int64_t unit_bytes = (linear ? tile_rows : h.stride * x_width) * channels * kItem;
     const std::int64_t most = max_i64(kSplitTiles, (resident ? kPictureBytes : kLargePictureBytes) / unit_bytes);
+    const std::int64_t products = pictures * height * width * steps * kSplitDepth * p.filters;
+    const std::int64_t wanted = max_i64(1, min_i64(kTasks, products / kTaskProducts));
     row_chunks = ceil_div(units, most);
+    if (resident) {
+      const std::int64_t least = linear ? kSplitTiles : h.size > 1 ? kLeastRows : ceil_div(kSplitTiles, tiles);
+      row_chunks = max_i64(row_chunks, min_i64(ceil_div(wanted, pictures), units / least));
+    }
     chunk = ceil_div(units, row_chunks);
     if (linear) chunk = round_up(chunk, kSplitTiles);
     row_chunks = ceil_div(units, chunk);
-    column_chunks = max_i64(1, min_i64(panels / kLeastPanels, ceil_div(kLeastTasks, row_chunks * pictures)));
+    column_chunks = max_i64(
+        1, min_i64(panels / (linear ? kLeastPanels : kLeastPanelsOfCopy), ceil_div(wanted, row_chunks * pictures)));
   }
   std::int64_t tasks() const { return pictures * row_chunks * column_chunks; }
   std::int64_t runs() const { return p.window.h.size * (p.window.w.dilation == 1 ? 1 : p.window.w.size); }

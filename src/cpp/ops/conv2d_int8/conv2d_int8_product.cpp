@@ -24,7 +24,7 @@ constexpr std::int64_t kMaxRows = 256, kMinRows = 64;
 // Weights that stay near while a task's rows go by; else its rows do while panels go by.
 constexpr std::int64_t kNearBytes = 256 * 1024;
 // Multiply-adds that are worth a task, and as many tasks as are wanted at least where there is such work.
-constexpr std::int64_t kTaskWork = std::int64_t{1} << 22, kTasks = 16;
+constexpr std::int64_t kTaskWork = std::int64_t{1} << 20, kTasks = 16;
 // Tasks that share rows copy them all, so for no fewer panels than these.
 constexpr std::int64_t kCopyPanels = 8;
 

@@ -292,10 +292,10 @@ FC_INLINE void depthwise(const KernelArgs& args, const Compute& compute) {
   if (y.size() == 0) return;
   const Layer<Item> l = layer_of<Item>(args);
   const Epilogue& e = args.problem.as<DepthwiseParams>().epilogue;
-  constexpr std::int64_t kChannels = 128, kTaskProducts = 256 * 1024;
+  constexpr std::int64_t kChannels = 128, kTaskProducts = 64 * 1024, kTaskRows = 4;
   const std::int64_t channels = min_i64(l.channels, kChannels), cuts = ceil_div(l.channels, channels);
   const std::int64_t products = l.out_w * channels * l.window.h.size * l.window.w.size;
-  const std::int64_t rows = min_i64(l.out_h, round_up(max_i64(1, kTaskProducts / products), 2));
+  const std::int64_t rows = min_i64(l.out_h, round_up(max_i64(kTaskRows, kTaskProducts / products), 2));
   const std::int64_t groups = ceil_div(l.out_h, rows);
   parallel_for(y[0] * groups * cuts, [&](std::int64_t task) {
     const std::int64_t c = task % cuts * channels, i = task / cuts % groups * rows;
