@@ -12,6 +12,7 @@ os.environ.setdefault("FASTCNN_OFFLINE", "1")
 
 def _load_emulated(folder: Path) -> None:
     """Load the CUDA kernels that tests/cuda/build.py compiled for the CPU."""
+    os.environ.setdefault("FASTCNN_EMULATOR_DEVICES", "2")  # so that one is not taken for another
     (file,) = folder.glob("_cuda_emulated*.so")
     spec = importlib.util.spec_from_file_location("_cuda_emulated", file)
     module = importlib.util.module_from_spec(spec)

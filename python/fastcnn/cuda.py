@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 _loading = threading.Lock()
+_DLPACK_CUDA = (2, 13)  # DLPack's numbers of kinds of memory: a GPU's, and managed
 
 
 def load(module: str = "fastcnn._cuda") -> None:
@@ -167,6 +168,7 @@ class Operand(NamedTuple):
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     stream: int
+    gpu: int | None  # its index; None where its library does not tell
 
 
 def is_device_array(x: Any) -> bool:
@@ -188,7 +190,7 @@ def as_operand(x: Any, dtype: str | None) -> Operand:
         raise ShapeError(
             f"expected a C-contiguous array in the GPU's memory, got strides {strides}"
         )
-    return Operand(x, interface["data"][0], shape, got, _stream_of(x, interface))
+    return Operand(x, interface["data"][0], shape, got, _stream_of(x, interface), _gpu_of(x))
 
 
 def _contiguous(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
@@ -210,6 +212,16 @@ def _stream_of(x: Any, interface: dict[str, Any]) -> int:
         return int(cupy.cuda.get_current_stream().ptr)
     stream = interface.get("stream")
     return 0 if stream in (None, 1) else int(stream)  # 1: the default stream, too
+
+
+def _gpu_of(x: Any) -> int | None:
+    """The GPU that `x` lies on, which ``__cuda_array_interface__`` leaves out."""
+    if isinstance(x, DeviceArray):
+        return x.index
+    if not hasattr(x, "__dlpack_device__"):
+        return None
+    kind, index = x.__dlpack_device__()
+    return int(index) if kind in _DLPACK_CUDA else None
 
 
 def run(plan: _C.Plan, arrays: Sequence[Any]) -> list[Any]:

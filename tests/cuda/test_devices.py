@@ -18,6 +18,9 @@ on_device = pytest.mark.skipif(
     not _C.has_devices(),
     reason="needs a GPU, or FASTCNN_CUDA_BACKEND=folder of `python -m tests.cuda.build folder`",
 )
+on_two_devices = pytest.mark.skipif(
+    not _C.has_devices() or _C.device_count() < 2, reason="needs two GPUs"
+)
 without_device = pytest.mark.skipif(_C.has_devices(), reason="there is a device")
 
 
@@ -190,6 +193,50 @@ class Foreign:
     def __init__(self, array: cuda.DeviceArray, **changes: Any) -> None:
         self._array = array
         self.__cuda_array_interface__ = {**array.__cuda_array_interface__, **changes}
+
+
+class ForeignWithDevice(Foreign):
+    """The same of a library that tells the GPU, too, as CuPy and PyTorch do."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, self._array.index
+
+
+@on_two_devices
+@pytest.mark.parametrize("chosen", ["cpu", "cuda:0", "cuda:1"])
+@pytest.mark.parametrize("kind", [lambda x: x, ForeignWithDevice], ids=["ours", "foreign"])
+def test_arrays_on_a_second_device_are_computed_there(chosen: str, kind: Any) -> None:
+    x, model = pictures(1), small_network()
+    expected = model(x)
+    on_second = kind(cuda.asarray(x, 1))
+    with fc.set_device(chosen):
+        y = fc.ops.add(on_second, x)  # the host's array follows
+        assert y.index == 1
+        np.testing.assert_array_equal(y.numpy(), x + x)
+        y = model(on_second)
+        assert y.index == 1
+        np.testing.assert_allclose(y.numpy(), expected, atol=1e-5)
+
+
+@on_two_devices
+def test_arrays_that_do_not_tell_their_device_are_where_plans_run() -> None:
+    x = pictures(1)
+    array = Foreign(cuda.asarray(x, 1))
+    with fc.set_device("cuda:1"):
+        y = fc.ops.square(array)
+    assert y.index == 1
+    np.testing.assert_array_equal(y.numpy(), x * x)
+
+
+@on_two_devices
+def test_arrays_of_two_devices_do_not_meet() -> None:
+    first, second = (cuda.asarray(pictures(1), index) for index in (0, 1))
+    with pytest.raises(ConfigError, match="one GPU, got some on cuda:0 and cuda:1"):
+        fc.ops.add(first, second)
 
 
 @on_device

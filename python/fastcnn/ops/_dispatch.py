@@ -146,9 +146,16 @@ def _compile(
 
 def device_of(arrays: Sequence[Any], chosen: str) -> str:
     """Where a call is computed: where its arrays are, if they are in a GPU's memory."""
-    if any(isinstance(a, cuda.Operand) for a in arrays) and chosen == "cpu":
-        return config.check_device("cuda")
-    return chosen
+    operands = [a for a in arrays if isinstance(a, cuda.Operand)]
+    if not operands:
+        return chosen
+    indices = sorted({a.gpu for a in operands if a.gpu is not None})
+    if len(indices) > 1:
+        names = " and ".join(f"cuda:{i}" for i in indices)
+        raise ConfigError(f"expected arrays of one GPU, got some on {names}; copy them to one")
+    if indices:
+        return config.check_device(f"cuda:{indices[0]}")
+    return config.check_device("cuda") if chosen == "cpu" else chosen
 
 
 def run_plan(

@@ -36,6 +36,15 @@ struct ChannelChunks {
   dim3 blocks() const { return dim3(static_cast<unsigned>(chunks * ceil_div(channels, lanes))); }
 };
 
+// A workspace: three sums of each chunk and channel, then `vectors` of a value a channel, all aligned to 16 bytes.
+inline std::int64_t sums_floats(const ChannelChunks& cut) { return round_up(3 * cut.chunks * cut.channels, 4); }
+template <int vectors>
+std::int64_t channel_workspace(const Problem& problem) {
+  const Shape& x = problem.inputs[0].shape;
+  const ChannelChunks cut(x.product(0, x.rank - 1), x.back());
+  return (sums_floats(cut) + vectors * round_up(cut.channels, 4)) * static_cast<std::int64_t>(sizeof(float));
+}
+
 // Where a thread of a block over ChannelChunks begins.
 struct ChannelThread {
   std::int64_t chunk, channel, first;  // `first`: the element of its first row

@@ -126,15 +126,6 @@ struct Apply {
   }
 };
 
-// The workspace: the chunks' sums, then three vectors, all of them aligned to 16 bytes.
-std::int64_t sums_floats(const ChannelChunks& cut) { return round_up(3 * cut.chunks * cut.channels, 4); }
-
-std::int64_t workspace_bytes(const Problem& problem) {
-  const Shape& x = problem.inputs[0].shape;
-  const ChannelChunks cut(x.product(0, x.rank - 1), x.back());
-  return (sums_floats(cut) + 3 * round_up(cut.channels, 4)) * static_cast<std::int64_t>(sizeof(float));
-}
-
 template <Source source>
 void run_from(const KernelArgs& args) {
   const auto& p = args.problem.as<BatchNormGradientParams>();
@@ -163,7 +154,8 @@ void run(const KernelArgs& args) {
   p.from_x ? run_from<Source::Operand>(args) : run_from<Source::Result>(args);
 }
 
-constexpr KernelInfo kGradient[] = {{.name = kName, .device = Device::Cuda, .run = run, .workspace = workspace_bytes}};
+constexpr KernelInfo kGradient[] = {
+    {.name = kName, .device = Device::Cuda, .run = run, .workspace = channel_workspace<3>}};
 constexpr OpRows kRows[] = {{"batch_norm_gradient", kGradient}};
 
 }  // namespace

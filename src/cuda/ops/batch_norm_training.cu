@@ -120,15 +120,6 @@ struct Normalize {
   }
 };
 
-// The workspace: the chunks' sums, then gain and shift, all of them aligned to 16 bytes.
-std::int64_t sums_floats(const ChannelChunks& cut) { return round_up(3 * cut.chunks * cut.channels, 4); }
-
-std::int64_t workspace_bytes(const Problem& problem) {
-  const Shape& x = problem.inputs[0].shape;
-  const ChannelChunks cut(x.product(0, x.rank - 1), x.back());
-  return (sums_floats(cut) + 2 * round_up(cut.channels, 4)) * static_cast<std::int64_t>(sizeof(float));
-}
-
 void run(const KernelArgs& args) {
   const auto& p = args.problem.as<BatchNormTrainingParams>();
   const BatchNormTrainingOperands<float> o(args);
@@ -147,7 +138,8 @@ void run(const KernelArgs& args) {
              {o.x, o.residual, s.mean, gain, shift, y});
 }
 
-constexpr KernelInfo kTraining[] = {{.name = kName, .device = Device::Cuda, .run = run, .workspace = workspace_bytes}};
+constexpr KernelInfo kTraining[] = {
+    {.name = kName, .device = Device::Cuda, .run = run, .workspace = channel_workspace<2>}};
 constexpr OpRows kRows[] = {{"batch_norm_training", kTraining}};
 
 }  // namespace
