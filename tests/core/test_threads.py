@@ -126,7 +126,7 @@ fc.ops.max_pool2d(x, 2)
 (worker,) = set(os.listdir("/proc/self/task")) - before
 for cpu in cpus:
     os.sched_setaffinity(0, {cpu})
-    deadline = time.monotonic() + 30  # on a busy machine it may be long before the worker runs at all
+    deadline = time.monotonic() + 30  # a busy machine may let the worker run late
     while os.sched_getaffinity(int(worker)) != cpus - {cpu}:
         assert time.monotonic() < deadline
         fc.ops.max_pool2d(x, 2)

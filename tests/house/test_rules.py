@@ -12,7 +12,7 @@ from fastcnn import _C
 ROOT = Path(__file__).resolve().parents[2]
 CPP = ROOT / "src" / "cpp"
 LAYERS = ("core", "simd", "gemm", "ops", "graph", "plan", "bindings")  # each sees those before it
-ISAS = ("avx2", "avx512", "amx")
+ISAS = ("avx2", "avx512", "avx512bf16", "amx")
 
 
 def sources(*suffixes: str) -> list[Path]:
@@ -143,7 +143,7 @@ def test_isa_objects_define_nothing_outside_their_namespace(path: Path) -> None:
 
 
 def test_kernel_tables_are_ordered_and_named_by_one_rule() -> None:
-    order = {"ref": 0, "avx2": 1, "avx512": 2, "amx": 3}
+    order = {"ref": 0, **{isa: i + 1 for i, isa in enumerate(ISAS)}}
     names = [row["name"] for row in _C.kernels()]
     assert len(names) == len(set(names))
     for op in _C.ops():

@@ -11,6 +11,7 @@ import fastcnn as fc
 from fastcnn import _C
 from tests.harness import (
     assert_within,
+    device_of,
     dot_bound,
     guarded,
     kernel_rows,
@@ -92,7 +93,10 @@ CONVOLUTIONS = [
     ((1, 9, 8, 20), (2, 3, 20, 8), {"padding": "valid"}),
     ((0, 5, 6, 32), (1, 1, 32, 16), {}),
 ]
-CONV_KERNELS = [k for k in kernel_rows("conv2d") if k in ("conv2d_bf16_amx", "conv2d_f32_bf16_amx")]
+CONV_OF_BF16 = [k for k in kernel_rows("conv2d") if k.startswith("conv2d_bf16_")]
+CONV_KERNELS = CONV_OF_BF16 + [
+    k for k in kernel_rows("conv2d", "cpu") if k.startswith("conv2d_f32_bf16_")
+]
 
 
 @pytest.mark.parametrize("kernel", CONV_KERNELS)
@@ -118,7 +122,7 @@ def test_convolution(
         exact = exact + (rounded(arrays[3]) if residual == "bfloat16" else arrays[3])
         magnitudes = magnitudes + abs(arrays[3])
     exact = np.maximum(exact, 0)
-    stored = {0} if kernel == "conv2d_bf16_amx" else set()
+    stored = {0} if kernel in CONV_OF_BF16 else set()
     if residual == "bfloat16":
         stored.add(3)
     options = {**attrs, "storage": storage, "activation": "relu"}
@@ -145,7 +149,8 @@ TRANSPOSED = [
 
 
 @pytest.mark.parametrize(
-    "kernel", [k for k in kernel_rows("conv2d_transpose") if k == "conv2d_transpose_bf16_amx"]
+    "kernel",
+    [k for k in kernel_rows("conv2d_transpose") if k.startswith("conv2d_transpose_bf16_")],
 )
 @pytest.mark.parametrize("storage", ["float32", "bfloat16"])
 @pytest.mark.parametrize(("x_shape", "w_shape", "attrs"), TRANSPOSED)
@@ -211,19 +216,19 @@ def test_max_pooling(kernel: str, shape: tuple[int, ...]) -> None:
 def test_a_row_that_reads_no_bfloat16_says_so() -> None:
     x, w = np.zeros((1, 4, 4, 8), np.float32), np.zeros((1, 1, 8, 8), np.float32)
     for kernel in kernel_rows("conv2d", "cpu"):
-        if kernel == "conv2d_bf16_amx":
+        if kernel in CONV_OF_BF16:
             continue
         with pytest.raises(Exception, match="does not read bfloat16"):
             plan_between_casts("conv2d", [x, w], {0}, {}, kernel)
 
 
-@pytest.mark.skipif("conv2d_bf16_amx" not in CONV_KERNELS, reason="needs AMX")
+@pytest.mark.parametrize("kernel", [k for k in CONV_OF_BF16 if device_of(k) == "cpu"])
 @pytest.mark.parametrize("channels", [24, 40, 144])
-def test_what_an_earlier_picture_left_in_memory_is_not_read(channels: int) -> None:
+def test_what_an_earlier_picture_left_in_memory_is_not_read(kernel: str, channels: int) -> None:
     # Pixels that end within a tile of 32 terms, and a last task that has fewer of them: what lies
     # after them in the thread's memory is multiplied by zeros, and must be a number.
     def plan_of(x: np.ndarray, w: np.ndarray) -> _C.Plan:
-        return plan_between_casts("conv2d", [x, w], {0}, {"padding": "same"}, "conv2d_bf16_amx")
+        return plan_between_casts("conv2d", [x, w], {0}, {"padding": "same"}, kernel)
 
     earlier = [np.full((1, 60, 60, 96), np.nan, np.float32), np.ones((3, 3, 96, 16), np.float32)]
     arrays = [np.ones((1, 64, 67, channels), np.float32), np.ones((1, 1, channels, 16), np.float32)]
@@ -334,24 +339,31 @@ WEIGHT_GRADIENTS = [
 ]
 
 
-@pytest.mark.skipif("conv2d_bf16_amx" not in CONV_KERNELS, reason="needs AMX")
+WEIGHT_GRADIENTS_OF_BF16 = [
+    k
+    for k in kernel_rows("conv2d_weight_gradient", "cpu")
+    if k.startswith("conv2d_weight_gradient_bf16_")
+]
+
+
+@pytest.mark.parametrize("kernel", WEIGHT_GRADIENTS_OF_BF16)
 @pytest.mark.parametrize(("x_shape", "size", "filters", "attrs"), WEIGHT_GRADIENTS)
 def test_weight_gradient(
-    x_shape: tuple[int, ...], size: Any, filters: int, attrs: dict[str, Any]
+    kernel: str, x_shape: tuple[int, ...], size: Any, filters: int, attrs: dict[str, Any]
 ) -> None:
     rng = np.random.default_rng(6)
     height, width = size if isinstance(size, tuple) else (size, size)
-    kernel = np.zeros((height, width, x_shape[3] // attrs.get("groups", 1), filters), np.float32)
-    y_shape = convolution.conv2d(np.zeros(x_shape, np.float32), kernel, **attrs).shape
+    w = np.zeros((height, width, x_shape[3] // attrs.get("groups", 1), filters), np.float32)
+    y_shape = convolution.conv2d(np.zeros(x_shape, np.float32), w, **attrs).shape
     x, dy = (rounded(rng.standard_normal(s).astype(np.float32)) for s in (x_shape, y_shape))
     options = {**attrs, "kernel_size": [height, width]}
 
-    def plan_of(kernel: str, stored: set[int]) -> _C.Plan:
-        return plan_between_casts("conv2d_weight_gradient", [x, dy], stored, options, kernel)
+    def plan_of(row: str, stored: set[int]) -> _C.Plan:
+        return plan_between_casts("conv2d_weight_gradient", [x, dy], stored, options, row)
 
     plain = plan_of("conv2d_weight_gradient_f32_ref", set())
     exact, magnitudes = (np.array(plain.run(a)[0]) for a in ([x, dy], [abs(x), abs(dy)]))
-    plan = plan_of("conv2d_weight_gradient_bf16_amx", {0, 1})
+    plan = plan_of(kernel, {0, 1})
     bound = dot_bound(magnitudes, max(1, int(np.prod(y_shape[:3]))))
     assert_within(run_guarded(plan, [x, dy]), exact, bound + 1e-7 * abs(exact))
     runs, before = [], _C.num_threads()
@@ -362,11 +374,9 @@ def test_weight_gradient(
     np.testing.assert_array_equal(*runs)
 
 
-@pytest.mark.skipif("conv2d_bf16_amx" not in CONV_KERNELS, reason="needs AMX")
-def test_weight_gradients_of_windows_that_reach_far_are_declined() -> None:
+@pytest.mark.parametrize("kernel", WEIGHT_GRADIENTS_OF_BF16)
+def test_weight_gradients_of_windows_that_reach_far_are_declined(kernel: str) -> None:
     x = np.zeros((1, 9, 9, 16), np.float32)
     attrs = {"kernel_size": 3, "padding": "same", "dilation": 1000}
     with pytest.raises(Exception, match="windows reach too far"):
-        plan_between_casts(
-            "conv2d_weight_gradient", [x, x], {0, 1}, attrs, "conv2d_weight_gradient_bf16_amx"
-        )
+        plan_between_casts("conv2d_weight_gradient", [x, x], {0, 1}, attrs, kernel)

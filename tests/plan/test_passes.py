@@ -287,10 +287,13 @@ def kernels_at_medium(net: Net, *outputs: int) -> list[str]:
     return [s["kernel"] for s in medium.steps()]
 
 
-needs_amx = pytest.mark.skipif(_C.max_isa() != "amx", reason="needs AMX")
+BF16_ISA = _C.max_isa()
+needs_bf16 = pytest.mark.skipif(
+    BF16_ISA not in ("avx512bf16", "amx"), reason="needs AMX or AVX512-BF16"
+)
 
 
-@needs_amx
+@needs_bf16
 def test_at_medium_pictures_between_products_are_stored_in_bfloat16() -> None:
     net = Net()
     x = net.conv(net.input(1, 16, 16, 3), 32, activation="relu")
@@ -300,7 +303,7 @@ def test_at_medium_pictures_between_products_are_stored_in_bfloat16() -> None:
     y = net.add("depthwise_conv2d", y, net.variable(3, 3, 32, 1), padding="same")
     y = net.add("concat", net.conv(y, 32, 1), net.conv(y, 32))
     y = net.conv(y, 16)
-    conv = "conv2d_bf16_amx"
+    conv = f"conv2d_bf16_{BF16_ISA}"
     assert [k.removesuffix("_avx512") for k in kernels_at_medium(net, y)] == [
         "cast_storage",  # of the input
         *[conv] * 3,
@@ -312,18 +315,18 @@ def test_at_medium_pictures_between_products_are_stored_in_bfloat16() -> None:
     ]
 
 
-@needs_amx
+@needs_bf16
 def test_what_reads_no_bfloat16_gets_it_cast() -> None:
     net = Net()
     x = net.conv(net.input(1, 16, 16, 32), 32)
     pooled = net.add("avg_pool2d", x, pool_size=2)
     kernels = kernels_at_medium(net, pooled, net.conv(x, 32))
-    assert kernels.count("conv2d_bf16_amx") == 2
+    assert kernels.count(f"conv2d_bf16_{BF16_ISA}") == 2
     # The input, and what the average reads.
     assert sum(k.startswith("cast") for k in kernels) == 2
 
 
-@needs_amx
+@needs_bf16
 def test_results_of_a_plan_are_stored_in_float32() -> None:
     net = Net()
     x = net.conv(net.input(1, 16, 16, 32), 32)

@@ -1,5 +1,5 @@
 // The contract of the kernels that multiply floats as sums of bfloat16 parts. Plain data: ISA files include this.
-// Formula, layout and accuracy: README.md and gemm_amx.cpp.
+// Formula, layout and accuracy: README.md, split_avx512bf16.cpp and gemm_amx.cpp.
 #pragma once
 
 #include "core/epilogue.h"
@@ -72,6 +72,7 @@ struct SplitProduct {
   const unsigned char* next;  // with each step so many bytes from here on are called into L2: what comes next
   std::int64_t next_bytes, next_skip = 0;  // and so many left out
   int row_tiles, column_tiles;
+  int tile_rows;  // of each tile of A
   bool accumulate;
   float* c;
 };
@@ -92,20 +93,30 @@ struct SplitFinish {
   float alpha;
 };
 
-struct SplitEngine {
-  int parts;                    // bf16 parts of each factor
-  void (*configure)(int rows);  // rows of A's tiles from now on, for the calling thread, until release()
-  void (*release)();
+// Floats -> tiles of so many parts.
+struct SplitLayout {
   void (*split_rows)(const SplitRows&);
   void (*split_columns)(const SplitColumns&);
   void (*split_pixels)(const SplitPixels&);
-  void (*prefetch)(const SplitFinish&);   // calls in what finish() will touch
+};
+
+struct SplitEngine {
+  int parts;  // bf16 parts of each factor
+  const SplitLayout& layout;
+  void (*configure)(int rows);  // rows of A's tiles from now on, for the calling thread, until release()
+  void (*release)();
   void (*multiply)(const SplitProduct&);  // after configure()
-  void (*finish)(const SplitFinish&);
-  void (*turn)(const SplitTurn&);
 };
 
 #if FC_X86
+namespace avx512bf16 {
+extern const SplitLayout one_part, two_parts, three_parts;
+void prefetch(const SplitFinish& f);  // calls in what finish() will touch
+void finish(const SplitFinish& f);
+void turn(const SplitTurn& t);
+
+extern const SplitEngine bf16;  // one part
+}  // namespace avx512bf16
 namespace amx {
 // Three parts and six products, two and three, one.
 extern const SplitEngine bf16x6, bf16x3, bf16;

@@ -184,7 +184,7 @@ class SplitWorker {
 
   void split_run(const float* const* row, int count, std::int64_t depth, unsigned char* out) const {
     const std::int64_t next = source_.contiguous() ? kSourceRows * set_.depth : 0;
-    engine_.split_rows({row, count, depth, next, grid_.row_tiles * std::int64_t{kSplitTileBytes}, out});
+    engine_.layout.split_rows({row, count, depth, next, grid_.row_tiles * std::int64_t{kSplitTileBytes}, out});
   }
 
   // The terms of row r of the set in the order of the sum; zeros where it has none.
@@ -231,7 +231,7 @@ class SplitWorker {
                              .bf16_residual = p_.bf16_residual,
                              .activation = p_.activation,
                              .alpha = p_.alpha};
-    if (last) engine_.prefetch(finish);
+    if (last) avx512bf16::prefetch(finish);
     const unsigned char* a = parts_of(slot);
     const SplitRun run{{a, a + kSplitTileBytes}, steps_};
     engine_.multiply({.runs = &run,
@@ -244,9 +244,10 @@ class SplitWorker {
                       .next_bytes = next_bytes,
                       .row_tiles = grid_.row_tiles,
                       .column_tiles = column_tiles,
+                      .tile_rows = grid_.tile_rows,
                       .accumulate = part > 0,
                       .c = sums});
-    if (last) engine_.finish(finish);
+    if (last) avx512bf16::finish(finish);
   }
 
   const SplitEngine& engine_;
@@ -290,7 +291,7 @@ void pack_rows(const SplitEngine& engine, const PackSource& s, std::int64_t firs
         b = turned;
         row_stride = kSplitColumns;
       }
-      engine.split_columns(
+      engine.layout.split_columns(
           {b, row_stride, depth, columns, tiles * std::int64_t{kSplitTileBytes},
            reinterpret_cast<unsigned char*>(packed) +
                (panel * kSplitTiles * steps + (first_step + step) * tiles) * engine.parts * kSplitTileBytes +

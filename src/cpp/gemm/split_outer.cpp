@@ -107,7 +107,7 @@ class SplitOuterWorker {
   void split(std::int64_t first, std::int64_t channels, bool turned, unsigned char* to) const {
     const std::int64_t tiles = tiles_of(channels);
     for (std::int64_t t = 0; t < tiles; ++t)
-      engine_.split_pixels({.pixels = pixels_,
+      engine_.layout.split_pixels({.pixels = pixels_,
                             .offset = first + t * kSplitRows,
                             .channels = min_i64(kSplitRows, channels - t * kSplitRows),
                             .steps = steps_,
@@ -186,6 +186,7 @@ class SplitOuterWorker {
                           .next_skip = ahead.skip,
                           .row_tiles = row_tiles,
                           .column_tiles = static_cast<int>(tiles_of(channels)),
+                          .tile_rows = kSplitRows,
                           .accumulate = accumulate,
                           .c = sums_ + ((tap * grid_.panels + panel) * grid_.strips + strip) * kProductFloats});
       }
@@ -204,8 +205,7 @@ class SplitOuterWorker {
 };
 
 // Adds up the chunks' tiles of one panel and strip and puts them where they belong in C.
-void finish(const SplitEngine& engine, const OuterProduct& p, const SplitOuterGrid& grid, const float* sums,
-            std::int64_t index) {
+void finish(const OuterProduct& p, const SplitOuterGrid& grid, const float* sums, std::int64_t index) {
   const std::int64_t strip = index % grid.strips, panel = index / grid.strips % grid.panels;
   const std::int64_t tap = index / grid.strips / grid.panels % (grid.taps_h * grid.taps_w);
   const std::int64_t group = index * kProductFloats / grid.sums();
@@ -213,7 +213,7 @@ void finish(const SplitEngine& engine, const OuterProduct& p, const SplitOuterGr
   const std::int64_t row_tiles = tiles_of(filters), column_tiles = tiles_of(channels);
   for (std::int64_t t = 0; t < row_tiles * column_tiles; ++t) {
     const std::int64_t row = t / column_tiles * kSplitRows, column = t % column_tiles * kSplitColumns;
-    engine.turn({.tiles = sums + index * kProductFloats + t * kTileFloats,
+    avx512bf16::turn({.tiles = sums + index * kProductFloats + t * kTileFloats,
                  .stride = grid.sums() * p.groups,
                  .count = grid.chunks.count,
                  .rows = min_i64(kSplitRows, filters - row),
@@ -241,7 +241,7 @@ void multiply(const SplitEngine& engine, const OuterProduct& p, void* workspace)
       grid.tasks() * p.groups, SplitOuterWorker::scratch_bytes(engine, grid),
       [&](std::int64_t task, void* scratch) { SplitOuterWorker(engine, p, grid, sums, scratch).compute(task); });
   parallel_for(p.groups * grid.sums() / kProductFloats,
-               [&](std::int64_t index) { finish(engine, p, grid, sums, index); });
+               [&](std::int64_t index) { finish(p, grid, sums, index); });
 }
 
 const char* yields(const SplitEngine& engine, const OuterProduct& p) {

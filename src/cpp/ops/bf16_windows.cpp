@@ -103,7 +103,7 @@ struct Place {
 class Task {
  public:
   Task(const Grid& grid, void* memory)
-      : grid_(grid), p_(grid.p), engine_(gemm::amx::bf16), memory_(static_cast<unsigned char*>(memory)) {
+      : grid_(grid), p_(grid.p), engine_(grid.p.engine), memory_(static_cast<unsigned char*>(memory)) {
     runs_ = reinterpret_cast<gemm::SplitRun*>(memory_);
     sums_ = reinterpret_cast<float*>(memory_ + runs_bytes(grid));
     copy_ = memory_ + runs_bytes(grid) + kSumsBytes;
@@ -234,7 +234,7 @@ class Task {
                                    .bf16_residual = p_.bf16_residual,
                                    .activation = p_.activation,
                                    .alpha = p_.alpha};
-    engine_.prefetch(finish);
+    gemm::avx512bf16::prefetch(finish);
     engine_.multiply({.runs = runs_,
                       .num_runs = static_cast<int>(grid_.runs()),
                       .row_stride = w.stride * pixel_,
@@ -245,9 +245,10 @@ class Task {
                       .next_bytes = next_bytes,
                       .row_tiles = row_tiles,
                       .column_tiles = column_tiles(panel),
+                      .tile_rows = static_cast<int>(grid_.tile_rows),
                       .accumulate = false,
                       .c = sums_});
-    engine_.finish(finish);
+    gemm::avx512bf16::finish(finish);
   }
 
   const Grid& grid_;
@@ -278,13 +279,13 @@ std::int64_t padded_terms(const Window2d& window, std::int64_t channels) {
 }  // namespace
 
 std::int64_t bf16_packed_size(const Window2d& window, std::int64_t channels, std::int64_t filters) {
-  return gemm::packed_size(gemm::amx::bf16, window.h.size * padded_terms(window, channels), filters);
+  return gemm::packed_size(gemm::avx512bf16::bf16, window.h.size * padded_terms(window, channels), filters);
 }
 
 void pack_bf16_taps(const Window2d& window, std::int64_t channels, std::int64_t filters, const Bf16Taps& taps,
                     float* packed) {
   const std::int64_t padded = padded_terms(window, channels);
-  gemm::pack_rows(gemm::amx::bf16, {taps.from, taps.row_stride, taps.column_stride, taps.taps * channels, filters},
+  gemm::pack_rows(gemm::avx512bf16::bf16, {taps.from, taps.row_stride, taps.column_stride, taps.taps * channels, filters},
                   taps.a * padded + taps.b * channels, window.h.size * padded, packed);
 }
 

@@ -5,6 +5,7 @@
 #include "core/epilogue.h"
 #include "core/tensor.h"
 #include "core/window.h"
+#include "gemm/split.h"
 
 #if FC_X86
 namespace fastcnn {
@@ -13,6 +14,7 @@ namespace fastcnn {
 // i < height, j < width; pixel (n, i, j) of c and of the residual is n * picture + i * row + j * pixel elements from
 // the start.
 struct Bf16Windows {
+  const gemm::SplitEngine& engine;  // of one part
   Window2d window;
   std::int64_t filters;
   Tensor x;  // its pixel_pitch() is heeded

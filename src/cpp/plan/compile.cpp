@@ -38,7 +38,7 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
     delay_nodes(graph);
     const bool in_floats = options.quantization == nullptr && options.observe == Observe::Outputs;
     const bool on_cpu = options.device.device == Device::Cpu;
-    if (in_floats && on_cpu && options.precision == Precision::Medium && options.isa >= Isa::Amx &&
+    if (in_floats && on_cpu && options.precision == Precision::Medium && options.isa >= Isa::Avx512Bf16 &&
         options.kernel.empty())
       store_bf16(graph, options.isa);
   }

@@ -74,14 +74,14 @@ std::vector<TensorType> infer_pack(const Params& params, std::span<const TensorT
 
 constexpr KernelInfo kPackBf16x6[] = {{.name = "conv2d_pack_bf16x6", .run = amx::conv2d_bf16x6_pack}};
 constexpr KernelInfo kPackBf16x3[] = {{.name = "conv2d_pack_bf16x3", .run = amx::conv2d_bf16x3_pack}};
-constexpr KernelInfo kPackBf16[] = {{.name = "conv2d_pack_bf16", .run = amx::conv2d_bf16_pack}};
+constexpr KernelInfo kPackBf16[] = {{.name = "conv2d_pack_bf16", .run = avx512bf16::conv2d_bf16_pack}};
 std::vector<TensorType> infer_pack_bf16_picture(const Params& params, std::span<const TensorType>) {
   const auto& p = params.as<Conv2dParams>();
   Shape s;
   s.push_back(bf16_packed_size(p.window, p.channels, p.filters));
   return {f32(s)};
 }
-constexpr KernelInfo kPackBf16Picture[] = {{.name = "conv2d_pack_bf16_picture", .run = amx::conv2d_bf16_picture_pack}};
+constexpr KernelInfo kPackBf16Picture[] = {{.name = "conv2d_pack_bf16_picture", .run = conv2d_bf16_picture_pack}};
 constexpr KernelInfo kPackAvx512[] = {{.name = "conv2d_pack_n64_f32", .run = avx512::conv2d_pack}};
 constexpr KernelInfo kPackAvx2[] = {{.name = "conv2d_pack_n16_f32", .run = avx2::conv2d_pack}};
 
@@ -121,7 +121,7 @@ const Op conv2d_pack_bf16x6_op{
 const Op conv2d_pack_bf16x3_op{
     .name = "conv2d_pack_bf16x3", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16x3>, .kernels = kPackBf16x3};
 const Op conv2d_pack_bf16_op{
-    .name = "conv2d_pack_bf16", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16>, .kernels = kPackBf16};
+    .name = "conv2d_pack_bf16", .parse = nullptr, .infer = infer_pack<gemm::avx512bf16::bf16>, .kernels = kPackBf16};
 const Op conv2d_pack_bf16_picture_op{.name = "conv2d_pack_bf16_picture",
                                      .parse = nullptr,
                                      .infer = infer_pack_bf16_picture,
@@ -166,7 +166,7 @@ constexpr KernelInfo kKernels[] = {
     {.name = "conv2d_bf16_amx",
      .isa = Isa::Amx,
      .precision = Precision::Medium,
-     .run = amx::conv2d_bf16_picture,
+     .run = conv2d_bf16_picture<gemm::amx::bf16>,
      .declines = conv2d_bf16_declines,
      .pack = &conv2d_pack_bf16_picture_op,
      .pack_params = pack_params,
@@ -179,6 +179,27 @@ constexpr KernelInfo kKernels[] = {
      .precision = Precision::Medium,
      .run = amx::conv2d_bf16,
      .yields = yields_split<gemm::amx::bf16>,
+     .workspace = conv2d_workspace,
+     .pack = &conv2d_pack_bf16_op,
+     .pack_params = pack_params,
+     .pitched_result = true,
+     .bf16_result = true},
+    {.name = "conv2d_bf16_avx512bf16",
+     .isa = Isa::Avx512Bf16,
+     .precision = Precision::Medium,
+     .run = conv2d_bf16_picture<gemm::avx512bf16::bf16>,
+     .declines = conv2d_bf16_declines,
+     .pack = &conv2d_pack_bf16_picture_op,
+     .pack_params = pack_params,
+     .pitched_picture = true,
+     .pitched_result = true,
+     .bf16_picture = true,
+     .bf16_result = true},
+    {.name = "conv2d_f32_bf16_avx512bf16",
+     .isa = Isa::Avx512Bf16,
+     .precision = Precision::Medium,
+     .run = avx512bf16::conv2d_bf16,
+     .yields = yields_split<gemm::avx512bf16::bf16>,
      .workspace = conv2d_workspace,
      .pack = &conv2d_pack_bf16_op,
      .pack_params = pack_params,

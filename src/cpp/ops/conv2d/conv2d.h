@@ -13,6 +13,7 @@
 #pragma once
 
 #include "core/epilogue.h"
+#include "gemm/split.h"
 #include "ops/problem.h"
 #include "ops/window.h"
 
@@ -64,11 +65,16 @@ void conv2d_bf16x6_pack(const KernelArgs& args);
 void conv2d_bf16x3(const KernelArgs& args);
 void conv2d_bf16x3_pack(const KernelArgs& args);
 void conv2d_bf16(const KernelArgs& args);
-void conv2d_bf16_pack(const KernelArgs& args);
+}  // namespace amx
+namespace avx512bf16 {
+void conv2d_bf16(const KernelArgs& args);
+void conv2d_bf16_pack(const KernelArgs& args);  // for AMX, too
+}  // namespace avx512bf16
+
 // conv2d_bf16.cpp: the picture is stored in bfloat16.
+template <const gemm::SplitEngine& engine>
 void conv2d_bf16_picture(const KernelArgs& args);
 void conv2d_bf16_picture_pack(const KernelArgs& args);
-}  // namespace amx
 const char* conv2d_bf16_declines(const Problem& problem);
 std::int64_t conv2d_workspace(const Problem& problem);
 

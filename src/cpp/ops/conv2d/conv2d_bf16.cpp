@@ -1,9 +1,9 @@
 // Computes   conv2d of a picture that is stored in bfloat16.
 // Layout     NHWC; weights row of the window by row, packed as for products in one bf16 part (gemm/README.md).
-// Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp).
+// Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp, gemm/gemm_avx512bf16.cpp).
 // Why        tiles are loaded from the picture itself (ops/bf16_windows.cpp): nothing is rounded or copied for a tap.
-// Needs      AMX; one group.
-// Accuracy   gemm/gemm_amx.cpp: of the stored numbers, products are exact and sums are in float32. Of a row of windows,
+// Needs      AMX or AVX512-BF16; one group.
+// Accuracy   those files: of the stored numbers, products are exact and sums are in float32. Of a row of windows,
 //            a non-finite pixel may reach the outputs beside those that depend on it.
 #include "ops/bf16_windows.h"
 #include "ops/conv2d/conv2d.h"
@@ -19,12 +19,14 @@ const char* conv2d_bf16_declines(const Problem& problem) {
   return bf16_windows_decline(p.window, p.channels, p.filters);
 }
 
-void amx::conv2d_bf16_picture(const KernelArgs& args) {
+template <const gemm::SplitEngine& engine>
+void conv2d_bf16_picture(const KernelArgs& args) {
   const auto& p = args.problem.as<Conv2dParams>();
   const Shape& y = args.out[0].shape();
   const EpilogueOperands operands(p.epilogue, args, 2);
   const std::int64_t pixel = args.out[0].pixel_pitch();
-  multiply({.window = p.window,
+  multiply({.engine = engine,
+            .window = p.window,
             .filters = p.filters,
             .x = args.in[0],
             .height = y[1],
@@ -42,7 +44,10 @@ void amx::conv2d_bf16_picture(const KernelArgs& args) {
             .alpha = p.epilogue.alpha});
 }
 
-void amx::conv2d_bf16_picture_pack(const KernelArgs& args) {
+template void conv2d_bf16_picture<gemm::amx::bf16>(const KernelArgs&);
+template void conv2d_bf16_picture<gemm::avx512bf16::bf16>(const KernelArgs&);
+
+void conv2d_bf16_picture_pack(const KernelArgs& args) {
   const auto& p = args.problem.as<Conv2dParams>();
   for (std::int64_t a = 0; a < p.window.h.size; ++a)
     pack_bf16_taps(p.window, p.channels, p.filters,

@@ -4,7 +4,7 @@
 // Why        no im2col copy, which for a 3 x 3 kernel would write and read nine times the picture.
 // Needs      weights packed by the op of the row's engine; a row of zeros as workspace.
 // Accuracy   AVX2 and AVX-512: one chain of fused multiply-adds an output, from the bias on, in the contract's order.
-//            AMX: gemm/gemm_amx.cpp.
+//            In bf16 parts: gemm/gemm_amx.cpp, gemm/gemm_avx512bf16.cpp.
 // Source     M. Dukhan, The Indirect Convolution Algorithm, 2019.
 #include <cstring>
 
@@ -65,7 +65,8 @@ void amx::conv2d_bf16x6_pack(const KernelArgs& args) { pack(gemm::amx::bf16x6, a
 void amx::conv2d_bf16x3(const KernelArgs& args) { run(gemm::amx::bf16x3, args); }
 void amx::conv2d_bf16x3_pack(const KernelArgs& args) { pack(gemm::amx::bf16x3, args); }
 void amx::conv2d_bf16(const KernelArgs& args) { run(gemm::amx::bf16, args); }
-void amx::conv2d_bf16_pack(const KernelArgs& args) { pack(gemm::amx::bf16, args); }
+void avx512bf16::conv2d_bf16(const KernelArgs& args) { run(gemm::avx512bf16::bf16, args); }
+void avx512bf16::conv2d_bf16_pack(const KernelArgs& args) { pack(gemm::avx512bf16::bf16, args); }
 
 }  // namespace fastcnn
 

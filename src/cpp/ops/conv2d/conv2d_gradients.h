@@ -36,9 +36,8 @@ void conv2d_weight_gradient(const KernelArgs& args);
 // conv2d_weight_gradient_bf16.cpp: of pictures that are stored in bfloat16.
 const char* conv2d_weight_gradient_bf16_declines(const Problem& problem);
 std::int64_t conv2d_weight_gradient_bf16_workspace(const Problem& problem);
-namespace amx {
+template <const gemm::SplitEngine& engine>
 void conv2d_weight_gradient_bf16(const KernelArgs& args);
-}
 
 // conv2d_weight_gradient_gemm.cpp: sums of outer products by one of the engines of gemm/.
 template <const auto& engine>

@@ -6,12 +6,12 @@
 //            with as many columns between rows as windows reach beyond them, where dy counts as zero. Then a tap meets
 //            the pixels of x at one distance. With strides those are dealt out to as many pictures, of one remainder
 //            each. dy's channels are turned into rows of A, x is paired into rows of B (gemm/bf16_pixels.h).
-// Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp).
+// Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp, gemm/gemm_avx512bf16.cpp).
 // Why        each tap's tiles are those of another pair of pixels: nothing is laid out anew for a tap, at the cost of
 //            pairing twice, from even and from odd pixels on. Turning costs more than pairing: where windows are
 //            pixels, what has fewer channels is turned.
-// Needs      AMX.
-// Accuracy   gemm/gemm_amx.cpp: products are exact, sums in float32: of blocks, then of chunks of them.
+// Needs      AMX or AVX512-BF16.
+// Accuracy   those files: products are exact, sums in float32: of blocks, then of chunks of them.
 #include <cstring>
 
 #include "core/bf16.h"
@@ -34,8 +34,9 @@ constexpr std::int64_t kItem = sizeof(Bf16);
 
 class Task {
  public:
-  Task(const Grid& grid, const KernelArgs& args, void* memory)
+  Task(const Grid& grid, const SplitEngine& engine, const KernelArgs& args, void* memory)
       : grid_(grid),
+        engine_(engine),
         a_(static_cast<unsigned char*>(memory)),
         b_(a_ + GridBytes(grid).a),
         zeros_(b_ + GridBytes(grid).b),
@@ -234,6 +235,7 @@ class Task {
                               .next_skip = ahead.skip,
                               .row_tiles = static_cast<int>(tiles_of(grid_.a_channels - strip * kStrip)),
                               .column_tiles = static_cast<int>(tiles_of(grid_.b_channels - panel * kStrip)),
+                              .tile_rows = kSplitRows,
                               .accumulate = accumulate,
                               .c = sums_ + ((tap * grid_.strips + strip) * grid_.panels + panel) * kProductFloats});
           }
@@ -261,7 +263,7 @@ class Task {
   }
 
   const Grid& grid_;
-  const SplitEngine& engine_ = gemm::amx::bf16;
+  const SplitEngine& engine_;
   unsigned char *a_, *b_, *zeros_;
   const void** pixels_;
   SplitRun* runs_;         // a segment of the block each
@@ -290,7 +292,7 @@ void finish(const Grid& grid, const float* sums, std::int64_t index, float* dw) 
     const std::int64_t columns = min_i64(kSplitColumns, grid.b_channels - b);
     float* to = dw + tap * grid.p.group_channels() * filters + group * grid.p.group_filters();
     if (!grid.swapped) {
-      gemm::amx::bf16.turn({tile, stride, grid.chunks.count, rows, columns, to + b * filters + a, filters});
+      gemm::avx512bf16::turn({tile, stride, grid.chunks.count, rows, columns, to + b * filters + a, filters});
       continue;
     }
     for (std::int64_t r = 0; r < rows; ++r)
@@ -315,17 +317,21 @@ std::int64_t conv2d_weight_gradient_bf16_workspace(const Problem& problem) {
   return grid.chunks.count * grid.p.groups * grid.sums() * static_cast<std::int64_t>(sizeof(float));
 }
 
-void amx::conv2d_weight_gradient_bf16(const KernelArgs& args) {
+template <const SplitEngine& engine>
+void conv2d_weight_gradient_bf16(const KernelArgs& args) {
   const Grid grid(args.problem);
   float* const dw = args.out[0].as<float>();
   const std::int64_t size = args.out[0].shape().size();
   if (grid.blocks.count == 0) std::memset(dw, 0, static_cast<std::size_t>(size) * sizeof(float));
   if (grid.blocks.count == 0 || size == 0) return;
   parallel_for(grid.tasks(), Task::bytes(grid),
-               [&](std::int64_t task, void* memory) { Task(grid, args, memory).compute(task); });
+               [&](std::int64_t task, void* memory) { Task(grid, engine, args, memory).compute(task); });
   parallel_for(grid.p.groups * grid.sums() / kProductFloats,
                [&](std::int64_t index) { finish(grid, static_cast<const float*>(args.workspace), index, dw); });
 }
+
+template void conv2d_weight_gradient_bf16<gemm::amx::bf16>(const KernelArgs&);
+template void conv2d_weight_gradient_bf16<gemm::avx512bf16::bf16>(const KernelArgs&);
 
 }  // namespace fastcnn
 

@@ -44,9 +44,11 @@ const char* weight_gradient_yields(const Problem& problem) {
 
 template struct WeightGradient<gemm::avx2::outer_engine>;
 template struct WeightGradient<gemm::avx512::outer_engine>;
+template struct WeightGradient<gemm::avx512bf16::bf16>;
 template struct WeightGradient<gemm::amx::bf16>;
 template struct WeightGradient<gemm::amx::bf16x3>;
 template struct WeightGradient<gemm::amx::bf16x6>;
+template const char* weight_gradient_yields<gemm::avx512bf16::bf16>(const Problem&);
 template const char* weight_gradient_yields<gemm::amx::bf16>(const Problem&);
 template const char* weight_gradient_yields<gemm::amx::bf16x3>(const Problem&);
 template const char* weight_gradient_yields<gemm::amx::bf16x6>(const Problem&);

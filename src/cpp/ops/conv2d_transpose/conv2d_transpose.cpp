@@ -92,7 +92,7 @@ std::vector<TensorType> infer_pack_windows(const Params& params, std::span<const
 }
 
 constexpr KernelInfo kPackBf16[] = {
-    {.name = "conv2d_transpose_pack_bf16", .run = TransposeProduct<gemm::amx::bf16>::pack}};
+    {.name = "conv2d_transpose_pack_bf16", .run = TransposeProduct<gemm::avx512bf16::bf16>::pack}};
 constexpr KernelInfo kPackBf16x3[] = {
     {.name = "conv2d_transpose_pack_bf16x3", .run = TransposeProduct<gemm::amx::bf16x3>::pack}};
 constexpr KernelInfo kPackBf16x6[] = {
@@ -102,14 +102,14 @@ constexpr KernelInfo kPackN64[] = {
 constexpr KernelInfo kPackN16[] = {
     {.name = "conv2d_transpose_pack_n16_f32", .run = TransposeProduct<gemm::avx2::engine>::pack}};
 constexpr KernelInfo kPackWindows[] = {
-    {.name = "conv2d_transpose_pack_bf16_windows", .run = amx::conv2d_transpose_bf16_pack}};
+    {.name = "conv2d_transpose_pack_bf16_windows", .run = conv2d_transpose_bf16_pack}};
 #endif
 
 }  // namespace
 
 #if FC_X86
 const Op conv2d_transpose_pack_bf16_op{
-    .name = "conv2d_transpose_pack_bf16", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16>, .kernels = kPackBf16};
+    .name = "conv2d_transpose_pack_bf16", .parse = nullptr, .infer = infer_pack<gemm::avx512bf16::bf16>, .kernels = kPackBf16};
 const Op conv2d_transpose_pack_bf16x3_op{.name = "conv2d_transpose_pack_bf16x3",
                                          .parse = nullptr,
                                          .infer = infer_pack<gemm::amx::bf16x3>,
@@ -150,7 +150,7 @@ constexpr KernelInfo kKernels[] = {
     {.name = "conv2d_transpose_bf16_amx",
      .isa = Isa::Amx,
      .precision = Precision::Medium,
-     .run = amx::conv2d_transpose_bf16,
+     .run = conv2d_transpose_bf16<gemm::amx::bf16>,
      .declines = conv2d_transpose_bf16_declines,
      .pack = &conv2d_transpose_pack_bf16_windows_op,
      .pitched_picture = true,
@@ -162,6 +162,24 @@ constexpr KernelInfo kKernels[] = {
      .precision = Precision::Medium,
      .run = TransposeProduct<gemm::amx::bf16>::run,
      .yields = yields_split<gemm::amx::bf16>,
+     .workspace = conv2d_transpose_workspace,
+     .pack = &conv2d_transpose_pack_bf16_op,
+     .pitched_result = true},
+    {.name = "conv2d_transpose_bf16_avx512bf16",
+     .isa = Isa::Avx512Bf16,
+     .precision = Precision::Medium,
+     .run = conv2d_transpose_bf16<gemm::avx512bf16::bf16>,
+     .declines = conv2d_transpose_bf16_declines,
+     .pack = &conv2d_transpose_pack_bf16_windows_op,
+     .pitched_picture = true,
+     .pitched_result = true,
+     .bf16_picture = true,
+     .bf16_result = true},
+    {.name = "conv2d_transpose_f32_bf16_avx512bf16",
+     .isa = Isa::Avx512Bf16,
+     .precision = Precision::Medium,
+     .run = TransposeProduct<gemm::avx512bf16::bf16>::run,
+     .yields = yields_split<gemm::avx512bf16::bf16>,
      .workspace = conv2d_transpose_workspace,
      .pack = &conv2d_transpose_pack_bf16_op,
      .pitched_result = true},

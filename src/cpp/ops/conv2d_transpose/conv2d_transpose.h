@@ -21,6 +21,7 @@
 #include <numeric>
 
 #include "core/epilogue.h"
+#include "gemm/split.h"
 #include "ops/problem.h"
 #include "ops/window.h"
 
@@ -73,10 +74,9 @@ struct TransposeProduct {
 };
 
 // conv2d_transpose_gemm.cpp, too: the same on pictures stored in bfloat16 (ops/bf16_windows.h).
-namespace amx {
+template <const gemm::SplitEngine& engine>
 void conv2d_transpose_bf16(const KernelArgs& args);
 void conv2d_transpose_bf16_pack(const KernelArgs& args);
-}  // namespace amx
 const char* conv2d_transpose_bf16_declines(const Problem& problem);
 std::int64_t conv2d_transpose_bf16_packed_size(const Conv2dTransposeParams& params);  // floats
 std::int64_t conv2d_transpose_workspace(const Problem& problem);

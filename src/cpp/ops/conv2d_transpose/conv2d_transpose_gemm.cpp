@@ -6,9 +6,10 @@
 //            group by group, panels of filters (gemm/README.md).
 // Why        no multiplication by the zeros between the pixels (1 - 1/s^2 of all), no scattered addition and
 //            so the same bits for any number of threads.
-// Needs      weights packed by the op of the row's engine; a row of zeros as workspace. conv2d_transpose_bf16_amx: a
+// Needs      weights packed by the op of the row's engine; a row of zeros as workspace. conv2d_transpose_bf16: a
 //            picture stored in bfloat16, channels that are a multiple of 32, and pixels that all meet a tap.
-// Accuracy   AVX2 and AVX-512: one chain of fused multiply-adds an output, from the bias on. AMX: gemm/gemm_amx.cpp.
+// Accuracy   AVX2 and AVX-512: one chain of fused multiply-adds an output, from the bias on. In
+//            bf16 parts: gemm/gemm_amx.cpp, gemm/gemm_avx512bf16.cpp.
 // Source     W. Shi et al., Is the deconvolution layer the same as a convolutional layer?, 2016.
 #include <cstring>
 
@@ -116,6 +117,7 @@ template struct TransposeProduct<gemm::avx512::engine>;
 template struct TransposeProduct<gemm::amx::bf16x6>;
 template struct TransposeProduct<gemm::amx::bf16x3>;
 template struct TransposeProduct<gemm::amx::bf16>;
+template struct TransposeProduct<gemm::avx512bf16::bf16>;
 
 std::int64_t conv2d_transpose_workspace(const Problem& problem) {
   const auto& p = problem.as<Conv2dTransposeParams>();
@@ -136,7 +138,8 @@ std::int64_t conv2d_transpose_bf16_packed_size(const Conv2dTransposeParams& p) {
   return each_bf16_phase(p, [](const auto&...) {});
 }
 
-void amx::conv2d_transpose_bf16(const KernelArgs& args) {
+template <const gemm::SplitEngine& engine>
+void conv2d_transpose_bf16(const KernelArgs& args) {
   const auto& p = args.problem.as<Conv2dTransposeParams>();
   const Shape& y = args.out[0].shape();
   const EpilogueOperands operands(p.epilogue, args, 2);
@@ -144,7 +147,8 @@ void amx::conv2d_transpose_bf16(const KernelArgs& args) {
   const std::int64_t pixel = args.out[0].pixel_pitch(), row = y[2] * pixel;
   each_bf16_phase(p, [&](const PhaseAxis& h, const PhaseAxis& w, std::int64_t offset) {
     const std::int64_t start = h.first * row + w.first * pixel;
-    multiply({.window = {h.window, w.window},
+    multiply({.engine = engine,
+              .window = {h.window, w.window},
               .filters = p.filters,
               .x = args.in[0],
               .height = h.count,
@@ -163,7 +167,10 @@ void amx::conv2d_transpose_bf16(const KernelArgs& args) {
   });
 }
 
-void amx::conv2d_transpose_bf16_pack(const KernelArgs& args) {
+template void conv2d_transpose_bf16<gemm::amx::bf16>(const KernelArgs&);
+template void conv2d_transpose_bf16<gemm::avx512bf16::bf16>(const KernelArgs&);
+
+void conv2d_transpose_bf16_pack(const KernelArgs& args) {
   const auto& p = args.problem.as<Conv2dTransposeParams>();
   each_bf16_phase(p, [&](const PhaseAxis& h, const PhaseAxis& w, std::int64_t offset) {
     for (std::int64_t a = 0; a < h.window.size; ++a)

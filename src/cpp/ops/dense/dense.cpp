@@ -101,7 +101,7 @@ std::vector<TensorType> infer_pack(const Params& params, std::span<const TensorT
 
 constexpr KernelInfo kPackBf16x6[] = {{.name = "dense_pack_bf16x6", .run = amx::dense_bf16x6_pack}};
 constexpr KernelInfo kPackBf16x3[] = {{.name = "dense_pack_bf16x3", .run = amx::dense_bf16x3_pack}};
-constexpr KernelInfo kPackBf16[] = {{.name = "dense_pack_bf16", .run = amx::dense_bf16_pack}};
+constexpr KernelInfo kPackBf16[] = {{.name = "dense_pack_bf16", .run = avx512bf16::dense_bf16_pack}};
 constexpr KernelInfo kPackAvx512[] = {{.name = "dense_pack_n64_f32", .run = avx512::dense_pack}};
 constexpr KernelInfo kPackAvx2[] = {{.name = "dense_pack_n16_f32", .run = avx2::dense_pack}};
 #endif
@@ -114,7 +114,7 @@ const Op dense_pack_bf16x6_op{
 const Op dense_pack_bf16x3_op{
     .name = "dense_pack_bf16x3", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16x3>, .kernels = kPackBf16x3};
 const Op dense_pack_bf16_op{
-    .name = "dense_pack_bf16", .parse = nullptr, .infer = infer_pack<gemm::amx::bf16>, .kernels = kPackBf16};
+    .name = "dense_pack_bf16", .parse = nullptr, .infer = infer_pack<gemm::avx512bf16::bf16>, .kernels = kPackBf16};
 const Op dense_pack_n64_op{
     .name = "dense_pack_n64", .parse = nullptr, .infer = infer_pack<gemm::avx512::engine>, .kernels = kPackAvx512};
 const Op dense_pack_n16_op{
@@ -150,6 +150,13 @@ constexpr KernelInfo kDenseKernels[] = {
      .yields = yields_split<gemm::amx::bf16>,
      .pack = &dense_pack_bf16_op,
      .pack_params = pack_params},
+    {.name = "dense_f32_bf16_avx512bf16",
+     .isa = Isa::Avx512Bf16,
+     .precision = Precision::Medium,
+     .run = avx512bf16::dense_bf16,
+     .yields = yields_split<gemm::avx512bf16::bf16>,
+     .pack = &dense_pack_bf16_op,
+     .pack_params = pack_params},
     {.name = "dense_f32_bf16x3_amx",
      .isa = Isa::Amx,
      .precision = Precision::High,
@@ -183,6 +190,13 @@ constexpr KernelInfo kMatmulKernels[] = {
      .precision = Precision::Medium,
      .run = amx::dense_bf16,
      .yields = yields_split_matmul<gemm::amx::bf16>,
+     .pack = &dense_pack_bf16_op,
+     .pack_params = pack_params},
+    {.name = "matmul_f32_bf16_avx512bf16",
+     .isa = Isa::Avx512Bf16,
+     .precision = Precision::Medium,
+     .run = avx512bf16::dense_bf16,
+     .yields = yields_split_matmul<gemm::avx512bf16::bf16>,
      .pack = &dense_pack_bf16_op,
      .pack_params = pack_params},
     {.name = "matmul_f32_bf16x3_amx",

@@ -43,8 +43,11 @@ void dense_bf16x6_pack(const KernelArgs& args);
 void dense_bf16x3(const KernelArgs& args);
 void dense_bf16x3_pack(const KernelArgs& args);
 void dense_bf16(const KernelArgs& args);
-void dense_bf16_pack(const KernelArgs& args);
 }  // namespace amx
+namespace avx512bf16 {
+void dense_bf16(const KernelArgs& args);
+void dense_bf16_pack(const KernelArgs& args);  // for AMX, too
+}  // namespace avx512bf16
 #endif
 
 }  // namespace fastcnn

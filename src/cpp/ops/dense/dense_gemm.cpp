@@ -4,7 +4,8 @@
 // Why        a single row (batch 1) streams the weights once from memory and nothing else counts: panels make that one
 //            sequential read for each thread.
 // Needs      weights packed by the op of the row's engine.
-// Accuracy   AVX2 and AVX-512: one chain of fused multiply-adds an output, from the bias on. AMX: gemm/gemm_amx.cpp.
+// Accuracy   AVX2 and AVX-512: one chain of fused multiply-adds an output, from the bias on. In
+//            bf16 parts: gemm/gemm_amx.cpp, gemm/gemm_avx512bf16.cpp.
 #include "gemm/split_gemm.h"
 #include "ops/dense/dense.h"
 #include "ops/epilogue_operands.h"
@@ -52,7 +53,8 @@ void amx::dense_bf16x6_pack(const KernelArgs& args) { pack(gemm::amx::bf16x6, ar
 void amx::dense_bf16x3(const KernelArgs& args) { run(gemm::amx::bf16x3, args); }
 void amx::dense_bf16x3_pack(const KernelArgs& args) { pack(gemm::amx::bf16x3, args); }
 void amx::dense_bf16(const KernelArgs& args) { run(gemm::amx::bf16, args); }
-void amx::dense_bf16_pack(const KernelArgs& args) { pack(gemm::amx::bf16, args); }
+void avx512bf16::dense_bf16(const KernelArgs& args) { run(gemm::avx512bf16::bf16, args); }
+void avx512bf16::dense_bf16_pack(const KernelArgs& args) { pack(gemm::avx512bf16::bf16, args); }
 
 }  // namespace fastcnn
 
