@@ -140,6 +140,46 @@ def test_convolution(
         np.testing.assert_array_equal(y, runs[0])
 
 
+def storing(op: str) -> list[str]:
+    """Rows of Winograd's that read and write either format."""
+    return [k for k in kernel_rows(op, "cpu") if "winograd" in k and k.endswith("avx512")]
+
+
+@pytest.mark.parametrize("kernel", storing("conv2d"))
+@pytest.mark.parametrize("storage", ["float32", "bfloat16"])
+@pytest.mark.parametrize("stored", [{0}, {0, 3}, {3}, set()], ids=str)
+@pytest.mark.parametrize(
+    ("shape", "filters"), [((2, 9, 15, 35), 41), ((1, 14, 14, 64), 64), ((1, 24, 21, 16), 96)]
+)
+def test_winograd(
+    kernel: str, storage: str, stored: set[int], shape: tuple[int, ...], filters: int
+) -> None:
+    # What is computed between reading and writing is the same as of float32 with such values.
+    rng = np.random.default_rng(7)
+    shapes = [shape, (3, 3, shape[3], filters), (filters,), (*shape[:3], filters)]
+    arrays = [rng.standard_normal(s).astype(np.float32) for s in shapes]
+    attrs = {"padding": "same", "activation": "relu"}
+    plan = plan_between_casts("conv2d", arrays, stored, {**attrs, "storage": storage}, kernel)
+    values = [rounded(a) if i in stored else a for i, a in enumerate(arrays)]
+    expected = plan_between_casts("conv2d", values, set(), attrs, kernel).run(values)[0]
+    if storage == "bfloat16":
+        expected = rounded(expected)
+    np.testing.assert_array_equal(run_guarded(plan, arrays), expected)
+
+
+@pytest.mark.parametrize("kernel", storing("conv2d_weight_gradient"))
+@pytest.mark.parametrize("shape", [(2, 9, 15, 35), (3, 14, 14, 64), (1, 24, 21, 24)])
+def test_winograds_weight_gradient(kernel: str, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(8)
+    arrays = [rounded(rng.standard_normal(s).astype(np.float32)) for s in (shape, (*shape[:3], 41))]
+    attrs = {"kernel_size": [3, 3], "padding": "same"}
+    stored, plain = (
+        plan_between_casts("conv2d_weight_gradient", arrays, s, attrs, kernel)
+        for s in ({0, 1}, set())
+    )
+    np.testing.assert_array_equal(run_guarded(stored, arrays), plain.run(arrays)[0])
+
+
 TRANSPOSED = [
     ((1, 5, 6, 32), (3, 3, 16, 32), {"strides": 2, "padding": "same"}),
     ((2, 4, 3, 64), (2, 2, 40, 64), {"strides": 2}),
@@ -216,7 +256,7 @@ def test_max_pooling(kernel: str, shape: tuple[int, ...]) -> None:
 def test_a_row_that_reads_no_bfloat16_says_so() -> None:
     x, w = np.zeros((1, 4, 4, 8), np.float32), np.zeros((1, 1, 8, 8), np.float32)
     for kernel in kernel_rows("conv2d", "cpu"):
-        if kernel in CONV_OF_BF16:
+        if kernel in CONV_OF_BF16 or ("winograd" in kernel and kernel.endswith("avx512")):
             continue
         with pytest.raises(Exception, match="does not read bfloat16"):
             plan_between_casts("conv2d", [x, w], {0}, {}, kernel)

@@ -14,7 +14,7 @@
 #include <cstring>
 
 #include "core/thread_pool.h"
-#include "gemm/gemm.h"
+#include "gemm/split_gemm.h"
 #include "ops/conv2d/conv2d.h"
 #include "ops/epilogue_operands.h"
 
@@ -84,25 +84,26 @@ class Worker {
       : transforms_(transforms),
         grid_(grid),
         params_(args.problem.as<Conv2dParams>()),
-        x_(args.in[0].as<float>()),
+        x_(args.in[0]),
         u_(args.in[1].as<float>()),
         zeros_(static_cast<const float*>(args.workspace)),
-        y_(args.out[0].as<float>()),
+        y_(args.out[0].data),
         xs_(args.in[0].shape()),
-        x_pixel_(args.in[0].pixel_pitch()),
         ys_(args.out[0].shape()),
         y_pixel_(args.out[0].pixel_pitch()),
         operands_(params_.epilogue, args, 2) {}
 
   // V of tiles [first, last), the first of them at `v`.
   void transform_input(std::int64_t first, std::int64_t last, float* v) const {
-    const float* pixels[kMaxPositions];
+    const void* pixels[kMaxPositions];
+    const bool bf16 = x_.type.dtype == DType::BF16;
+    const std::int64_t pixel = x_.pixel_pitch() * item_size(x_.type.dtype);
     for (std::int64_t t = first; t < last; ++t, v += grid_.channels) {
       const Place tile = place(t);
       const std::int64_t top = tile.i - params_.window.h.before, left = tile.j - params_.window.w.before;
-      const float* picture = x_ + tile.picture * xs_[1] * xs_[2] * x_pixel_;
-      winograd::find_window({picture, xs_[1], xs_[2], x_pixel_}, top, left, grid_.n, zeros_, pixels);
-      transforms_.input({pixels, grid_.channels, v, grid_.v_stride()});
+      const auto* picture = x_.as<unsigned char>() + tile.picture * xs_[1] * xs_[2] * pixel;
+      winograd::find_window({picture, xs_[1], xs_[2], pixel}, top, left, grid_.n, zeros_, pixels);
+      transforms_.input({pixels, bf16, grid_.channels, v, grid_.v_stride()});
     }
   }
 
@@ -145,6 +146,8 @@ class Worker {
                              .row = ys_[2] * y_pixel_,
                              .pixel = y_pixel_,
                              .bias = operands_.bias != nullptr ? operands_.bias + begin : nullptr,
+                             .bf16_y = params_.epilogue.result == DType::BF16,
+                             .bf16_residual = operands_.bf16_residual,
                              .activation = params_.epilogue.activation,
                              .alpha = params_.epilogue.alpha};
     for (std::int64_t t = first; t < last; ++t, m += m_row) {
@@ -153,8 +156,8 @@ class Worker {
       out.m = m;
       out.rows = static_cast<int>(min_i64(grid_.m, ys_[1] - tile.i));
       out.columns = static_cast<int>(min_i64(grid_.m, ys_[2] - tile.j));
-      out.y = y_ + at;
-      out.residual = operands_.residual != nullptr ? operands_.residual + at : nullptr;
+      out.y = gemm::element(y_, out.bf16_y, at);
+      out.residual = gemm::element(static_cast<const void*>(operands_.residual), out.bf16_residual, at);
       transforms_.output(out);
     }
   }
@@ -189,11 +192,10 @@ class Worker {
   const Transforms& transforms_;
   const Grid& grid_;
   const Conv2dParams& params_;
-  const float *x_, *u_, *zeros_;
-  float* y_;
-  const Shape& xs_;
-  const std::int64_t x_pixel_;
-  const Shape& ys_;
+  const Tensor& x_;
+  const float *u_, *zeros_;
+  void* y_;
+  const Shape &xs_, &ys_;
   const std::int64_t y_pixel_;
   const EpilogueOperands operands_;
 };
@@ -201,7 +203,7 @@ class Worker {
 }  // namespace
 
 void winograd::find_window(const Picture& picture, std::int64_t top, std::int64_t left, std::int64_t n,
-                           const float* zeros, const float** pixels) {
+                           const void* zeros, const void** pixels) {
   for (std::int64_t row = top; row < top + n; ++row)
     for (std::int64_t column = left; column < left + n; ++column) {
       const bool inside = row >= 0 && row < picture.height && column >= 0 && column < picture.width;

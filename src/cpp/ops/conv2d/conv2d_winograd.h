@@ -17,7 +17,8 @@ inline constexpr int kMaxPositions = kMaxSize * kMaxSize;
 
 // v[p * stride + c] = (B^T x B)[p], one tile
 struct InputTile {
-  const float* const* pixels;  // n x n, row by row; those outside the picture point to zeros
+  const void* const* pixels;  // n x n, row by row; those outside the picture point to zeros
+  bool bf16;                  // how they are stored, else in float32
   std::int64_t channels;
   float* v;
   std::int64_t stride;
@@ -29,10 +30,11 @@ struct OutputTile {
   std::int64_t stride;
   std::int64_t filters;
   int rows, columns;  // of the m x m pixels, those inside the picture
-  float* y;
+  void* y;
   std::int64_t row, pixel;
-  const float* bias;      // or nullptr
-  const float* residual;  // or nullptr
+  const float* bias;     // or nullptr
+  const void* residual;  // or nullptr
+  bool bf16_y, bf16_residual;
   Activation activation;
   float alpha;
 };
@@ -59,7 +61,8 @@ struct Transforms {
 
 // d[p * stride + ...] = (A dy A^T)[p], one tile, as row `tile` of panels of filters (gemm/outer_tile.h)
 struct GradientTile {
-  const float* dy;  // dy[i * row + j * pixel + f]
+  const void* dy;  // dy[i * row + j * pixel + f]
+  bool bf16;
   std::int64_t row, pixel;
   int rows, columns;  // of the m x m pixels, those inside the picture; the others count as zero
   std::int64_t filters;
@@ -86,11 +89,11 @@ struct GradientTransforms {
 
 // The n x n pixels of a window whose first is (top, left); those outside the picture are `zeros`.
 struct Picture {
-  const float* x;
-  std::int64_t height, width, pixel;
+  const unsigned char* x;
+  std::int64_t height, width, pixel;  // in bytes from a pixel to the next
 };
-void find_window(const Picture& picture, std::int64_t top, std::int64_t left, std::int64_t n, const float* zeros,
-                 const float** pixels);
+void find_window(const Picture& picture, std::int64_t top, std::int64_t left, std::int64_t n, const void* zeros,
+                 const void** pixels);
 
 #if FC_X86
 namespace avx2 {

@@ -72,8 +72,10 @@ class Worker {
       : transforms_(transforms),
         grid_(grid),
         window_(args.problem.as<Conv2dParams>().window),
-        x_(args.in[0].as<float>()),
-        dy_(args.in[1].as<float>()),
+        x_(args.in[0].as<unsigned char>()),
+        dy_(args.in[1].as<unsigned char>()),
+        bf16_(args.in[0].type.dtype == DType::BF16),
+        item_(item_size(args.in[0].type.dtype)),
         xs_(args.in[0].shape()),
         ys_(args.in[1].shape()),
         v_(static_cast<float*>(scratch)),
@@ -106,13 +108,14 @@ class Worker {
  private:
   // Tile `tile` of all, the t-th of a block of `count`.
   void transform(std::int64_t tile, std::int64_t t, std::int64_t count) {
-    const float* pixels[winograd::kMaxPositions];
+    const void* pixels[winograd::kMaxPositions];
     const std::int64_t picture = tile / (grid_.rows * grid_.columns), place = tile % (grid_.rows * grid_.columns);
     const std::int64_t i = place / grid_.columns * grid_.m, j = place % grid_.columns * grid_.m;
-    winograd::find_window({x_ + picture * xs_[1] * xs_[2] * xs_[3] + channel_, xs_[1], xs_[2], xs_[3]},
+    winograd::find_window({x_ + (picture * xs_[1] * xs_[2] * xs_[3] + channel_) * item_, xs_[1], xs_[2], xs_[3] * item_},
                           i - window_.h.before, j - window_.w.before, grid_.n, zeros_, pixels);
-    transforms_.input({pixels, channels_, v_ + t * kPart, Grid::stride()});
-    transforms_.gradient({.dy = dy_ + ((picture * ys_[1] + i) * ys_[2] + j) * ys_[3] + filter_,
+    transforms_.input({pixels, bf16_, channels_, v_ + t * kPart, Grid::stride()});
+    transforms_.gradient({.dy = dy_ + (((picture * ys_[1] + i) * ys_[2] + j) * ys_[3] + filter_) * item_,
+                          .bf16 = bf16_,
                           .row = ys_[2] * ys_[3],
                           .pixel = ys_[3],
                           .rows = static_cast<int>(min_i64(grid_.m, ys_[1] - i)),
@@ -152,7 +155,9 @@ class Worker {
   const GradientTransforms& transforms_;
   const Grid& grid_;
   const Window2d& window_;
-  const float *x_, *dy_;
+  const unsigned char *x_, *dy_;
+  const bool bf16_;  // both pictures
+  const std::int64_t item_;
   const Shape &xs_, &ys_;
   float *v_, *d_, *u_, *zeros_;
   std::int64_t channel_ = 0, channels_ = 0, filter_ = 0, filters_ = 0;  // of the task

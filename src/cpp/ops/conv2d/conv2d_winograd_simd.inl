@@ -24,15 +24,19 @@ namespace {
 
 using namespace fastcnn::FC_SIMD;
 
-template <int m>
-void input(const InputTile& t) {
+template <int m, class Item>
+void input_of(const InputTile& t) {
   constexpr int n = m + 2;
   const auto step = [](const auto& d, auto& v) { Points<m>::input(d, v); };
   each_register(t.channels, [&](std::int64_t c, auto part) {
     transform<n, n>(
-        step, [&](int i, int j) { return load(t.pixels[i * n + j] + c, part); },
+        step, [&](int i, int j) { return load(static_cast<const Item*>(t.pixels[i * n + j]) + c, part); },
         [&](int i, int j, F32 v) { store(t.v + (i * n + j) * t.stride + c, v, part); });
   });
+}
+template <int m>
+void input(const InputTile& t) {
+  t.bf16 ? input_of<m, Bf16>(t) : input_of<m, float>(t);
 }
 
 template <int m>
@@ -48,8 +52,11 @@ void output(const OutputTile& t) {
             if (i >= t.rows || j >= t.columns) return;
             const std::int64_t at = i * t.row + j * t.pixel + f;
             F32 y = sum + bias;
-            if (t.residual != nullptr) y = y + load(t.residual + at, part);
-            store(t.y + at, activate<kind.kind>(y, t.alpha), part);
+            if (t.residual != nullptr)
+              y = y + (t.bf16_residual ? load(static_cast<const Bf16*>(t.residual) + at, part)
+                                       : load(static_cast<const float*>(t.residual) + at, part));
+            y = activate<kind.kind>(y, t.alpha);
+            t.bf16_y ? store(static_cast<Bf16*>(t.y) + at, y, part) : store(static_cast<float*>(t.y) + at, y, part);
           });
     });
   });
@@ -65,8 +72,8 @@ void kernel(const KernelRow& r) {
         [&](int i, int j, F32 u) { store(r.u + (i * n + j) * r.stride + f, u); });
 }
 
-template <int m>
-void gradient(const GradientTile& t) {
+template <int m, class Item>
+void gradient_of(const GradientTile& t) {
   constexpr int n = m + 2;
   constexpr std::int64_t kWidth = F32::width, kPanel = gemm::kMaxOuterVectors * kWidth;
   const auto step = [](const auto& y, auto& p) { Points<m>::gradient(y, p); };
@@ -76,10 +83,15 @@ void gradient(const GradientTile& t) {
     transform<m, n>(
         step,
         [&](int i, int j) {
-          return i < t.rows && j < t.columns ? load(t.dy + i * t.row + j * t.pixel + f, part) : zero();
+          const Item* dy = static_cast<const Item*>(t.dy) + i * t.row + j * t.pixel + f;
+          return i < t.rows && j < t.columns ? load(dy, part) : zero();
         },
         [&](int i, int j, F32 p) { store(d + (i * n + j) * t.stride, p); });
   });
+}
+template <int m>
+void gradient(const GradientTile& t) {
+  t.bf16 ? gradient_of<m, Bf16>(t) : gradient_of<m, float>(t);
 }
 
 template <int m>
