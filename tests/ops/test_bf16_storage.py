@@ -185,6 +185,8 @@ TRANSPOSED = [
     ((2, 4, 3, 64), (2, 2, 40, 64), {"strides": 2}),
     ((1, 17, 4, 32), (3, 4, 33, 32), {"strides": [1, 3]}),
     ((1, 5, 6, 32), (3, 3, 16, 32), {"strides": 2, "padding": "same", "output_padding": 1}),
+    ((2, 7, 5, 64), (1, 1, 48, 64), {"strides": 2}),  # most pixels meet no tap
+    ((1, 4, 9, 32), (2, 1, 40, 32), {"strides": [3, 2], "output_padding": [1, 1]}),
 ]
 
 

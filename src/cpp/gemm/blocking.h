@@ -83,9 +83,13 @@ inline constexpr std::int64_t kSplitOuterPixels[] = {1024, 512, 512};
 inline constexpr std::int64_t kSplitOuterRows = 256;
 inline constexpr std::int64_t kSplitOuterTasks = 16;
 inline constexpr std::int64_t kSplitOuterChunk = 1024;
-// The same of pictures in bfloat16 (ops/conv2d/conv2d_weight_gradient_bf16.cpp): pixels of a block; channels of a task,
-// with one tap and with several.
-inline constexpr std::int64_t kBf16OuterPixels = 1024;
+// The same of pictures in bfloat16 (ops/conv2d/conv2d_weight_gradient_bf16.cpp): pixels of a block; with fewer channels
+// than these, and several taps, multiply-adds are faster; channels of a task, with one tap and with several.
+struct Bf16OuterBlocking {
+  std::int64_t pixels, channels;
+};
+inline constexpr Bf16OuterBlocking kAmxBf16Outer{1024, 0};
+inline constexpr Bf16OuterBlocking kAvx512Bf16Outer{256, 8};  // a panel stays in L1
 inline constexpr std::int64_t kBf16OuterChannels = 256, kBf16OuterTapChannels = 128;
 // Fewer channels than these, of either picture, or fewer products a pixel are faster by fused multiply-adds.
 struct SplitOuterLeast {

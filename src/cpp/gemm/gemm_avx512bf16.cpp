@@ -71,7 +71,7 @@ void multiply(const SplitProduct& p) {
       kMultiply[rows - 1][p.column_tiles - 1](p, t, row);
     }
   const unsigned char* next = p.next;
-  for (const SplitRun* run = p.runs; run < p.runs + p.num_runs; ++run)
+  for (const SplitRun* run = p.runs; next != nullptr && run < p.runs + p.num_runs; ++run)
     for (std::int64_t step = 0; step < run->steps; ++step, next += p.next_skip)
       for (const unsigned char* end = next + p.next_bytes; next < end; next += kSplitRowBytes)
         _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);

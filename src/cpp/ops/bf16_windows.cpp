@@ -35,7 +35,7 @@ struct Grid {
   std::int64_t x_height, x_width, pitch;  // of the picture, and its bytes a pixel
   std::int64_t pictures, height, width;   // of the result
   bool linear;                            // windows are pixels: all rows of the result are one
-  bool inside;                            // no window crosses an edge of the picture
+  bool inside;                            // no window crosses an edge of the picture, or windows are empty
   std::int64_t terms, steps_in_row;       // of a row of a window; the last tile may have more terms
   std::int64_t tiles, tile_rows;          // of a row of the result
   std::int64_t panels, steps;
@@ -47,8 +47,8 @@ struct Grid {
     pictures = x[0], x_height = x[1], x_width = x[2], channels = x[3], pitch = p.x.pixel_pitch() * kItem;
     height = p.height, width = p.width;
     const auto &h = p.window.h, &w = p.window.w;
-    inside = h.before <= 0 && w.before <= 0 && h.start(height - 1) + h.extent() <= x_height &&
-             w.start(width - 1) + w.extent() <= x_width;
+    inside = h.size * w.size == 0 || (h.before <= 0 && w.before <= 0 && h.start(height - 1) + h.extent() <= x_height &&
+                                      w.start(width - 1) + w.extent() <= x_width);
     linear = h.size == 1 && w.size == 1 && h.stride == 1 && w.stride == 1 && height == x_height && width == x_width &&
              inside && p.row == width * p.pixel && p.picture == height * p.row;
     if (linear) {
@@ -125,20 +125,23 @@ class Task {
     const std::int64_t last = (column_chunk + 1) * grid_.panels / grid_.column_chunks;
     const std::int64_t strips = ceil_div(last_tile - first_tile, kSplitTiles);
     engine_.configure(static_cast<int>(grid_.tile_rows));
-    const auto strip = [&](std::int64_t s, std::int64_t panel, const unsigned char* next, std::int64_t next_bytes) {
+    const auto aim_at = [&](std::int64_t s) {
       const std::int64_t tile = first_tile + s * kSplitTiles;
-      multiply(tile, static_cast<int>(min_i64(kSplitTiles, last_tile - tile)), panel, next, next_bytes);
+      aim(tile, static_cast<int>(min_i64(kSplitTiles, last_tile - tile)));
     };
     if (grid_.resident) {  // whole pixels of the result are written together
-      for (std::int64_t s = 0; s < strips; ++s)
-        for (std::int64_t panel = first; panel < last; ++panel) strip(s, panel, nullptr, 0);
+      for (std::int64_t s = 0; s < strips; ++s) {
+        aim_at(s);
+        for (std::int64_t panel = first; panel < last; ++panel) multiply(panel, nullptr, 0);
+      }
     } else {
       for (std::int64_t panel = first; panel < last; ++panel)
         for (std::int64_t s = 0; s < strips; ++s) {
           // While a panel is used, the next is called in, a share with each strip.
           const bool ahead = panel + 1 < last;
           const std::int64_t share = ahead ? round_up(ceil_div(panel_step(panel + 1), strips), 64) : 0;
-          strip(s, panel, ahead ? panel_of_b(panel + 1) + s * grid_.steps * share : nullptr, share);
+          aim_at(s);
+          multiply(panel, ahead ? panel_of_b(panel + 1) + s * grid_.steps * share : nullptr, share);
         }
     }
     engine_.release();
@@ -199,18 +202,17 @@ class Task {
   }
   std::int64_t panel_step(std::int64_t panel) const { return column_tiles(panel) * std::int64_t{kSplitTileBytes}; }
 
-  void multiply(std::int64_t tile, int row_tiles, std::int64_t panel, const unsigned char* next,
-                std::int64_t next_bytes) {
+  // The runs of a strip, and where its rows of the result start.
+  void aim(std::int64_t tile, int row_tiles) {
     const auto &h = p_.window.h, &w = p_.window.w;
-    const std::int64_t column = panel * kPanelColumns;
+    row_tiles_ = row_tiles;
     const unsigned char* a[kSplitTiles] = {};
-    std::int64_t at[kSplitTiles * kSplitRows];
     for (int t = 0; t < row_tiles; ++t) {
       const Place to = place(tile + t);
       a[t] = from_ + (to.row - first_row_) * h.stride * row_ + to.first * w.stride * pixel_;
-      const std::int64_t start = picture_ * p_.picture + to.row * p_.row + to.first * p_.pixel + column;
+      const std::int64_t start = picture_ * p_.picture + to.row * p_.row + to.first * p_.pixel;
       for (std::int64_t r = 0; r < grid_.tile_rows; ++r)
-        at[t * grid_.tile_rows + r] = r < to.skip ? -1 : start + r * p_.pixel;
+        at_[t * grid_.tile_rows + r] = r < to.skip ? -1 : start + r * p_.pixel;
     }
     const std::int64_t taps = w.dilation == 1 ? 1 : w.size;
     const std::int64_t steps = grid_.steps_in_row / taps;
@@ -220,15 +222,18 @@ class Task {
         const std::int64_t offset = kh * h.dilation * row_ + kw * w.dilation * pixel_;
         *run = {{a[0] + offset, a[row_tiles - 1] + offset}, steps};
       }
+  }
 
+  void multiply(std::int64_t panel, const unsigned char* next, std::int64_t next_bytes) {
+    const std::int64_t column = panel * kPanelColumns;
     const gemm::SplitFinish finish{.sums = sums_,
-                                   .rows = static_cast<int>(row_tiles * grid_.tile_rows),
+                                   .rows = static_cast<int>(row_tiles_ * grid_.tile_rows),
                                    .tile_rows = static_cast<int>(grid_.tile_rows),
                                    .column_tiles = column_tiles(panel),
                                    .columns = min_i64(kPanelColumns, p_.filters - column),
-                                   .at = at,
-                                   .c = p_.c,
-                                   .residual = p_.residual,
+                                   .at = at_,
+                                   .c = gemm::element(p_.c, p_.bf16_c, column),
+                                   .residual = gemm::element(p_.residual, p_.bf16_residual, column),
                                    .bias = p_.bias != nullptr ? p_.bias + column : nullptr,
                                    .bf16_c = p_.bf16_c,
                                    .bf16_residual = p_.bf16_residual,
@@ -237,13 +242,13 @@ class Task {
     gemm::avx512bf16::prefetch(finish);
     engine_.multiply({.runs = runs_,
                       .num_runs = static_cast<int>(grid_.runs()),
-                      .row_stride = w.stride * pixel_,
+                      .row_stride = p_.window.w.stride * pixel_,
                       .part_stride = 0,
                       .step_stride = kSplitDepth * kItem,
                       .b = panel_of_b(panel),
                       .next = next,
                       .next_bytes = next_bytes,
-                      .row_tiles = row_tiles,
+                      .row_tiles = row_tiles_,
                       .column_tiles = column_tiles(panel),
                       .tile_rows = static_cast<int>(grid_.tile_rows),
                       .accumulate = false,
@@ -261,6 +266,8 @@ class Task {
   const unsigned char* from_ = nullptr;
   std::int64_t pixel_ = 0, row_ = 0;  // bytes to the next, where the tiles are read
   std::int64_t picture_ = 0, first_row_ = 0;
+  int row_tiles_ = 0;  // of the strip
+  std::int64_t at_[kSplitTiles * kSplitRows];
 };
 
 }  // namespace

@@ -65,6 +65,9 @@ const char* yields_bf16x3(const Problem& problem) {
   return weight_gradient_yields<gemm::amx::bf16x3>(problem);
 }
 
+using Bf16GradientAmx = Bf16WeightGradient<gemm::amx::bf16, gemm::kAmxBf16Outer>;
+using Bf16GradientAvx512Bf16 = Bf16WeightGradient<gemm::avx512bf16::bf16, gemm::kAvx512Bf16Outer>;
+
 // The functions of a row that is Winograd's on one instruction set.
 template <const winograd::GradientTransforms& transforms>
 struct Winograd {
@@ -80,9 +83,10 @@ constexpr KernelInfo kKernels[] = {
     {.name = "conv2d_weight_gradient_bf16_amx",
      .isa = Isa::Amx,
      .precision = Precision::Medium,
-     .run = conv2d_weight_gradient_bf16<gemm::amx::bf16>,
-     .declines = conv2d_weight_gradient_bf16_declines,
-     .workspace = conv2d_weight_gradient_bf16_workspace,
+     .run = Bf16GradientAmx::run,
+     .declines = Bf16GradientAmx::declines,
+     .yields = Bf16GradientAmx::yields,
+     .workspace = Bf16GradientAmx::workspace,
      .bf16_alike = first_operands<2>},
     {.name = "conv2d_weight_gradient_f32_bf16_amx",
      .isa = Isa::Amx,
@@ -106,9 +110,10 @@ constexpr KernelInfo kKernels[] = {
     {.name = "conv2d_weight_gradient_bf16_avx512bf16",
      .isa = Isa::Avx512Bf16,
      .precision = Precision::Medium,
-     .run = conv2d_weight_gradient_bf16<gemm::avx512bf16::bf16>,
-     .declines = conv2d_weight_gradient_bf16_declines,
-     .workspace = conv2d_weight_gradient_bf16_workspace,
+     .run = Bf16GradientAvx512Bf16::run,
+     .declines = Bf16GradientAvx512Bf16::declines,
+     .yields = Bf16GradientAvx512Bf16::yields,
+     .workspace = Bf16GradientAvx512Bf16::workspace,
      .bf16_alike = first_operands<2>},
     {.name = "conv2d_weight_gradient_f32_bf16_avx512bf16",
      .isa = Isa::Avx512Bf16,

@@ -20,6 +20,7 @@
 // With larger strides the gradient of the picture is conv2d_transpose of dy with w itself.
 #pragma once
 
+#include "gemm/blocking.h"
 #include "gemm/split_outer.h"
 #include "ops/conv2d/conv2d.h"
 
@@ -34,10 +35,13 @@ void conv2d_weight_gradient(const KernelArgs& args);
 
 #if FC_X86
 // conv2d_weight_gradient_bf16.cpp: of pictures that are stored in bfloat16.
-const char* conv2d_weight_gradient_bf16_declines(const Problem& problem);
-std::int64_t conv2d_weight_gradient_bf16_workspace(const Problem& problem);
-template <const gemm::SplitEngine& engine>
-void conv2d_weight_gradient_bf16(const KernelArgs& args);
+template <const gemm::SplitEngine& engine, const gemm::Bf16OuterBlocking& blocking>
+struct Bf16WeightGradient {
+  static void run(const KernelArgs& args);
+  static const char* declines(const Problem& problem);
+  static const char* yields(const Problem& problem);
+  static std::int64_t workspace(const Problem& problem);
+};
 
 // conv2d_weight_gradient_gemm.cpp: sums of outer products by one of the engines of gemm/.
 template <const auto& engine>

@@ -306,20 +306,29 @@ void finish(const Grid& grid, const float* sums, std::int64_t index, float* dw) 
 
 }  // namespace
 
-const char* conv2d_weight_gradient_bf16_declines(const Problem& problem) {
+template <const SplitEngine& engine, const gemm::Bf16OuterBlocking& blocking>
+const char* Bf16WeightGradient<engine, blocking>::declines(const Problem& problem) {
   if (problem.inputs[0].dtype != DType::BF16) return "the pictures are not stored in bfloat16";
-  constexpr std::int64_t kMostPixels = 32 * gemm::kBf16OuterPixels;
-  return Grid(problem).segment_b > kMostPixels ? "windows reach too far" : nullptr;
+  constexpr std::int64_t kMostPixels = 32 * 1024;
+  return Grid(problem, blocking.pixels).segment_b > kMostPixels ? "windows reach too far" : nullptr;
 }
 
-std::int64_t conv2d_weight_gradient_bf16_workspace(const Problem& problem) {
-  const Grid grid(problem);
+template <const SplitEngine& engine, const gemm::Bf16OuterBlocking& blocking>
+const char* Bf16WeightGradient<engine, blocking>::yields(const Problem& problem) {
+  const auto& p = problem.as<Conv2dParams>();
+  const bool few = min_i64(p.group_channels(), p.group_filters()) < blocking.channels;
+  return few && p.window.h.size * p.window.w.size > 1 ? "most of each register would be empty" : nullptr;
+}
+
+template <const SplitEngine& engine, const gemm::Bf16OuterBlocking& blocking>
+std::int64_t Bf16WeightGradient<engine, blocking>::workspace(const Problem& problem) {
+  const Grid grid(problem, blocking.pixels);
   return grid.chunks.count * grid.p.groups * grid.sums() * static_cast<std::int64_t>(sizeof(float));
 }
 
-template <const SplitEngine& engine>
-void conv2d_weight_gradient_bf16(const KernelArgs& args) {
-  const Grid grid(args.problem);
+template <const SplitEngine& engine, const gemm::Bf16OuterBlocking& blocking>
+void Bf16WeightGradient<engine, blocking>::run(const KernelArgs& args) {
+  const Grid grid(args.problem, blocking.pixels);
   float* const dw = args.out[0].as<float>();
   const std::int64_t size = args.out[0].shape().size();
   if (grid.blocks.count == 0) std::memset(dw, 0, static_cast<std::size_t>(size) * sizeof(float));
@@ -330,8 +339,8 @@ void conv2d_weight_gradient_bf16(const KernelArgs& args) {
                [&](std::int64_t index) { finish(grid, static_cast<const float*>(args.workspace), index, dw); });
 }
 
-template void conv2d_weight_gradient_bf16<gemm::amx::bf16>(const KernelArgs&);
-template void conv2d_weight_gradient_bf16<gemm::avx512bf16::bf16>(const KernelArgs&);
+template struct Bf16WeightGradient<gemm::amx::bf16, gemm::kAmxBf16Outer>;
+template struct Bf16WeightGradient<gemm::avx512bf16::bf16, gemm::kAvx512Bf16Outer>;
 
 }  // namespace fastcnn
 

@@ -64,7 +64,7 @@ struct Grid {
   std::int64_t strips = 0, panels = 0;
   EvenParts strip_parts{0, 0}, panel_parts{0, 0};
 
-  explicit Grid(const Problem& problem)
+  Grid(const Problem& problem, std::int64_t pixels)
       : p(problem.as<Conv2dParams>()),
         swapped(false),
         pictures(problem.inputs[0].shape[0]),
@@ -89,7 +89,6 @@ struct Grid {
       x_width = width = pictures * height * width;
       pictures = x_height = height = 1;
     }
-    const std::int64_t pixels = gemm::kBf16OuterPixels;
     column_parts = ceil_div(width, pixels);
     columns = EvenParts(width, column_parts);
     const std::int64_t pitch = most(columns) + w.reach();

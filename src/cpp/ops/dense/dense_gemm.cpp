@@ -4,8 +4,8 @@
 // Why        a single row (batch 1) streams the weights once from memory and nothing else counts: panels make that one
 //            sequential read for each thread.
 // Needs      weights packed by the op of the row's engine.
-// Accuracy   AVX2 and AVX-512: one chain of fused multiply-adds an output, from the bias on. In
-//            bf16 parts: gemm/gemm_amx.cpp, gemm/gemm_avx512bf16.cpp.
+// Accuracy   AVX2 and AVX-512: one chain of fused multiply-adds an output, from the bias on. In bf16 parts:
+//            gemm/gemm_amx.cpp, gemm/gemm_avx512bf16.cpp.
 #include "gemm/split_gemm.h"
 #include "ops/dense/dense.h"
 #include "ops/epilogue_operands.h"
