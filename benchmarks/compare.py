@@ -96,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--batch", type=lambda t: [int(n) for n in t.split(",")], default=[1])
     add("--threads", type=lambda t: [int(n) for n in t.split(",")], default=[1])
     add("--size", type=int, help="pictures of another size than the network's own")
-    add("--isa", default="", help="what both may use: avx2, avx512, amx")
+    add("--isa", default="", help="what both may use: avx2, avx512, avx512vnni, avx512bf16, amx")
     add("--precision", default="highest")
     add("--seconds", type=float, default=10.0, help="for each network, batch and threads")
     add("--clock", choices=("wall", "cpu"), default="wall")

@@ -220,7 +220,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--threads", type=numbers, default=[1, len(os.sched_getaffinity(0))])
     known = (*PEERS, *BF16_PEERS)
     add("--peers", type=words, help=f"{','.join(known)}; the last only at medium by default")
-    add("--isa", type=words, default=[""], help="what fastcnn may use: avx2,avx512,amx")
+    add(
+        "--isa",
+        type=words,
+        default=[""],
+        help="what fastcnn may use: avx2,avx512,avx512vnni,avx512bf16,amx",
+    )
     add("--precision", type=words, default=["highest"], help="highest,high,medium; or int8")
     add("--seconds", type=float, default=10.0, help="for each network, batch and threads")
     add("--clock", choices=("wall", "cpu"), default="wall", help="cpu: 1 thread, busy machine")

@@ -15,7 +15,7 @@ import pytest
 from fastcnn import _C
 from fastcnn.errors import UnsupportedError
 
-ISA_ORDER = ("ref", "avx2", "avx512", "avx512bf16", "amx")
+ISA_ORDER = ("ref", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx")
 UNIT_ROUNDOFF = 2.0**-24  # of float32
 
 

@@ -12,7 +12,7 @@ from fastcnn import _C
 ROOT = Path(__file__).resolve().parents[2]
 CPP = ROOT / "src" / "cpp"
 LAYERS = ("core", "simd", "gemm", "ops", "graph", "plan", "bindings")  # each sees those before it
-ISAS = ("avx2", "avx512", "avx512bf16", "amx")
+ISAS = ("avx2", "avx512", "avx512vnni", "avx512bf16", "amx")
 
 
 def sources(*suffixes: str) -> list[Path]:

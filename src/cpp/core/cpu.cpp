@@ -16,7 +16,7 @@
 namespace fastcnn {
 namespace {
 
-constexpr const char* kNames[] = {"ref", "avx2", "avx512", "avx512bf16", "amx"};
+constexpr const char* kNames[] = {"ref", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx"};
 
 #if FC_X86
 struct CpuidLeaf {
@@ -56,9 +56,11 @@ Isa detect() {
   const bool avx512 =
       (state & 0xe6) == 0xe6 && bit(l7.ebx, kF) && bit(l7.ebx, kDq) && bit(l7.ebx, kBw) && bit(l7.ebx, kVl);
   if (!avx512) return Isa::Avx2;
-  // The flags of the files of these levels (cmake/isa.cmake) allow VNNI too, which a virtual machine may hide on its own.
+  // A virtual machine may hide each of these on its own: the flags of a level's files (cmake/isa.cmake) allow all
+  // before.
   constexpr int kVnni = 11, kAvx512Bf16 = 5;  // of ecx; of eax
-  if (!(l7.eax >= 1 && bit(CpuidLeaf(7, 1).eax, kAvx512Bf16) && bit(l7.ecx, kVnni))) return Isa::Avx512;
+  if (!bit(l7.ecx, kVnni)) return Isa::Avx512;
+  if (!(l7.eax >= 1 && bit(CpuidLeaf(7, 1).eax, kAvx512Bf16))) return Isa::Avx512Vnni;
   constexpr int kAmxBf16 = 22, kAmxTile = 24, kAmxInt8 = 25;
   const bool amx =
       bit(l7.edx, kAmxBf16) && bit(l7.edx, kAmxTile) && bit(l7.edx, kAmxInt8) && (state & 0x60000) == 0x60000;
@@ -93,9 +95,10 @@ struct CpuModel {
 const char* isa_name(Isa isa) { return kNames[static_cast<int>(isa)]; }
 
 Isa parse_isa(const char* name) {
-  for (int i = 0; i < 5; ++i)
+  for (int i = 0; i < 6; ++i)
     if (std::strcmp(name, kNames[i]) == 0) return static_cast<Isa>(i);
-  fail(ErrorKind::Config, "FASTCNN_MAX_ISA: expected one of ref, avx2, avx512, avx512bf16, amx; got '", name, "'");
+  fail(ErrorKind::Config, "FASTCNN_MAX_ISA: expected one of ref, avx2, avx512, avx512vnni, avx512bf16, amx; got '",
+       name, "'");
 }
 
 Isa cpu_isa() {

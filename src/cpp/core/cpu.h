@@ -3,7 +3,7 @@
 
 namespace fastcnn {
 
-enum class Isa { Ref, Avx2, Avx512, Avx512Bf16, Amx };
+enum class Isa { Ref, Avx2, Avx512, Avx512Vnni, Avx512Bf16, Amx };
 
 const char* isa_name(Isa isa);
 Isa parse_isa(const char* name);  // throws Error(Config) for an unknown name

@@ -109,8 +109,8 @@ void release() { fastcnn::amx::release(); }
 
 }  // namespace
 
-const SplitEngine bf16x6{3, avx512bf16::three_parts, configure, release, multiply<3>};
-const SplitEngine bf16x3{2, avx512bf16::two_parts, configure, release, multiply<2>};
-const SplitEngine bf16{1, avx512bf16::one_part, configure, release, multiply<1>};
+const SplitEngine bf16x6{3, kSplitRows, avx512bf16::three_parts, configure, release, multiply<3>};
+const SplitEngine bf16x3{2, kSplitRows, avx512bf16::two_parts, configure, release, multiply<2>};
+const SplitEngine bf16{1, kSplitRows, avx512bf16::one_part, configure, release, multiply<1>};
 
 }  // namespace fastcnn::gemm::amx

@@ -101,7 +101,8 @@ struct SplitLayout {
 };
 
 struct SplitEngine {
-  int parts;  // bf16 parts of each factor
+  int parts;      // bf16 parts of each factor
+  int tile_rows;  // that a tile of A should have at most
   const SplitLayout& layout;
   void (*configure)(int rows);  // rows of A's tiles from now on, for the calling thread, until release()
   void (*release)();

@@ -36,8 +36,8 @@ struct SplitGrid {
   bool resident;  // all of B stays in L2
 
   SplitGrid(const SplitEngine& engine, const Product& p) : panels(p.columns), steps(steps_of(p.depth)) {
-    row_tiles = p.rows <= kSplitRows ? 1 : kSplitTiles;
-    strips = ceil_div(p.rows, row_tiles * kSplitRows);
+    row_tiles = p.rows <= engine.tile_rows ? 1 : kSplitTiles;
+    strips = ceil_div(p.rows, row_tiles * engine.tile_rows);
     tile_rows = static_cast<int>(ceil_div(p.rows, strips * row_tiles));
     resident =
         packed_size(engine, p.depth, p.columns) * static_cast<std::int64_t>(sizeof(float)) <= kSplitResidentBytes;

@@ -57,7 +57,7 @@ struct Grid {
     }
     terms = w.size * channels;
     steps_in_row = ceil_div(terms, kSplitDepth);
-    tiles = ceil_div(width, kSplitRows);
+    tiles = ceil_div(width, p.engine.tile_rows);
     tile_rows = ceil_div(width, tiles);
     panels = ceil_div(p.filters, kPanelColumns);
     steps = h.size * steps_in_row;
@@ -292,7 +292,8 @@ std::int64_t bf16_packed_size(const Window2d& window, std::int64_t channels, std
 void pack_bf16_taps(const Window2d& window, std::int64_t channels, std::int64_t filters, const Bf16Taps& taps,
                     float* packed) {
   const std::int64_t padded = padded_terms(window, channels);
-  gemm::pack_rows(gemm::avx512bf16::bf16, {taps.from, taps.row_stride, taps.column_stride, taps.taps * channels, filters},
+  gemm::pack_rows(gemm::avx512bf16::bf16,
+                  {taps.from, taps.row_stride, taps.column_stride, taps.taps * channels, filters},
                   taps.a * padded + taps.b * channels, window.h.size * padded, packed);
 }
 

@@ -82,6 +82,9 @@ extern const Int8Engine int8_engine;
 namespace avx512 {
 extern const Int8Engine int8_engine;
 }
+namespace avx512vnni {
+extern const Int8Engine int8_engine;
+}
 namespace amx {
 extern const Int8Engine int8_engine;
 }

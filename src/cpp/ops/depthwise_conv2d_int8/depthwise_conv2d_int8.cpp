@@ -64,8 +64,8 @@ const Op depthwise_conv2d_int8_pack_op{
 namespace {
 constexpr KernelInfo kKernels[] = {
 #if FC_X86
-    {.name = "depthwise_conv2d_int8_lines_amx",
-     .isa = Isa::Amx,
+    {.name = "depthwise_conv2d_int8_lines_avx512vnni",
+     .isa = Isa::Avx512Vnni,
      .run = depthwise_conv2d_int8_lines,
      .declines = depthwise_conv2d_int8_declines,
      .pack = &depthwise_conv2d_int8_pack_op,

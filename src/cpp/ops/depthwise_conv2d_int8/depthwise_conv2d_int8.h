@@ -54,7 +54,7 @@ void depthwise_conv2d_int8(const KernelArgs& args);
 namespace avx512 {
 void depthwise_conv2d_int8(const KernelArgs& args);
 }
-namespace amx {
+namespace avx512vnni {
 void depthwise_line(const DepthwiseLine& line);
 }
 void depthwise_conv2d_int8_lines(const KernelArgs& args);

@@ -1,5 +1,5 @@
-// Lines of the kernel that multiplies four taps at once (depthwise_conv2d_int8_amx.cpp): rows of the picture are copied
-// with their border into the thread's scratch, so that it meets no edge.
+// Lines of the kernel that multiplies four taps at once (depthwise_conv2d_int8_avx512vnni.cpp): rows of the picture are
+// copied with their border into the thread's scratch, so that it meets no edge.
 #include <cstring>
 
 #include "ops/depthwise_conv2d_int8/depthwise_conv2d_int8.h"
@@ -71,9 +71,9 @@ void depthwise_conv2d_int8_lines(const KernelArgs& args) {
       }
     }
     for (std::int64_t i = begin; i < end; ++i)
-      amx::depthwise_line({copy + (i - begin) * h.stride * line_bytes, line_bytes, channels, ys[2], h.size, w.size,
-                           w.stride, packed + packing.header_bytes(), columns, &finish,
-                           operands.y + (n * ys[1] + i) * ys[2] * channels});
+      avx512vnni::depthwise_line({copy + (i - begin) * h.stride * line_bytes, line_bytes, channels, ys[2], h.size,
+                                  w.size, w.stride, packed + packing.header_bytes(), columns, &finish,
+                                  operands.y + (n * ys[1] + i) * ys[2] * channels});
   });
 }
 

@@ -4,13 +4,13 @@
 // Tile       64 channels x 4 output pixels: 16 registers of sums, 4 of interleaved bytes, 4 of rows.
 // Why        an interleaved column of the window serves all outputs of the tile that see it; packing the results undoes
 //            the order that interleaving leaves.
-// Needs      AVX512-VNNI, which every machine with AMX has; weights packed by depthwise_conv2d_int8_pack.
+// Needs      AVX512-VNNI; weights packed by depthwise_conv2d_int8_pack.
 // Accuracy   exact sums.
 #include "ops/depthwise_conv2d_int8/depthwise_conv2d_int8.h"
 #include "simd/int8_avx512.h"
 #include "simd/math.inl"
 
-namespace fastcnn::amx {
+namespace fastcnn::avx512vnni {
 namespace {
 
 using fastcnn::avx512::F32;
@@ -102,4 +102,4 @@ void depthwise_line(const DepthwiseLine& line) {
   }
 }
 
-}  // namespace fastcnn::amx
+}  // namespace fastcnn::avx512vnni
