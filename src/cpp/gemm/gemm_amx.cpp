@@ -87,6 +87,7 @@ void multiply_tiles(const SplitProduct& p) {
     }
   }
   each_c<row_tiles, column_tiles>(p.c, []<int t>(float* c) { store_tile<t>(c); });
+  if (p.finish != nullptr) avx512bf16::finish(*p.finish);
 }
 
 template <int parts>

@@ -3,11 +3,13 @@
 //            (split_avx512bf16.cpp): a pair of A is broadcast to a register and meets a row of a tile of B.
 // Tile       14 x 32: 28 accumulators + 2 of B + 1 broadcast of A = 31 of 32 registers; the 16 rows of a tile of
 //            outer products are 8 + 8.
+//            Sums become results before they leave the registers, where that is a matter of bounds.
 // Why        two dot products of 16 pairs start each cycle (Zen 5), or one (Zen 4, Intel), beside 16 loads for 28 of
 //            them. All of 7 to 14 rows are as fast while B is in L1; with many it is read from L2 less often.
 // Needs      AVX512-BF16.
 // Accuracy   products are exact, sums of pairs and their addition round to nearest. Factors and sums below 2^-126 count
 //            as zero.
+#include "core/bf16.h"
 #include "gemm/split.h"
 #include "simd/avx512.h"
 
@@ -24,52 +26,138 @@ struct Pairs {
   static FC_INLINE Sum add(Sum sum, __m512i a, __m512i b) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
 };
 
-// Of tile `t` of A, `rows` rows from `first_row` on.
-template <int rows, int column_tiles>
-void multiply_rows(const SplitProduct& p, int t, int first_row) {
-  float* c = p.c + t * column_tiles * kTileFloats + first_row * kRowFloats;
-  __m512 sums[rows][column_tiles];
-#pragma GCC unroll 14
-  for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 2
-    for (int n = 0; n < column_tiles; ++n)
-      sums[r][n] = p.accumulate ? _mm512_loadu_ps(c + n * kTileFloats + r * kRowFloats) : _mm512_setzero_ps();
-  const unsigned char* b = p.b;
-  const std::int64_t b_step = p.b_step_stride != 0 ? p.b_step_stride : column_tiles * kSplitTileBytes;
-  for (const SplitRun* run = p.runs; run < p.runs + p.num_runs; ++run) {
-    if (run->b != nullptr) b = run->b;
-    const unsigned char* a = run->a[t] + first_row * p.row_stride;
-    for (std::int64_t step = 0; step < run->steps; ++step, a += p.step_stride, b += b_step)
-      dot_step<Pairs>(sums, a, p.row_stride, b, p.b_tile_stride);
+// Where a micro-tile starts in A; its share, in bytes, of what each step calls in.
+struct MicroTile {
+  int tile, first_row;
+  std::int64_t next_begin, next_end;
+};
+
+// Activations that only bound what they are given.
+struct Bounds {
+  __m512 low = _mm512_set1_ps(-__builtin_inff()), high = _mm512_set1_ps(__builtin_inff());
+
+  static bool suffice(Activation a) {
+    return a == Activation::Linear || a == Activation::Relu || a == Activation::Relu6;
   }
-#pragma GCC unroll 14
-  for (int r = 0; r < rows; ++r)
-#pragma GCC unroll 2
-    for (int n = 0; n < column_tiles; ++n) _mm512_storeu_ps(c + n * kTileFloats + r * kRowFloats, sums[r][n]);
+  explicit Bounds(Activation a) {
+    if (a != Activation::Linear) low = _mm512_setzero_ps();
+    if (a == Activation::Relu6) high = _mm512_set1_ps(6);
+  }
+  // NaN, as the second operand, is kept.
+  FC_INLINE __m512 operator()(__m512 x) const { return _mm512_min_ps(high, _mm512_max_ps(low, x)); }
+};
+
+FC_INLINE __m512 load_any(const void* from, bool bf16, std::int64_t at, __mmask16 lanes) {
+  if (!bf16) return _mm512_maskz_loadu_ps(lanes, static_cast<const float*>(from) + at);
+  const __m256i half = _mm256_maskz_loadu_epi16(lanes, static_cast<const Bf16*>(from) + at);
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
 
-using MultiplyRows = void (*)(const SplitProduct&, int, int);
-constexpr MultiplyRows kMultiply[kRows][kSplitTiles] = {
-    {multiply_rows<1, 1>, multiply_rows<1, 2>},   {multiply_rows<2, 1>, multiply_rows<2, 2>},
-    {multiply_rows<3, 1>, multiply_rows<3, 2>},   {multiply_rows<4, 1>, multiply_rows<4, 2>},
-    {multiply_rows<5, 1>, multiply_rows<5, 2>},   {multiply_rows<6, 1>, multiply_rows<6, 2>},
-    {multiply_rows<7, 1>, multiply_rows<7, 2>},   {multiply_rows<8, 1>, multiply_rows<8, 2>},
-    {multiply_rows<9, 1>, multiply_rows<9, 2>},   {multiply_rows<10, 1>, multiply_rows<10, 2>},
-    {multiply_rows<11, 1>, multiply_rows<11, 2>}, {multiply_rows<12, 1>, multiply_rows<12, 2>},
-    {multiply_rows<13, 1>, multiply_rows<13, 2>}, {multiply_rows<14, 1>, multiply_rows<14, 2>}};
+// As finish() of a strip (split_avx512bf16.cpp) the rows of a micro-tile.
+template <int rows, int tile_rows, int column_tiles>
+FC_INLINE void finish_rows(const SplitFinish& f, const MicroTile& m, const __m512 (&sums)[rows][column_tiles]) {
+  const Bounds bounds(f.activation);
+  __mmask16 lanes[column_tiles];
+  __m512 bias[column_tiles];
+  for (int n = 0; n < column_tiles; ++n) {
+    lanes[n] = fastcnn::avx512::detail::first_lanes(f.columns - n * kSplitColumns);
+    bias[n] = f.bias != nullptr ? _mm512_maskz_loadu_ps(lanes[n], f.bias + n * kSplitColumns) : _mm512_setzero_ps();
+  }
+#pragma GCC unroll 14
+  for (int r = 0; r < rows; ++r) {
+    const int row = (m.tile + r / tile_rows) * f.tile_rows + m.first_row + r % tile_rows;
+    if (row >= f.rows || f.at[row] < 0) continue;
+    __m512 y[column_tiles];
+#pragma GCC unroll 2
+    for (int n = 0; n < column_tiles; ++n) {
+      const std::int64_t at = f.at[row] + n * kSplitColumns;
+      y[n] = _mm512_add_ps(sums[r][n], bias[n]);
+      if (f.residual != nullptr) y[n] = _mm512_add_ps(y[n], load_any(f.residual, f.bf16_residual, at, lanes[n]));
+      y[n] = bounds(y[n]);
+      if (!f.bf16_c)
+        _mm512_mask_storeu_ps(static_cast<float*>(f.c) + at, lanes[n], y[n]);
+      else if (column_tiles == 1)
+        _mm256_mask_storeu_epi16(static_cast<Bf16*>(f.c) + at, lanes[n], (__m256i)_mm512_cvtneps_pbh(y[n]));
+    }
+    if constexpr (column_tiles == 2)
+      if (f.bf16_c)  // a line
+        _mm512_mask_storeu_epi16(static_cast<Bf16*>(f.c) + f.at[row], _mm512_kunpackw(lanes[1], lanes[0]),
+                                 (__m512i)_mm512_cvtne2ps_pbh(y[1], y[0]));
+  }
+}
+
+// `rows` rows of each of `tiles` tiles of A.
+template <int tiles, int rows, int column_tiles>
+void multiply_rows(const SplitProduct& p, const MicroTile& m) {
+  __m512 sums[tiles * rows][column_tiles];
+  float* const first_c = p.c + m.tile * column_tiles * kTileFloats + m.first_row * kRowFloats;
+  const auto each_c = [&](const auto& body) {
+#pragma GCC unroll 14
+    for (int r = 0; r < tiles * rows; ++r)
+#pragma GCC unroll 2
+      for (int n = 0; n < column_tiles; ++n)
+        body(sums[r][n], first_c + (r / rows * column_tiles + n) * kTileFloats + r % rows * kRowFloats);
+  };
+  each_c([&](__m512& sum, const float* c) { sum = p.accumulate ? _mm512_loadu_ps(c) : _mm512_setzero_ps(); });
+  const std::int64_t b_step = p.b_step_stride != 0 ? p.b_step_stride : column_tiles * kSplitTileBytes;
+  const auto multiply_add = [&]<bool ahead>() {
+    const unsigned char *b = p.b, *next = p.next;
+    for (const SplitRun* run = p.runs; run < p.runs + p.num_runs; ++run) {
+      if (run->b != nullptr) b = run->b;
+      const unsigned char* a[tiles];
+      for (int t = 0; t < tiles; ++t) a[t] = run->a[m.tile + t] + m.first_row * p.row_stride;
+      for (std::int64_t step = 0; step < run->steps; ++step, b += b_step) {
+        dot_step<Pairs>(sums, a, p.row_stride, b, p.b_tile_stride);
+        for (int t = 0; t < tiles; ++t) a[t] += p.step_stride;
+        if constexpr (ahead) {
+          for (std::int64_t i = m.next_begin; i < m.next_end; i += kSplitRowBytes)
+            _mm_prefetch(reinterpret_cast<const char*>(next + i), _MM_HINT_T1);
+          next += p.next_bytes + p.next_skip;
+        }
+      }
+    }
+  };
+  if (m.next_begin == m.next_end)
+    multiply_add.template operator()<false>();
+  else
+    multiply_add.template operator()<true>();
+  if (p.finish != nullptr && Bounds::suffice(p.finish->activation))
+    finish_rows<tiles * rows, rows>(*p.finish, m, sums);
+  else
+    each_c([](__m512 sum, float* c) { _mm512_storeu_ps(c, sum); });
+}
+
+using MultiplyRows = void (*)(const SplitProduct&, const MicroTile&);
+template <int tiles, int rows>
+constexpr MultiplyRows kColumns[kSplitTiles] = {multiply_rows<tiles, rows, 1>, multiply_rows<tiles, rows, 2>};
+constexpr const MultiplyRows* kOneTile[kRows] = {kColumns<1, 1>,  kColumns<1, 2>,  kColumns<1, 3>,  kColumns<1, 4>,
+                                                 kColumns<1, 5>,  kColumns<1, 6>,  kColumns<1, 7>,  kColumns<1, 8>,
+                                                 kColumns<1, 9>,  kColumns<1, 10>, kColumns<1, 11>, kColumns<1, 12>,
+                                                 kColumns<1, 13>, kColumns<1, 14>};
+constexpr const MultiplyRows* kTwoTiles[kRows / 2] = {kColumns<2, 1>, kColumns<2, 2>, kColumns<2, 3>, kColumns<2, 4>,
+                                                      kColumns<2, 5>, kColumns<2, 6>, kColumns<2, 7>};
+
+void multiply_by_tiles(const SplitProduct& p, int columns) {
+  const int parts = p.tile_rows <= kRows ? 1 : 2, first = (p.tile_rows + parts - 1) / parts;
+  const std::int64_t share =
+      p.next_bytes == 0 ? 0 : round_up(ceil_div(p.next_bytes, p.row_tiles * parts), kSplitRowBytes);
+  MicroTile m{0, 0, 0, 0};
+  for (; m.tile < p.row_tiles; ++m.tile)
+    for (m.first_row = 0; m.first_row < p.tile_rows; m.first_row += first) {
+      m.next_end = min_i64(p.next_bytes, m.next_begin + share);
+      const int rows = p.tile_rows - m.first_row < first ? p.tile_rows - m.first_row : first;
+      kOneTile[rows - 1][columns](p, m);
+      m.next_begin = m.next_end;
+    }
+}
 
 void multiply(const SplitProduct& p) {
-  const int first = p.tile_rows <= kRows ? p.tile_rows : (p.tile_rows + 1) / 2;
-  for (int t = 0; t < p.row_tiles; ++t)
-    for (int row = 0; row < p.tile_rows; row += first) {
-      const int rows = p.tile_rows - row < first ? p.tile_rows - row : first;
-      kMultiply[rows - 1][p.column_tiles - 1](p, t, row);
-    }
-  const unsigned char* next = p.next;
-  for (const SplitRun* run = p.runs; next != nullptr && run < p.runs + p.num_runs; ++run)
-    for (std::int64_t step = 0; step < run->steps; ++step, next += p.next_skip)
-      for (const unsigned char* end = next + p.next_bytes; next < end; next += kSplitRowBytes)
-        _mm_prefetch(reinterpret_cast<const char*>(next), _MM_HINT_T1);
+  const int columns = p.column_tiles - 1;
+  if (p.row_tiles == 2 && 2 * p.tile_rows <= kRows)
+    kTwoTiles[p.tile_rows - 1][columns](p, {0, 0, 0, p.next_bytes});
+  else
+    multiply_by_tiles(p, columns);
+  if (p.finish != nullptr && !Bounds::suffice(p.finish->activation)) finish(*p.finish);
 }
 
 void nothing_to_configure(int) {}

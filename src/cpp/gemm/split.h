@@ -60,6 +60,22 @@ struct SplitRun {
   const unsigned char* b = nullptr;  // its tiles of B; nullptr: those after the run's before
 };
 
+// Sums of a strip, finished and stored: row r goes to element at[r] of c, or nowhere if that is negative. c and
+// the residual are floats, or bfloat16 where it is said.
+struct SplitFinish {
+  const float* sums;
+  int rows, tile_rows;  // of the strip, and of each of its tiles but the last
+  int column_tiles;
+  std::int64_t columns;
+  const std::int64_t* at;  // in c and in residual alike
+  void* c;
+  const void* residual;  // or nullptr
+  const float* bias;     // or nullptr
+  bool bf16_c, bf16_residual;
+  Activation activation;
+  float alpha;
+};
+
 // c = sum over the steps of all runs of A's strip times B's panel, `row_tiles` x `column_tiles` tiles of 16 x 16
 // floats, row by row of tiles; added to what c holds if `accumulate`. The rows of a tile of A are `row_stride` bytes
 // apart, its parts `part_stride`. Of B in one part the tiles of a step, and the steps, may lie apart.
@@ -75,22 +91,7 @@ struct SplitProduct {
   int tile_rows;  // of each tile of A
   bool accumulate;
   float* c;
-};
-
-// Such sums, finished and stored: row r of the strip goes to element at[r] of c, or nowhere if that is negative. c and
-// the residual are floats, or bfloat16 where it is said.
-struct SplitFinish {
-  const float* sums;
-  int rows, tile_rows;  // of the strip, and of each of its tiles but the last
-  int column_tiles;
-  std::int64_t columns;
-  const std::int64_t* at;  // in c and in residual alike
-  void* c;
-  const void* residual;  // or nullptr
-  const float* bias;     // or nullptr
-  bool bf16_c, bf16_residual;
-  Activation activation;
-  float alpha;
+  const SplitFinish* finish = nullptr;  // what becomes of the sums, c being their scratch; nullptr: they stay in c
 };
 
 // Floats -> tiles of so many parts.

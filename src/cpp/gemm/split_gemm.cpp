@@ -246,8 +246,8 @@ class SplitWorker {
                       .column_tiles = column_tiles,
                       .tile_rows = grid_.tile_rows,
                       .accumulate = part > 0,
-                      .c = sums});
-    if (last) avx512bf16::finish(finish);
+                      .c = sums,
+                      .finish = last ? &finish : nullptr});
   }
 
   const SplitEngine& engine_;

@@ -108,12 +108,12 @@ class SplitOuterWorker {
     const std::int64_t tiles = tiles_of(channels);
     for (std::int64_t t = 0; t < tiles; ++t)
       engine_.layout.split_pixels({.pixels = pixels_,
-                            .offset = first + t * kSplitRows,
-                            .channels = min_i64(kSplitRows, channels - t * kSplitRows),
-                            .steps = steps_,
-                            .part_stride = tiles * kSplitTileBytes,
-                            .turned = turned,
-                            .out = to + t * kSplitTileBytes});
+                                   .offset = first + t * kSplitRows,
+                                   .channels = min_i64(kSplitRows, channels - t * kSplitRows),
+                                   .steps = steps_,
+                                   .part_stride = tiles * kSplitTileBytes,
+                                   .turned = turned,
+                                   .out = to + t * kSplitTileBytes});
   }
   std::int64_t strip_bytes() const { return steps_ * engine_.parts * kSplitTiles * kSplitTileBytes; }
 
@@ -214,13 +214,13 @@ void finish(const OuterProduct& p, const SplitOuterGrid& grid, const float* sums
   for (std::int64_t t = 0; t < row_tiles * column_tiles; ++t) {
     const std::int64_t row = t / column_tiles * kSplitRows, column = t % column_tiles * kSplitColumns;
     avx512bf16::turn({.tiles = sums + index * kProductFloats + t * kTileFloats,
-                 .stride = grid.sums() * p.groups,
-                 .count = grid.chunks.count,
-                 .rows = min_i64(kSplitRows, filters - row),
-                 .columns = min_i64(kSplitColumns, channels - column),
-                 .to = p.c + (tap * grid.channels + panel * kStrip + column) * p.b.channels + group * grid.filters +
-                       strip * kStrip + row,
-                 .to_stride = p.b.channels});
+                      .stride = grid.sums() * p.groups,
+                      .count = grid.chunks.count,
+                      .rows = min_i64(kSplitRows, filters - row),
+                      .columns = min_i64(kSplitColumns, channels - column),
+                      .to = p.c + (tap * grid.channels + panel * kStrip + column) * p.b.channels +
+                            group * grid.filters + strip * kStrip + row,
+                      .to_stride = p.b.channels});
   }
 }
 
@@ -240,8 +240,7 @@ void multiply(const SplitEngine& engine, const OuterProduct& p, void* workspace)
   parallel_for(
       grid.tasks() * p.groups, SplitOuterWorker::scratch_bytes(engine, grid),
       [&](std::int64_t task, void* scratch) { SplitOuterWorker(engine, p, grid, sums, scratch).compute(task); });
-  parallel_for(p.groups * grid.sums() / kProductFloats,
-               [&](std::int64_t index) { finish(p, grid, sums, index); });
+  parallel_for(p.groups * grid.sums() / kProductFloats, [&](std::int64_t index) { finish(p, grid, sums, index); });
 }
 
 const char* yields(const SplitEngine& engine, const OuterProduct& p) {

@@ -252,8 +252,8 @@ class Task {
                       .column_tiles = column_tiles(panel),
                       .tile_rows = static_cast<int>(grid_.tile_rows),
                       .accumulate = false,
-                      .c = sums_});
-    gemm::avx512bf16::finish(finish);
+                      .c = sums_,
+                      .finish = &finish});
   }
 
   const Grid& grid_;

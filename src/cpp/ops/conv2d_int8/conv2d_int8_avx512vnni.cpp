@@ -39,8 +39,10 @@ void multiply_rows(const Int8Factors& f, std::int64_t first_row, std::int32_t* s
   const auto* row = static_cast<const unsigned char*>(f.a) + first_row * f.pitch;
   const auto* b = static_cast<const unsigned char*>(f.panel);
   for (std::int64_t tap = 0; tap < f.taps; ++tap, row += f.tap_pitch)
-    for (std::int64_t k = 0; k < f.run; k += kInt8Step, b += kHalves * kInt8Step * 16)
-      dot_step<Codes>(sum, row + k, f.pitch, b, kInt8Step * 16);
+    for (std::int64_t k = 0; k < f.run; k += kInt8Step, b += kHalves * kInt8Step * 16) {
+      const unsigned char* const a[] = {row + k};
+      dot_step<Codes>(sum, a, f.pitch, b, kInt8Step * 16);
+    }
   sums += first_row * kInt8Columns;
 #pragma GCC unroll 14
   for (int r = 0; r < rows; ++r)
