@@ -1,4 +1,4 @@
-"""Turns the newest results into the tables between README's markers: inference, and training.
+"""Turns the newest results of each machine into the tables between README's markers.
 
 python -m benchmarks.report            # fill README.md
 python -m benchmarks.report --print    # only show the table
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import ROOT
-from benchmarks.results import load, newest, significant
+from benchmarks.results import load, newest_of_machines, significant
 
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 TRAINING_BEGIN, TRAINING_END = "<!-- training:begin -->", "<!-- training:end -->"
@@ -48,7 +48,7 @@ def markdown(lines: Sequence[dict[str, Any]]) -> str:
             errors.setdefault(level, []).append(line["error"] or 0.0)
             last, peers = line["run"], peers | set(against)
     if not ratios:
-        return "No results."
+        return ""
     order = ("highest", "high", "medium", "int8")
     keys = sorted(ratios, key=lambda k: (order.index(k[0]), k[1] == "avx2", k[1], k[2], k[3]))
     networks = [n for n in _NETWORKS if any(n in row for row in ratios.values())]
@@ -59,8 +59,8 @@ def markdown(lines: Sequence[dict[str, Any]]) -> str:
         cells = [_ratio(row.get(n)) for n in networks]
         mean = _ratio(statistics.geometric_mean(row.values())) if len(row) > 1 else "-"
         table.append([*map(str, key), *cells, mean, significant(max(errors[key[:2]]), 2)])
-    drawn = "\n".join("| " + " | ".join(cells) + " |" for cells in table)
-    return f"{drawn}\n\n{_footer(runs[last], sorted(peers))}"
+    run = runs[last]
+    return f"{_heading(run)}\n\n{_drawn(table)}\n\n{_footer(run, sorted(peers))}"
 
 
 def training_markdown(lines: Sequence[dict[str, Any]]) -> str:
@@ -78,7 +78,7 @@ def training_markdown(lines: Sequence[dict[str, Any]]) -> str:
             found.setdefault((line["precision"], line["threads"]), {})[line["network"]] = line
             last = line["run"]
     if not found:
-        return "No results."
+        return ""
     names = {**_NETWORKS, "convnet": "ConvNet"}
     networks = [n for n in names if any(n in row for row in found.values())]
     header = ["precision", "threads", *(names[n] for n in networks), "geometric mean"]
@@ -98,10 +98,10 @@ def training_markdown(lines: Sequence[dict[str, Any]]) -> str:
         if ("highest", n) in memory and ("torch_training", n) in memory
     ]
     run = runs[last]
-    drawn = "\n".join("| " + " | ".join(cells) + " |" for cells in table)
     return (
-        f"{drawn}\n\nTime of PyTorch's step over that of fastcnn - forward, cross-entropy, "
-        f"backward, SGD with momentum - taking turns in one run; PyTorch "
+        f"{_heading(run)}\n\n{_drawn(table)}\n\nTime of PyTorch's step over that "
+        f"of fastcnn - forward, cross-entropy, backward, SGD with momentum - taking turns in one "
+        f"run; PyTorch "
         f"{run['versions'].get('torch', '')} in float32, at medium under autocast to bf16. Most "
         f"memory beyond that of a process that trains nothing, at highest beside PyTorch's in "
         f"float32: {', '.join(shares)}. "
@@ -122,18 +122,26 @@ def _ratio(value: float | None) -> str:
     return f"**{value:.2f}**" if value > 1 else f"{value:.2f}"
 
 
+def _drawn(table: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in table)
+
+
+def _heading(run: dict[str, Any]) -> str:
+    machine = run["machine"]
+    cache = ", ".join(f"{k} {v / 2**20:.3g} MiB" for k, v in machine["caches"].items())
+    return f"{machine['cpu']} ({machine['isa']}), {machine['cpus']} CPUs, {cache}:"
+
+
 def _footer(run: dict[str, Any], peers: Sequence[str]) -> str:
-    machine, versions = run["machine"], run["versions"]
+    versions = run["versions"]
     packages = sorted({p.removesuffix("_bf16") for p in peers} & set(versions))
     named = ", ".join(f"{_NAMES[p]} {versions[p]}" for p in packages)
-    cache = ", ".join(f"{k} {v / 2**20:.3g} MiB" for k, v in machine["caches"].items())
     return (
         f"Time of the fastest peer over that of fastcnn, the fastest of all calls of each, taking "
         f"turns in one run: above 1, fastcnn is faster. Peers: {named or 'none'}; in float32, but "
         f"bf16 at medium and 8-bit codes at int8; held to AVX2 where fastcnn is. Error: the "
         f"largest difference from float64 over the largest output, of all networks. "
-        f"{machine['cpu']}, {machine['cpus']} CPUs, {cache}; {run['date'][:10]}, commit "
-        f"{run['commit'] or 'unknown'}."
+        f"{run['date'][:10]}, commit {run['commit'] or 'unknown'}."
     )
 
 
@@ -157,15 +165,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.report", description="Fill README's table."
     )
-    parser.add_argument("file", type=Path, nargs="?", help="results; the newest unless given")
+    parser.add_argument("files", type=Path, nargs="*", help="results; else each machine's newest")
     parser.add_argument("--print", action="store_true", dest="only_print")
     parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
     options = parser.parse_args(arguments)
-    path = options.file or newest()
-    if path is None:
+    files = options.files or newest_of_machines()
+    if not files:
         raise SystemExit("no results: run python -m benchmarks.models first")
-    lines = load(path)
-    table, training = markdown(lines), training_markdown(lines)
+    machines = [load(path) for path in files]
+    table, training = (
+        "\n\n".join(filter(None, map(draw, machines))) or "No results."
+        for draw in (markdown, training_markdown)
+    )
     if options.only_print:
         print(f"{table}\n\n{training}")
     else:

@@ -90,6 +90,20 @@ def newest(folder: Path = FOLDER) -> Path | None:
     return files[-1] if files else None
 
 
+def newest_of_machines(folder: Path = FOLDER) -> list[Path]:
+    """Of each machine its newest file; those of the machines that have most instructions first."""
+    machines: dict[str, list[Path]] = {}
+    for path in folder.glob("*.jsonl"):
+        machines.setdefault(path.name[10:], []).append(path)
+    order = ("ref", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx")
+
+    def level(path: Path) -> tuple[int, str]:
+        isa = next(x["machine"]["isa"] for x in load(path) if x["kind"] == "run")
+        return -order.index(isa), path.name
+
+    return sorted(map(max, machines.values()), key=level)
+
+
 def significant(value: float | None, digits: int = 3) -> str:
     """A number with so many digits; "-" for None and for zero, which means not measured."""
     if not value:
