@@ -32,8 +32,9 @@ struct CodeWindows {
   std::uint8_t zero;  // the code of pixels outside
 };
 
-// sums (rows x kInt8Columns) = start + A panel. The sum runs over `taps` runs of `run` elements of each row of A, a
-// multiple of kInt8Step. Rows of A up to the next multiple of 16 are readable.
+// sums (rows x kInt8Columns) = start + A panel. The sum runs over `taps` runs of `run` elements of each row of A: of
+// several, each is a multiple of kInt8Step; after a single one elements up to the next multiple are readable, and their
+// weights are 0. Rows of A up to the next multiple of 16 are readable.
 struct Int8Factors {
   const void* a;
   std::int64_t pitch, tap_pitch;  // elements from row to row, and from run to run

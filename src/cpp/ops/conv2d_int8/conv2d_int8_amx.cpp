@@ -34,7 +34,7 @@ FC_INLINE void multiply_rows(const Int8Factors& f, std::int32_t* sums) {
   const auto* row = static_cast<const unsigned char*>(f.a);
   const auto* b = static_cast<const unsigned char*>(f.panel);
   const auto* next = static_cast<const char*>(f.next);
-  const std::int64_t next_bytes = ceil_div(f.next_bytes, f.taps * f.run / kInt8Step);
+  const std::int64_t next_bytes = ceil_div(f.next_bytes, f.taps * ceil_div(f.run, kInt8Step));
   for (std::int64_t tap = 0; tap < f.taps; ++tap, row += f.tap_pitch) {
     const unsigned char* a = row;
     for (std::int64_t k = 0; k < f.run; k += kInt8Step, a += kInt8Step, b += 2 * kTileBytes) {

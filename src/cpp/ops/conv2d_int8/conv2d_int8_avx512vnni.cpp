@@ -24,6 +24,9 @@ void copy(const CodeWindows& windows, std::int64_t first, std::int64_t count, vo
 
 constexpr int kRows = 14, kHalves = 2;  // of a micro-tile; of a panel, 16 columns each
 
+// Of the terms that are left of a sum, in a step.
+FC_INLINE int groups_of(std::int64_t terms) { return static_cast<int>(terms < kInt8Step ? ceil_div(terms, 4) : 16); }
+
 struct Codes {
   using Sum = __m512i;
   static FC_INLINE Sum add(Sum sum, __m512i a, __m512i b) { return _mm512_dpbusd_epi32(sum, a, b); }
@@ -41,7 +44,7 @@ void multiply_rows(const Int8Factors& f, std::int64_t first_row, std::int32_t* s
   for (std::int64_t tap = 0; tap < f.taps; ++tap, row += f.tap_pitch)
     for (std::int64_t k = 0; k < f.run; k += kInt8Step, b += kHalves * kInt8Step * 16) {
       const unsigned char* const a[] = {row + k};
-      dot_step<Codes>(sum, a, f.pitch, b, kInt8Step * 16);
+      dot_step<Codes>(sum, a, f.pitch, b, kInt8Step * 16, groups_of(f.run - k));
     }
   sums += first_row * kInt8Columns;
 #pragma GCC unroll 14

@@ -154,7 +154,7 @@ class Product {
     if (copies) engine_.copy(windows_, first, count, copy, pitch);
     const Int8Columns* columns = set_columns(begin, end, scratch);
     const Int8Factors f{
-        copies ? copy : operands_.x + first * pitch, pitch, 0, count, 1, pitch, nullptr, nullptr, nullptr, 0};
+        copies ? copy : operands_.x + first * pitch, pitch, 0, count, 1, packing_.depth, nullptr, nullptr, nullptr, 0};
     multiply(f, begin, end, columns, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
       finish(columns[panel - begin], sums, first + r, n, panel);
     });
