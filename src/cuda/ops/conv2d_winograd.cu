@@ -1,7 +1,6 @@
 // Computes   conv2d with 3 x 3 kernels by Winograd's F(m x m, 3 x 3), n = m + 2: transforms around n^2 matrix products.
 // Layout     NHWC in and out. U: [position][channel][filter]; V: [position][tile][channel]; M:
-// [position][tile][filter].
-//            All are in the workspace.
+//            [position][tile][filter]. All are in the workspace.
 // Threads    256, one channel (filter) of one tile each, its n x n floats in registers (F(4): 80 of them, F(2): 40);
 //            lanes run along the channels. No shared memory. The products: gemm/.
 // Why        n^2 products for m^2 outputs instead of 9 m^2: 2.25 times fewer for m = 2, 4 times for m = 4. Tiles go
