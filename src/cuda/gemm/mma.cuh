@@ -151,6 +151,7 @@ struct MmaShared {
 
 template <class Tile, class A, class B, class Finish>
 __global__ __launch_bounds__(Tile::kThreads, 1) void multiply_mma(Sizes s, Parts parts, A a, B b, Finish finish) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800  // rows decline older devices: no code for them
   using Shared = MmaShared<Tile, A, B>;
   using Rows = typename Shared::Rows;
   using Columns = typename Shared::Columns;
@@ -246,6 +247,7 @@ __global__ __launch_bounds__(Tile::kThreads, 1) void multiply_mma(Sizes s, Parts
     drain<Shared::kLinesOut, Tile::kColumns, Shared::kPitch, Tile::kThreads>(
         out, s, parts, place, finish, [&](int line) { return line / 16 * Tile::kWarpRows + 16 * i + line % 16; });
   }
+#endif
 }
 
 template <int parts>
