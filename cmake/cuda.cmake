@@ -36,7 +36,8 @@ if(FASTCNN_WITH_CUDA)
   set(CMAKE_CUDA_ARCHITECTURES 80)
   enable_language(CUDA)  # fails where nvcc is not found
   find_package(CUDAToolkit REQUIRED)
-  set(FASTCNN_CUDA_OPTIONS ${FASTCNN_CUDA_GENCODE} -O3 -Xcompiler=-Wall,-Wextra,-Wno-unknown-pragmas)
+  set(FASTCNN_CUDA_OPTIONS ${FASTCNN_CUDA_GENCODE} -O3
+      -Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers,-Wno-unknown-pragmas)
   if(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 12.8)
     list(APPEND FASTCNN_CUDA_OPTIONS --compress-mode=size)  # a quarter less than the default
   else()
