@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 import fastcnn as fc
+from fastcnn import _C
 from fastcnn.errors import ConfigError, ShapeError
 from tests.cases import convolution as cases
 from tests.harness import (
     Case,
     assert_within,
+    device_of,
     dot_bound,
     each_kernel,
     kernel_rows,
@@ -96,6 +98,23 @@ def test_conv2d_weight_gradient(kernel: str, case: Case) -> None:
         magnitudes[...] = magnitudes.max(axis=(0, 1), keepdims=True)
     expected = reference.conv2d_weight_gradient(x, dy, **case.attrs)
     assert_within(dw, expected, dot_bound(magnitudes, pixels, kernel))
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        k
+        for k in kernel_rows("conv2d_weight_gradient")
+        if device_of(k) == "cuda" and not winograd_tile(k)
+    ],
+)
+def test_parts_of_the_longest_sums_fit_a_grid(kernel: str) -> None:
+    pixels = (1, 1 << 15, 1 << 15, 1)
+    graph = _C.Graph()
+    operands = [graph.input(pixels, "float32") for _ in range(2)]
+    graph.set_outputs(graph.add("conv2d_weight_gradient", operands, {"kernel_size": (1, 1)}))
+    plan = _C.compile(graph, kernel=kernel, optimize=False, precision="medium", device="cuda")
+    assert 0 < plan.arena_bytes <= 65535 * 4 + 256  # a sum of 4 bytes each
 
 
 @pytest.mark.parametrize(

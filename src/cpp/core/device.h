@@ -34,8 +34,8 @@ class DeviceRuntime {
 
   virtual void* allocate(std::int64_t bytes) = 0;  // throws std::bad_alloc when there is no room
   virtual void release(void* memory) noexcept = 0;
-  virtual void* allocate_pinned(
-      std::int64_t bytes) = 0;  // on the host, where copies to and from the device are fastest
+  // On the host, where copies to and from the device are fastest; throws std::bad_alloc, too.
+  virtual void* allocate_pinned(std::int64_t bytes) = 0;
   virtual void release_pinned(void* memory) noexcept = 0;
 
   virtual Stream create_stream() = 0;

@@ -1,6 +1,5 @@
 // Computes   y[i0, i1, ...] = x[source0(i0), source1(i1), ...], and `fill` where an axis has no source: what pad and
-// the
-//            gradient of slice are. An Axis tells the source of an output position along it, -1 for none.
+//            the gradient of slice are. An Axis tells the source of an output position along it, -1 for none.
 // Layout     contiguous tensors; items of 1, 2, 4, 8 or 16 bytes, as wide as the run of untouched inner axes allows.
 // Tile       256 threads, 4 items each, 256 apart.
 // Why        each output is written once, by neighbouring threads; what is not a copy costs no pass of its own.

@@ -7,6 +7,7 @@
 // index is a part of them), so there is one order and it does not depend on how the work was done.
 #pragma once
 
+#include "core/divide.cuh"
 #include "core/launch.h"
 
 namespace fastcnn::cuda {
@@ -39,7 +40,9 @@ inline constexpr int kSortTile = 16384 / static_cast<int>(sizeof(Item));
 struct SortPlan {
   std::int64_t rows, size, keep;  // `rows` rows of `size` items, of which the first `keep` are wanted, in order
   std::int64_t tile;              // items of a row sorted at once: a power of two
+  std::int64_t tiles;             // of a row
   std::int64_t pitch;             // items from a row to the next, in both buffers
+  Divisor by_tiles, by_keep;
 
   FC_INLINE std::int64_t runs(std::int64_t span) const { return ceil_div(size, span); }
   // What a run of `span` items of the row became: its items, and from one run to the next.
@@ -51,10 +54,12 @@ struct SortPlan {
 
 template <class Item>
 SortPlan plan_sort(std::int64_t rows, std::int64_t size, std::int64_t keep) {
-  SortPlan plan{rows, size, keep, 2, 0};
+  SortPlan plan{.rows = rows, .size = size, .keep = keep, .tile = 2};
   while (plan.tile < kSortTile<Item> && plan.tile < size) plan.tile *= 2;
+  plan.tiles = plan.runs(plan.tile);
   // The runs of a row never take more than they do at first, or than all its items.
-  plan.pitch = keep < plan.tile ? plan.runs(plan.tile) * keep : size;
+  plan.pitch = keep < plan.tile ? plan.tiles * keep : size;
+  plan.by_tiles = Divisor(plan.tiles), plan.by_keep = Divisor(keep);
   return plan;
 }
 
@@ -71,12 +76,13 @@ std::int64_t sort_bytes(const SortPlan& plan) {  // of one of the two buffers
 template <class Item, class Source>
 __global__ void __launch_bounds__(kSortThreads) sort_tiles(SortPlan plan, Source source, Item* __restrict__ to) {
   FC_SHARED(Item, items, [kSortTile<Item>]);
-  const int tile = static_cast<int>(plan.tile);
-  const std::int64_t tiles = plan.runs(tile), total = plan.rows * tiles;
-  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * (kSortTile<Item> / tile);
+  const int tile = static_cast<int>(plan.tile), shift = __ffs(tile) - 1;
+  const std::int64_t total = plan.rows * plan.tiles;
+  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * (kSortTile<Item> >> shift);
   for (int i = threadIdx.x; i < kSortTile<Item>; i += kSortThreads) {
-    const std::int64_t t = first + i / tile;
-    const std::int64_t row = t / tiles, at = t % tiles * tile + i % tile;
+    std::int64_t run;
+    const std::int64_t t = first + (i >> shift), row = plan.by_tiles.divide(t, &run);
+    const std::int64_t at = run * tile + (i & (tile - 1));
     Item item = make_item(Item{}, ~std::uint64_t{0}, -1);  // after all others
     if (t < total && at < plan.size) item = source(Item{}, row, at);
     items[i] = item;
@@ -93,10 +99,11 @@ __global__ void __launch_bounds__(kSortThreads) sort_tiles(SortPlan plan, Source
     }
   __syncthreads();
   for (int i = threadIdx.x; i < kSortTile<Item>; i += kSortThreads) {
-    const std::int64_t t = first + i / tile;
+    const std::int64_t t = first + (i >> shift), place = i & (tile - 1);
     if (t >= total) break;
-    const std::int64_t row = t / tiles, run = t % tiles;
-    if (i % tile < plan.run_items(tile, run)) to[row * plan.pitch + run * plan.run_pitch(tile) + i % tile] = items[i];
+    std::int64_t run;
+    const std::int64_t row = plan.by_tiles.divide(t, &run);
+    if (place < plan.run_items(tile, run)) to[row * plan.pitch + run * plan.run_pitch(tile) + place] = items[i];
   }
 }
 
@@ -136,12 +143,13 @@ __device__ __forceinline__ int rank_among(const Item* items, int count, Item ite
 // Bound by   memory: each pass reads and writes the items once.
 template <class Item>
 __global__ void __launch_bounds__(kSortThreads)
-    merge_runs(SortPlan plan, std::int64_t span, const Item* __restrict__ from, Item* __restrict__ to) {
+    merge_runs(SortPlan plan, std::int64_t span, Divisor by_tiles, Divisor by_pairs, const Item* __restrict__ from,
+               Item* __restrict__ to) {
   constexpr int kTile = kSortTile<Item> / 2;
   FC_SHARED(Item, items, [kTile]);
   FC_SHARED(std::int64_t, split, [2]);
-  const std::int64_t tiles = ceil_div(plan.run_pitch(2 * span), kTile), pairs = plan.runs(2 * span);
-  const std::int64_t tile = blockIdx.x % tiles, pair = blockIdx.x / tiles % pairs, row = blockIdx.x / tiles / pairs;
+  std::int64_t tile, pair;
+  const std::int64_t row = by_pairs.divide(by_tiles.divide(blockIdx.x, &tile), &pair);
   const std::int64_t na = plan.run_items(span, 2 * pair), nb = plan.run_items(span, 2 * pair + 1);
   const std::int64_t begin = tile * kTile, end = min_i64(begin + kTile, plan.run_items(2 * span, pair));
   if (begin >= end) return;
@@ -167,15 +175,13 @@ __global__ void __launch_bounds__(kSortThreads)
 template <class Item, class Source>
 Item* sort_rows(const char* name, const KernelArgs& args, const SortPlan& plan, const Source& source, Item* items,
                 Item* swap) {
-  const std::int64_t tiles = plan.rows * plan.runs(plan.tile);
-  launch(name, sort_tiles<Item, Source>,
-         {dim3(static_cast<unsigned>(ceil_div(tiles, kSortTile<Item> / plan.tile))), dim3(kSortThreads)}, args, plan,
-         source, items);
+  const std::int64_t blocks = ceil_div(plan.rows * plan.tiles, kSortTile<Item> / plan.tile);
+  launch(name, sort_tiles<Item, Source>, {dim3(static_cast<unsigned>(blocks)), dim3(kSortThreads)}, args, plan, source,
+         items);
   for (std::int64_t span = plan.tile; span < plan.size; span *= 2) {
-    const std::int64_t blocks =
-        plan.rows * plan.runs(2 * span) * ceil_div(plan.run_pitch(2 * span), kSortTile<Item> / 2);
-    launch(name, merge_runs<Item>, {dim3(static_cast<unsigned>(blocks)), dim3(kSortThreads)}, args, plan, span, items,
-           swap);
+    const std::int64_t pairs = plan.runs(2 * span), tiles = ceil_div(plan.run_pitch(2 * span), kSortTile<Item> / 2);
+    launch(name, merge_runs<Item>, {dim3(static_cast<unsigned>(plan.rows * pairs * tiles)), dim3(kSortThreads)}, args,
+           plan, span, Divisor(tiles), Divisor(pairs), items, swap);
     Item* const sorted = swap;
     swap = items, items = sorted;
   }

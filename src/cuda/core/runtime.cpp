@@ -42,12 +42,7 @@ class Runtime final : public DeviceRuntime {
   void* allocate(std::int64_t bytes) override {
     activate();
     void* memory = nullptr;
-    const cudaError_t status = cudaMalloc(&memory, static_cast<std::size_t>(bytes));
-    if (status == cudaErrorMemoryAllocation) {
-      cudaGetLastError();  // else the next launch would report it
-      throw std::bad_alloc();
-    }
-    check(status, "cudaMalloc");
+    check_allocation(cudaMalloc(&memory, static_cast<std::size_t>(bytes)), "cudaMalloc");
     return memory;
   }
   void release(void* memory) noexcept override {
@@ -56,7 +51,7 @@ class Runtime final : public DeviceRuntime {
   void* allocate_pinned(std::int64_t bytes) override {
     activate();
     void* memory = nullptr;
-    check(cudaMallocHost(&memory, static_cast<std::size_t>(bytes)), "cudaMallocHost");
+    check_allocation(cudaMallocHost(&memory, static_cast<std::size_t>(bytes)), "cudaMallocHost");
     return memory;
   }
   void release_pinned(void* memory) noexcept override { cudaFreeHost(memory); }
@@ -116,6 +111,13 @@ class Runtime final : public DeviceRuntime {
   }
 
  private:
+  static void check_allocation(cudaError_t status, const char* what) {
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();  // else the next launch would report it
+      throw std::bad_alloc();
+    }
+    check(status, what);
+  }
   static void transfer(void* to, const void* from, std::int64_t bytes, cudaMemcpyKind kind, Stream stream) {
     if (bytes > 0)
       check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), kind, to_stream(stream)), "cudaMemcpyAsync");

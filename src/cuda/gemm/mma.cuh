@@ -7,7 +7,7 @@
 //            a line that lie together: which terms are which does not matter to a sum, as long as A and B agree.
 //            Groups of four lines are permuted by their number, so that neither reading nor writing meets a bank twice.
 // Threads    128 x 128 tile by 8 warps, each 64 x 32 of C: 64 accumulators, with the factors and what is fetched for
-// the and tile   next step 130 to 212 registers. 16 terms a step (32 of one part), two buffers: 34 KB, 51 KB of three
+// and tile   the next step 130 to 212 registers. 16 terms a step (32 of one part), two buffers: 34 KB, 51 KB of three
 //            parts. Smaller problems: 64 x 64 by 4 warps, each 32 x 32, 118 to 144 registers; 17 or 25 KB.
 // Why        a step of three parts is 96 products for 36 shared loads of 8 bytes; the next step's numbers are on their
 //            way from memory meanwhile. One barrier a step.
@@ -151,6 +151,7 @@ struct MmaShared {
 
 template <class Tile, class A, class B, class Finish>
 __global__ __launch_bounds__(Tile::kThreads, 1) void multiply_mma(Sizes s, Parts parts, A a, B b, Finish finish) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800  // rows decline older devices: no code for them
   using Shared = MmaShared<Tile, A, B>;
   using Rows = typename Shared::Rows;
   using Columns = typename Shared::Columns;
@@ -246,6 +247,7 @@ __global__ __launch_bounds__(Tile::kThreads, 1) void multiply_mma(Sizes s, Parts
     drain<Shared::kLinesOut, Tile::kColumns, Shared::kPitch, Tile::kThreads>(
         out, s, parts, place, finish, [&](int line) { return line / 16 * Tile::kWarpRows + 16 * i + line % 16; });
   }
+#endif
 }
 
 template <int parts>

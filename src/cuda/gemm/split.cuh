@@ -17,11 +17,12 @@ namespace fastcnn::cuda::gemm {
 inline Parts parts_of(const Sizes& s) {
   constexpr std::int64_t kBlocks = 320;  // wanted
   constexpr std::int64_t kLeastTerms = 256, kMostTerms = 4096, kMostBytes = 128 << 20;
+  constexpr std::int64_t kMostParts = 65535;  // along the second axis of a grid
   const std::int64_t results = s.batch * s.rows * s.columns;
   const std::int64_t tiles = s.batch * ceil_div(s.rows, FfmaLarge::kRows) * ceil_div(s.columns, FfmaLarge::kColumns);
   std::int64_t count = max_i64(ceil_div(kBlocks, max_i64(1, tiles)), ceil_div(s.depth, kMostTerms));
   count = min_i64(count, kMostBytes / max_i64(1, results * static_cast<std::int64_t>(sizeof(float))));
-  count = min_i64(count, s.depth / kLeastTerms);
+  count = min_i64(min_i64(count, kMostParts), s.depth / kLeastTerms);
   if (count <= 1) return {};
   const std::int64_t terms = round_up(ceil_div(s.depth, count), 64);
   return {.count = ceil_div(s.depth, terms), .terms = terms};

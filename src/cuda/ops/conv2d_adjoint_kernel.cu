@@ -1,8 +1,8 @@
 // Computes   conv2d_adjoint_kernel: kernels turned by 180 degrees, input and output channels exchanged within each
-// group. Layout     HWIO in and out; a tap is a matrix of channels by filters, of which each group's part is
-// transposed. Threads    256 for a tile of 32 x 32 items of one tap, through 4224 bytes of shared memory, each thread 4
-// items. Why        lanes run along the filters when reading and along the channels when writing; the odd row keeps
-// them on
+//            group.
+// Layout     HWIO in and out; a tap is a matrix of channels by filters, of which each group's part is transposed.
+// Threads    256 for a tile of 32 x 32 items of one tap, through 4224 bytes of shared memory, each thread 4 items.
+// Why        lanes run along the filters when reading and along the channels when writing; the odd row keeps them on
 //            different banks. A tile covers the filters of many small groups.
 // Bounds     memory. Where groups have few channels, lanes are left idle: such kernels are small.
 #include "ops/conv2d_adjoint_kernel.h"

@@ -1,12 +1,10 @@
 // Computes   conv2d_weight_gradient as one product a group: dw[(a, b, c), o] sums, over the pixels of dy, what tap (a,
-// b)
-//            saw of channel c by dy's filter o. Few results, long sums: these are cut into parts, added up in order.
+//            b) saw of channel c by dy's filter o. Few results, long sums: these are cut into parts, added up in order.
 // Layout     x and dy NHWC, read in place: of both the lines of the product, channels and filters, lie together. The
 //            parts' sums are in the workspace.
 // Threads    and tiles: gemm/.
 // Why        no copy of windows; as many parts as fill a device whatever the shape, and no atomics, so that the bits
-// are
-//            the same on every run.
+//            are the same on every run.
 // Bounds     multiply-adds; with few channels and filters the memory that x and dy are read from.
 // Needs      axes of less than 2^30 pixels.
 // Accuracy   a chain of fused multiply-adds over the pixels of a part, then over the parts.

@@ -1,7 +1,6 @@
 // Computes   conv2d with 3 x 3 kernels by Winograd's F(m x m, 3 x 3), n = m + 2: transforms around n^2 matrix products.
 // Layout     NHWC in and out. U: [position][channel][filter]; V: [position][tile][channel]; M:
-// [position][tile][filter].
-//            All are in the workspace.
+//            [position][tile][filter]. All are in the workspace.
 // Threads    256, one channel (filter) of one tile each, its n x n floats in registers (F(4): 80 of them, F(2): 40);
 //            lanes run along the channels. No shared memory. The products: gemm/.
 // Why        n^2 products for m^2 outputs instead of 9 m^2: 2.25 times fewer for m = 2, 4 times for m = 4. Tiles go
@@ -57,19 +56,29 @@ __global__ void __launch_bounds__(kThreads)
   const int rows = pictures.height - i, columns = pictures.width - j;
   const std::int64_t corner = pictures.offset(picture, i, j) + filter;
   const std::int64_t row = std::int64_t{pictures.width} * pictures.channels;
+  const auto at = [&](int a, int b) { return corner + a * row + std::int64_t{b} * pictures.channels; };
   const float bias = finish.bias != nullptr ? finish.bias[filter] : 0.0f;
   sums += item;
+  float out[m][m] = {};  // of pixels outside: anything
+  points::transform<m + 2, m>([](const auto& p, auto& t) { points::Points<m>::output(p, t); },
+                              [&](int a, int b) { return sums[(a * (m + 2) + b) * stride]; },
+                              [&](int a, int b, float sum) {
+                                if (a >= rows || b >= columns) return;
+                                sum += bias;
+                                if (finish.residual != nullptr) sum += finish.residual[at(a, b)];
+                                out[a][b] = sum;
+                              });
   with_activation(finish.activation, [&](auto kind) {
-    points::transform<m + 2, m>([](const auto& p, auto& t) { points::Points<m>::output(p, t); },
-                                [&](int a, int b) { return sums[(a * (m + 2) + b) * stride]; },
-                                [&](int a, int b, float sum) {
-                                  if (a >= rows || b >= columns) return;
-                                  const std::int64_t at = corner + a * row + std::int64_t{b} * pictures.channels;
-                                  sum += bias;
-                                  if (finish.residual != nullptr) sum += finish.residual[at];
-                                  y[at] = activate<kind.kind>(sum, finish.alpha);
-                                });
+#pragma unroll
+    for (int a = 0; a < m; ++a)
+#pragma unroll
+      for (int b = 0; b < m; ++b) out[a][b] = activate<kind.kind>(out[a][b], finish.alpha);
   });
+#pragma unroll
+  for (int a = 0; a < m; ++a)
+#pragma unroll
+    for (int b = 0; b < m; ++b)
+      if (a < rows && b < columns) y[at(a, b)] = out[a][b];
 }
 
 // M = V U of every position.

@@ -52,13 +52,15 @@ __global__ void __launch_bounds__(kThreads)
   const int item = item_of_thread();
   if (item >= count) return;
   u += item, dw += item;
+  float sums[kSize][kSize] = {};
+#pragma unroll 1
+  for (int chunk = 0; chunk < chunks; ++chunk)
+#pragma unroll
+    for (int i = 0; i < kSize; ++i)
+#pragma unroll
+      for (int j = 0; j < kSize; ++j) sums[i][j] += u[(std::int64_t{chunk * kSize + i} * kSize + j) * stride];
   points::transform<kSize, 3>([](const auto& p, auto& g) { points::Points<kTile>::weights(p, g); },
-                              [&](int i, int j) {
-                                float sum = 0.0f;
-                                for (int chunk = 0; chunk < chunks; ++chunk)
-                                  sum += u[(std::int64_t{chunk * kSize + i} * kSize + j) * stride];
-                                return sum;
-                              },
+                              [&](int i, int j) { return sums[i][j]; },
                               [&](int i, int j, float value) { dw[std::int64_t{i * 3 + j} * count] = value; });
 }
 

@@ -64,8 +64,7 @@ inline constexpr int kDistanceStage = 2 * (rows * kDistanceSide + kRowTile) * kD
 //            rows, and these fall on all 32 banks.
 // Threads    256: 16 `rows` queries x 128 rows of the gallery, `rows` x 8 sums each.
 // Why        the columns of a pair are summed in their order by one thread, whatever the tile: cdist and nearest get
-// the
-//            same bits. While one step is summed the next is copied asynchronously.
+//            the same bits. While one step is summed the next is copied asynchronously.
 // Needs      16-byte copies: o.vectors; single floats else. Beyond operands there are zeros.
 template <class Step, int rows>
 __device__ __forceinline__ void sum_tile(const DistanceOperands& o, std::int64_t first_query, std::int64_t first_row,

@@ -222,7 +222,8 @@ __global__ void __launch_bounds__(kThreads)
                  std::int64_t* __restrict__ indices) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   if (i >= plan.rows * plan.keep) return;
-  const std::int64_t query = i / plan.keep, at = item_index(items[query * plan.pitch + i % plan.keep]);
+  std::int64_t rank;
+  const std::int64_t query = plan.by_keep.divide(i, &rank), at = item_index(items[query * plan.pitch + rank]);
   values[i] = source.matrix[query * plan.size + at];
   indices[i] = at;
 }

@@ -40,8 +40,8 @@ struct TilePair {
 
 // Computes   sum_p x[p,i] x[p,j] over the pixels of a slice, for a pair of channel tiles.
 // Layout     x [n][p][c] as it lies: a pixel's channels are a row of either factor. Results
-// [n][pair][slice][tile][tile]. Threads    256 in a square of 16, each with (tile / 16)^2 sums, in blocks of 4 x 4: 64
-// accumulators, 16 operands and
+//            [n][pair][slice][tile][tile].
+// Threads    256 in a square of 16, each with (tile / 16)^2 sums, in blocks of 4 x 4: 64 accumulators, 16 operands and
 //            addresses stay below 128 registers. Three steps of 16 pixels of both tiles: 48 KB of shared memory for
 //            tiles of 128 channels, 24 KB for 64.
 // Why        no factor needs turning, so copies go straight to shared memory, asynchronously, two steps ahead and one

@@ -10,8 +10,7 @@
 // Bound by   memory; lines beyond 4096 elements are read again from the cache.
 // Needs      nothing.
 // Accuracy   sums are trees over blocks of 32 terms (core/reduce.cuh). The mean of the deviations corrects what
-// rounding
-//            left in the mean, so a large mean costs no digits.
+//            rounding left in the mean, so a large mean costs no digits.
 #include "ops/norm.h"
 
 #include "core/axis_team.cuh"

@@ -1,9 +1,8 @@
 // Computes   y = (x - mean) / sqrt(var + epsilon) gamma + beta for each group of channels of a sample: group_norm and
 //            instance_norm (the contract: ops/norm/norm.h).
 // Layout     (samples, pixels, channels); a sample's pixels are cut into chunks of 16 rows a thread. Workspace: for
-// each
-//            chunk and channel its mean, the sum of deviations from it and that of their squares; for each group its
-//            mean in two floats, and 1 / sqrt(var + epsilon).
+//            each chunk and channel its mean, the sum of deviations from it and that of their squares; for each group
+//            its mean in two floats, and 1 / sqrt(var + epsilon).
 // Threads    256. chunk_statistics, apply: neighbouring threads have neighbouring channels, at most 32 where there are
 //            rows enough, and several walk down each; 16 values are kept in registers. group_statistics: a warp a
 //            group, the block where a group has more than 1024 parts. Shared memory: 1 KB.
@@ -12,8 +11,7 @@
 // Bound by   memory.
 // Needs      nothing.
 // Accuracy   the sum of a chunk's deviations corrects its mean; parts are joined in double, by the formula of Chan,
-// Golub
-//            and LeVeque (Algorithms for computing the sample variance, 1983).
+//            Golub and LeVeque (Algorithms for computing the sample variance, 1983).
 #include "core/axis_team.cuh"
 #include "ops/norm.h"
 #include "ops/norm/norm.h"

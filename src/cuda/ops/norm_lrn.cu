@@ -4,8 +4,7 @@
 //            windows at its ends, 2 KB for up to 128 channels to either side; for more these terms lie in the
 //            workspace.
 // Why        windows overlap: their elements come from the cache, and what the gradient sums up, which takes a window
-// of
-//            its own for each element, is found once. Elements are counted through pixels, so any number of channels
+//            of its own for each element, is found once. Elements are counted through pixels, so any number of channels
 //            fills the block.
 // Bound by   memory, for windows of few channels.
 // Needs      nothing.

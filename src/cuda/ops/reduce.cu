@@ -8,8 +8,7 @@
 //            thread folds at most 32 elements: what has more is cut into chunks, whose results lie in the workspace and
 //            are then joined. Shared memory: 256 bytes (argmax: 512), of rows one item a thread (1 to 4 KB).
 // Why        neighbouring threads read neighbouring elements; a long reduction fills the device, in an order that
-// depends
-//            on the shape alone.
+//            depends on the shape alone.
 // Bound by   memory.
 // Needs      nothing.
 // Accuracy   extrema are exact; sums have the error of 40 additions, chunks being added in double; products are double.

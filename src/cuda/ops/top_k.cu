@@ -25,11 +25,14 @@ __device__ __forceinline__ std::uint64_t ordered(std::int32_t v) { return static
 struct TopKSource {
   const void* x;
   std::int64_t size, inner;
+  Divisor by_inner;
   DType dtype;
   bool largest;
 
-  FC_INLINE std::int64_t offset(std::int64_t row, std::int64_t at) const {
-    return row / inner * size * inner + at * inner + row % inner;
+  __device__ __forceinline__ std::int64_t offset(std::int64_t row, std::int64_t at) const {
+    std::int64_t within;
+    const std::int64_t outer = by_inner.divide(row, &within);
+    return (outer * size + at) * inner + within;
   }
   template <class Item>
   __device__ __forceinline__ Item operator()(Item kind, std::int64_t row, std::int64_t at) const {
@@ -57,8 +60,9 @@ __global__ void __launch_bounds__(kSortThreads) finish(TopKSource source, SortPl
                                                        Bits* __restrict__ values, std::int64_t* __restrict__ indices) {
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kSortThreads + threadIdx.x;
   if (i >= plan.rows * plan.keep) return;
-  const std::int64_t inner = source.inner, outer = i / (plan.keep * inner), place = i / inner % plan.keep;
-  const std::int64_t row = outer * inner + i % inner, at = item_index(items[row * plan.pitch + place]);
+  std::int64_t within, place;
+  const std::int64_t outer = plan.by_keep.divide(source.by_inner.divide(i, &within), &place);
+  const std::int64_t row = outer * source.inner + within, at = item_index(items[row * plan.pitch + place]);
   values[i] = static_cast<const Bits*>(source.x)[source.offset(row, at)];
   indices[i] = at;
 }
@@ -83,7 +87,7 @@ void run_with(const KernelArgs& args) {
   const SortPlan plan = plan_sort<Item>(lines.rows, lines.size, p.k);
   auto* items = static_cast<Item*>(args.workspace);
   auto* swap = reinterpret_cast<Item*>(static_cast<unsigned char*>(args.workspace) + sort_bytes<Item>(plan));
-  const TopKSource source{args.in[0].data, lines.size, lines.inner, x.dtype, p.largest != 0};
+  const TopKSource source{args.in[0].data, lines.size, lines.inner, Divisor(lines.inner), x.dtype, p.largest != 0};
   items = sort_rows("topk_any_cuda", args, plan, source, items, swap);
 
   const Grid grid{dim3(static_cast<unsigned>(ceil_div(lines.rows * p.k, kSortThreads))), dim3(kSortThreads)};
