@@ -111,8 +111,9 @@ class Worker {
     const void* pixels[winograd::kMaxPositions];
     const std::int64_t picture = tile / (grid_.rows * grid_.columns), place = tile % (grid_.rows * grid_.columns);
     const std::int64_t i = place / grid_.columns * grid_.m, j = place % grid_.columns * grid_.m;
-    winograd::find_window({x_ + (picture * xs_[1] * xs_[2] * xs_[3] + channel_) * item_, xs_[1], xs_[2], xs_[3] * item_},
-                          i - window_.h.before, j - window_.w.before, grid_.n, zeros_, pixels);
+    winograd::find_window(
+        {x_ + (picture * xs_[1] * xs_[2] * xs_[3] + channel_) * item_, xs_[1], xs_[2], xs_[3] * item_},
+        i - window_.h.before, j - window_.w.before, grid_.n, zeros_, pixels);
     transforms_.input({pixels, bf16_, channels_, v_ + t * kPart, Grid::stride()});
     transforms_.gradient({.dy = dy_ + (((picture * ys_[1] + i) * ys_[2] + j) * ys_[3] + filter_) * item_,
                           .bf16 = bf16_,

@@ -108,8 +108,10 @@ constexpr KernelInfo kPackWindows[] = {
 }  // namespace
 
 #if FC_X86
-const Op conv2d_transpose_pack_bf16_op{
-    .name = "conv2d_transpose_pack_bf16", .parse = nullptr, .infer = infer_pack<gemm::avx512bf16::bf16>, .kernels = kPackBf16};
+const Op conv2d_transpose_pack_bf16_op{.name = "conv2d_transpose_pack_bf16",
+                                       .parse = nullptr,
+                                       .infer = infer_pack<gemm::avx512bf16::bf16>,
+                                       .kernels = kPackBf16};
 const Op conv2d_transpose_pack_bf16x3_op{.name = "conv2d_transpose_pack_bf16x3",
                                          .parse = nullptr,
                                          .infer = infer_pack<gemm::amx::bf16x3>,
