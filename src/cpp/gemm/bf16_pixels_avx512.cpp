@@ -1,10 +1,9 @@
 // Computes   pixels of bfloat16 laid out as tiles of A and of B (the contract: bf16_pixels.h).
 // Layout     in: a pointer for each pixel. Out: rows of channels; rows of pairs of pixels.
-// Tile       turned: 8 channels of 32 pixels, 8 registers of 4 x 8 pixels, each lane a square of its own.
-//            Pairs: one register, 16 channels of 2 pixels.
+// Tile       turned: 8 channels of 32 pixels, 8 registers of 4 x 8 pixels, each lane a square of its own. Pairs: one
+//            register, 16 channels of 2 pixels.
 // Why        the lanes of a register are filled by loads, which leaves three rounds of shuffles within them for a
-// square
-//            instead of the four to six of a whole one; the port that shuffles is what bounds both.
+//            square instead of the four to six of a whole one; the port that shuffles is what bounds both.
 // Needs      AVX-512 BW and VL: the last channels are a masked load.
 // Accuracy   exact.
 #include "gemm/bf16_pixels.h"

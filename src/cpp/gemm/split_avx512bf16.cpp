@@ -1,13 +1,12 @@
 // Computes   what surrounds the products of bf16 parts (the contract: split.h): floats -> tiles of parts, sums ->
-// results. Layout     A pair of a tile is (k, k + 16): two registers become one by a shift and a blend, with nothing to
-// be
+//            results.
+// Layout     A pair of a tile is (k, k + 16): two registers become one by a shift and a blend, with nothing to be
 //            shuffled. Of one part alone it is (2 k, 2 k + 1), which lie together in a picture of bfloat16.
 // Tile       16 x 64 bytes.
 // Why        one for all engines: what AMX and AVX512-BF16 multiply lies alike.
 // Needs      AVX512-BF16.
 // Accuracy   |a - a1| <= 2^-8 |a|, |a - a1 - a2| <= 2^-17 |a|, three parts are exact. Near the largest float the first
-// part
-//            of several is cut, not rounded, and so is finite.
+//            part of several is cut, not rounded, and so is finite.
 #include "core/bf16.h"
 #include "gemm/split.h"
 #include "simd/avx512.h"

@@ -4,9 +4,8 @@
 // Tile       places: a register of columns, twelve or so of what comes of it; pixels: four loads, four weights, four
 //            operations and a store.
 // Why        every pixel reads four others at places that follow no pattern a register could load; finding the places
-// is
-//            most of the arithmetic, and goes sixteen or eight pixels at a time into small tables. What lies outside is
-//            read from a pixel of fill values, so that nothing else asks.
+//            is most of the arithmetic, and goes sixteen or eight pixels at a time into small tables. What lies outside
+//            is read from a pixel of fill values, so that nothing else asks.
 // Needs      that pixel as workspace.
 // Accuracy   places err by a few roundings of the terms they are summed from, so bilinear results by as much times the
 //            difference of neighbours, and four roundings; nearest results where a place is that close to halfway may

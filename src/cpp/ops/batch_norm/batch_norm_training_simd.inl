@@ -1,14 +1,12 @@
 // Computes   batch_norm_training, batch_norm_gradient (the contract: batch_norm_training.h).
 // Layout     x as rows of channels; registers hold neighbouring channels and walk down the rows for sums, along them
-// for
-//            results.
+//            for results.
 // Tile       sums: four registers a step, with up to three accumulators for each (12), as ops/reduce/fold.inl; results:
 //            one register a step.
 // Why        a few operations for each load: bound by memory. A chunk's mean and its deviations are found while it is
-// in
-//            the second-level cache, so x comes from memory twice: for the statistics and for the result. The gradient
-//            reads its operands twice, and undoes the activation on the way rather than in a pass of its own; found
-//            from x, that costs no further operand.
+//            in the second-level cache, so x comes from memory twice: for the statistics and for the result. The
+//            gradient reads its operands twice, and undoes the activation on the way rather than in a pass of its own;
+//            found from x, that costs no further operand.
 // Needs      workspace for the chunks' sums.
 // Accuracy   a chunk's deviations are taken from its mean rounded to float, and what the rounding left is found beside
 //            their squares; chunks are joined in double. So neither a large mean nor a long sum costs digits.

@@ -9,9 +9,8 @@
 //            operations for 6 inputs.
 // Needs      nothing: tails of channels and filters are masked, pixels outside the picture point to zeros.
 // Accuracy   F(2): points 0, +-1, inf. F(4): points 0, +-sqrt(1/2), +-sqrt(2), inf, for which the largest coefficients
-// are
-//            5/2 and 2 sqrt(2), where 0, +-1, +-2, inf have 5 and 8. docs/precision.md gives the bounds. What is not
-//            finite in a tile's window makes all of the tile NaN or infinite.
+//            are 5/2 and 2 sqrt(2), where 0, +-1, +-2, inf have 5 and 8. docs/precision.md gives the bounds. What is
+//            not finite in a tile's window makes all of the tile NaN or infinite.
 // Source     A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2016; B. Barabasz et al., Error
 //            Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks, 2020.
 #include "ops/conv2d/conv2d_winograd.h"

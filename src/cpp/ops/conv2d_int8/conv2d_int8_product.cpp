@@ -1,10 +1,10 @@
 // Computes   conv2d_int8 as a matrix product: a row is an output pixel, a column a filter, the sum runs over the
-// window. Layout     of rows, one of three: where the picture is such a matrix already (1 x 1, stride 1, channels a
-// multiple of
+//            window.
+// Layout     of rows, one of three: where the picture is such a matrix already (1 x 1, stride 1, channels a multiple of
 //            kInt8Step) it is read in place. Windows of stride 1 whose rows are a multiple of kInt8Step are read in
-//            strips: rows of the picture copied with their border into the thread's scratch, where each pixel begins
-//            a window; windows that begin in the border are computed, too, and dropped. Other windows are copied, each
-//            to a row. Weights are packed once (Int8Packing).
+//            strips: rows of the picture copied with their border into the thread's scratch, where each pixel begins a
+//            window; windows that begin in the border are computed, too, and dropped. Other windows are copied, each to
+//            a row. Weights are packed once (Int8Packing).
 // Why        a copied window is a byte a term, which is much where there are few filters; a strip is a byte a pixel.
 //            Tiles of either have rows of several lines of the picture, whatever its width.
 // Needs      an Int8Engine.

@@ -2,9 +2,8 @@
 // Layout     a row of logits is a run of elements; sigmoid's operands are one run altogether.
 // Tile       one register a step; the logarithms of as many rows at once as a register holds.
 // Why        no probabilities are stored: the forward pass reads a row twice (its maximum, its sum of exponentials),
-// while
-//            it is in the first-level cache, and keeps one number; the gradient makes the probabilities again from that
-//            number in one pass. One exponential for each logit and pass dominates.
+//            while it is in the first-level cache, and keeps one number; the gradient makes the probabilities again
+//            from that number in one pass. One exponential for each logit and pass dominates.
 // Needs      nothing: tails are masked, lanes beyond the row holding -inf.
 // Accuracy   exponentials to 1 ulp; sums in blocks of 64 registers; the rounding of lse is a relative error of the
 //            gradient's probabilities.

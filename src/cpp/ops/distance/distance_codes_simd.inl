@@ -4,10 +4,9 @@
 // Tile       rows as many as a register has lanes (16 on AVX-512, 8 on AVX2), an accumulator each, 1 of the query, 1 of
 //            a row: 18 (10). Their sums across lanes become one register, from which all bounds are computed at once.
 // Why        a search among many rows is bound by memory, and a code is a quarter of a float. Codes are widened to 16
-// bits
-//            on the way to a multiplication of pairs, so that the query has 16 bits for the same price, and a remainder
-//            that hardly widens the bounds. Possible rows are thrown out as in nearest, by the k-th smallest upper end
-//            so far. The rest is summed by the functions of distance_simd.inl.
+//            bits on the way to a multiplication of pairs, so that the query has 16 bits for the same price, and a
+//            remainder that hardly widens the bounds. Possible rows are thrown out as in nearest, by the k-th smallest
+//            upper end so far. The rest is summed by the functions of distance_simd.inl.
 // Needs      up to 7 queries, columns for a vector, and k up to an eighth of the rows: else, as where the bounds leave
 //            too many rows, it is nearest.
 // Accuracy   exact: nearest's bits. Codes and remainders: the contract's.

@@ -1,7 +1,6 @@
 // Computes   lrn_gradient (the contract: norm.h).
 // Layout     channels last; a register holds neighbouring channels of one pixel. What is summed over a window passes
-// through
-//            rows with zeros where there is no channel.
+//            through rows with zeros where there is no channel.
 // Tile       one register.
 // Why        two windowed sums a pixel over rows in the first-level cache; the power dominates.
 // Needs      two rows of scratch for each thread.

@@ -6,8 +6,7 @@
 //            a thread each and pass through the caches once for each of mean, variance and result.
 // Needs      lrn: a window that reaches at most kLrnMaxHalf channels. Workspace for group_norm's statistics.
 // Accuracy   deviations are taken from the mean rounded to float, and what the rounding left is found beside their
-// squares
-//            (the corrected two-pass algorithm), so neither a large mean nor a long sum costs digits.
+//            squares (the corrected two-pass algorithm), so neither a large mean nor a long sum costs digits.
 // Source     Chan, Golub, LeVeque: Algorithms for computing the sample variance (1983).
 #include "ops/norm/lrn_power.inl"
 #include "ops/norm/norm.h"

@@ -5,7 +5,8 @@
 // Tile       four accumulators: of a run; of columns; where there are fewer columns, of several rows.
 // Why        one operation for one load: bound by memory; four chains hide the latency of the addition.
 // Needs      argmax: reduced axes that are neighbours, fewer than 2^24 of rows. Workspace for chunks of long
-// reductions. Accuracy   extrema are exact; sums have the error of at most 64 additions (fold.inl).
+//            reductions.
+// Accuracy   extrema are exact; sums have the error of at most 64 additions (fold.inl).
 #include "ops/reduce/fold.inl"
 #include "ops/reduce/reduce.h"
 

@@ -1,7 +1,6 @@
 // Computes   softmax_gradient, log_softmax_gradient (the contract: softmax.h).
 // Layout     along the last axis a row is a run of elements; along another, a register holds neighbouring columns and
-// steps
-//            down the rows.
+//            steps down the rows.
 // Tile       one register a step; sums as the folds of ops/reduce/fold.inl.
 // Why        two passes, the second over what the first has brought into the cache: bound by memory.
 // Needs      nothing: tails are masked.
