@@ -1,4 +1,4 @@
-"""The tables of the CPU on a GPU: single kernels, array functions, whole networks.
+"""The tables of the CPU on a GPU: single kernels, array functions, whole networks, training.
 
     python -m benchmarks.gpu                                  # all of it
     python -m benchmarks.gpu --suites kernels --op conv2d --precision highest,medium
@@ -15,6 +15,7 @@ import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,16 @@ from tests.harness import Case, kernel_rows
 import fastcnn as fc
 from benchmarks import arrays as array_cases
 from benchmarks.cases import WEIGHTS, all_cases
-from benchmarks.networks import NETWORKS, picture
+from benchmarks.networks import NETWORKS, picture, training_model
 from benchmarks.results import FOLDER, Results, significant, table
+from benchmarks.runtimes import Job
 from benchmarks.timing import Summary, take_turns
+from benchmarks.trainers import LEARNING_RATE, MOMENTUM, FastcnnTrainer, batch_of
+from benchmarks.training import BATCH
 from fastcnn import _C, cuda
 from fastcnn.errors import FastcnnError, UnsupportedError
 
-SUITES = ("kernels", "arrays", "models")
+SUITES = ("kernels", "arrays", "models", "training")
 LEVELS = ("highest", "high", "medium")
 ROUND = 2e-3  # seconds between two waits for the GPU, at least
 Call = Callable[[], Any]
@@ -162,6 +166,17 @@ def of_kernel(kernel: str, case: Case, index: int, precision: str) -> Entrant | 
     return of_plan(plan, inputs, index, steps[0]["precision"])
 
 
+def of_training(job: Job, index: int) -> Entrant:
+    """A step of fastcnn; its output is the loss of the first."""
+    trainer = FastcnnTrainer(job, f"cuda:{index}")
+    trainer.call()
+    first = float(trainer.loss)
+    compiled, _ = trainer.compiled()
+    work = tuple(Work(s["flops"] / 1e9, s["bytes"] / 1e9) for s in compiled.plan.steps())
+    wait = partial(_C.synchronize_device, index)
+    return Entrant(trainer.call, wait, lambda: np.array([first]), work, job.precision)
+
+
 class Torch:
     """PyTorch on a GPU."""
 
@@ -262,6 +277,35 @@ class Torch:
         x = self.put(picture(batch, size).transpose(0, 3, 1, 2)).contiguous(memory_format=last)
         return lambda: module(x)
 
+    def training(self, job: Job, precision: str) -> Entrant:
+        """A step of the same network, channels last; its output is the loss of the first."""
+        from benchmarks.networks import record
+        from benchmarks.torch_network import TorchNetwork
+
+        torch, last = self.torch, self.torch.channels_last
+        tape = record(training_model(job.network, job.size, None), job.picture().shape)
+        network = TorchNetwork(tape, fold=False, trainable=True).train().to(self.device)
+        network = network.to(memory_format=last)
+        optimizer = torch.optim.SGD(
+            network.parameters(), LEARNING_RATE, momentum=MOMENTUM, fused=True
+        )
+        x, labels = batch_of(job)
+        pictures, y = torch.from_numpy(x.transpose(0, 3, 1, 2)), torch.from_numpy(labels)
+        losses: list[Any] = []
+
+        def call() -> None:
+            self.at(precision)
+            optimizer.zero_grad(set_to_none=True)
+            with self._cast(precision):
+                logits = network(pictures.to(self.device, memory_format=last))
+            loss = torch.nn.functional.cross_entropy(logits.float(), y.to(self.device))
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach())
+            del losses[1:]
+
+        return Entrant(call, self.wait, lambda: losses[0].reshape(1).cpu().numpy())
+
     def peaks(self, seconds: float) -> Peaks:
         """Products of large matrices and a copy of memory."""
         torch, n = self.torch, 8192
@@ -335,6 +379,9 @@ class Cupy:
 
     def network(self, name: str, batch: int, size: int) -> None:
         """It has none."""
+
+    def training(self, job: Job, precision: str) -> None:
+        """Nor does it train any."""
 
     def peaks(self, seconds: float) -> Peaks:
         """A product of large matrices and a copy of memory."""
@@ -527,7 +574,19 @@ def _models(options: argparse.Namespace, level: str, peers: Sequence[Any]) -> An
             yield f"{name} batch {batch}", found
 
 
-_SUITES = {"kernels": _kernels, "arrays": _arrays, "models": _models}
+def _training(options: argparse.Namespace, level: str, peers: Sequence[Any]) -> Any:
+    """Steps that begin with a batch in the host's memory, each network's as on the CPU."""
+    for name, batch in BATCH.items():
+        if options.op or options.filter not in name:
+            continue
+        job = Job(name, batch, 1, precision=level)
+        found = {"fastcnn": of_training(job, options.index)}
+        steps = {peer.name: peer.training(job, level) for peer in peers}
+        found.update((peer, step) for peer, step in steps.items() if step is not None)
+        yield f"{name} batch {batch}", found
+
+
+_SUITES = {"kernels": _kernels, "arrays": _arrays, "models": _models, "training": _training}
 
 
 def main(arguments: Sequence[str] | None = None) -> Results:

@@ -80,13 +80,13 @@ def _quick_time(step: Callable[[], Any], clock: str) -> int:
 class FastcnnTrainer(Trainer):
     """fastcnn's `train_on_batch`."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, device: str = "cpu") -> None:
         import fastcnn as fc
 
         fc.set_num_threads(job.threads)
         self.x, self.y = batch_of(job)
         self.before_mib = peak_mib()
-        self.model = training_model(job.network, job.size, job.precision)
+        self.model = training_model(job.network, job.size, job.precision).to(device)
         self.model.compile(
             fc.optimizers.SGD(LEARNING_RATE, momentum=MOMENTUM),
             fc.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -95,11 +95,14 @@ class FastcnnTrainer(Trainer):
     def call(self) -> None:
         self.loss = self.model._steps.train((self.x, self.y, None))
 
+    def compiled(self) -> tuple[Any, list[np.ndarray]]:
+        """The plan of a step, with what it is fed, and the arrays of the batch."""
+        steps = self.model._steps
+        return steps._compile(steps._train, (self.x, self.y, None))
+
     def profile(self, calls: int) -> list[list[dict[str, Any]]]:
         self.call()
-        compiled, arrays = self.model._steps._compile(
-            self.model._steps._train, (self.x, self.y, None)
-        )
+        compiled, arrays = self.compiled()
         kept = ("name", "kernel", "flops", "bytes")
         known = [
             {"shape": list(s["outputs"][0]), **{key: s[key] for key in kept}}

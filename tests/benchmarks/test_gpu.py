@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from benchmarks.gpu import Entrant, Peaks, Work, best, difference, drawn, gpu_burst, measure
 from benchmarks.results import FIELDS, Results, load
+from benchmarks.runtimes import Job
+from benchmarks.trainers import FastcnnTrainer
 
 import fastcnn as fc
 from benchmarks import cuda_static, gpu
@@ -93,6 +95,18 @@ def test_a_kernel_of_the_device_takes_part() -> None:
     assert gpu_burst(found.call, found.wait, 1e-3)
     np.testing.assert_allclose(found.output(), fc.ops.cdist(*case.inputs()), rtol=1e-5)
     assert gpu.of_kernel("gram_matrix_f32_cuda", case, 0, "highest") is None
+
+
+@pytest.mark.skipif(not _C.has_devices(), reason="needs a GPU or its emulation (docs/cuda.md)")
+def test_a_step_of_training_takes_part() -> None:
+    job = Job("convnet", 2, 1, size=8, precision="highest")
+    found = gpu.of_training(job, 0)
+    found.call()
+    found.wait()
+    on_cpu = FastcnnTrainer(job)
+    on_cpu.call()
+    np.testing.assert_allclose(found.output(), [on_cpu.loss], rtol=1e-4)
+    assert sum(w.gflop for w in found.work) > 0
 
 
 def test_without_a_gpu_it_says_so(
