@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -158,9 +159,10 @@ class Entrant:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(runtime, case, cpus, theirs))
-        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-            os.environ[name] = str(len(cpus))  # read when the libraries are loaded, in the child
-        self._process.start()
+        # Read when the libraries are loaded, in the child.
+        names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+        with mock.patch.dict(os.environ, dict.fromkeys(names, str(len(cpus)))):
+            self._process.start()
         self.result: np.ndarray | None = self._pipe.recv()
 
     def burst(self, seconds: float) -> list[int]:

@@ -82,26 +82,33 @@ def main(arguments: Sequence[str] | None = None) -> Results:
     """Run the suite."""
     options = _parse(arguments)
     results = Results("wall", options.seconds, None if options.dry else options.folder)
-    for threads in options.threads:
-        os.sched_setaffinity(0, options.cpus[:threads])
-        _C.set_num_threads(threads)
-        bandwidth = {
-            level: max(peaks.gigabytes(level, threads) for _ in range(5))
-            for level in peaks.levels()
-        }
-        for case in all_cases():
-            if options.op not in ("", case.op) or options.filter not in case.id:
-                continue
-            try:
-                rows = candidates(case, options.kernel, options.precision)
-            except FastcnnError as error:  # an op that this build lacks
-                print(f"{case.op} {case.id}: {error}")
-                continue
-            if rows:
-                lines = measure(rows, threads, options.seconds, bandwidth, results)
-                _show(case, threads, lines)
-    os.sched_setaffinity(0, options.cpus)
+    affinity, num_threads = os.sched_getaffinity(0), _C.num_threads()
+    try:
+        for threads in options.threads:
+            os.sched_setaffinity(0, options.cpus[:threads])
+            _C.set_num_threads(threads)
+            _measure_all(options, threads, results)
+    finally:  # as the caller had it
+        os.sched_setaffinity(0, affinity)
+        _C.set_num_threads(num_threads)
     return results
+
+
+def _measure_all(options: argparse.Namespace, threads: int, results: Results) -> None:
+    bandwidth = {
+        level: max(peaks.gigabytes(level, threads) for _ in range(5)) for level in peaks.levels()
+    }
+    for case in all_cases():
+        if options.op not in ("", case.op) or options.filter not in case.id:
+            continue
+        try:
+            rows = candidates(case, options.kernel, options.precision)
+        except FastcnnError as error:  # an op that this build lacks
+            print(f"{case.op} {case.id}: {error}")
+            continue
+        if rows:
+            lines = measure(rows, threads, options.seconds, bandwidth, results)
+            _show(case, threads, lines)
 
 
 def measure(

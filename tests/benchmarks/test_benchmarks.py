@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from benchmarks.results import FIELDS, load, newest, significant, table
 from benchmarks.runtimes import RUNTIMES, Job
 from benchmarks.timing import pick_cpus, take_turns
 
+import fastcnn as fc
 from benchmarks import compare, kernels, models, peaks, profiles, report
 
 QUICK = {"resnet50": 32, "vgg19": 32, "mobilenetv2": 32, "unet256": 16, "yolov2": 32} | {
@@ -73,9 +75,11 @@ def test_models_write_the_documented_lines(tmp_path: Path) -> None:
 
 
 def test_kernels_write_the_documented_lines(tmp_path: Path) -> None:
+    affinity, threads = os.sched_getaffinity(0), fc.get_num_threads()
     kernels.main(
         ["--op", "max_pool2d", "--filter", "14x14", "--seconds", "0.02", "--folder", str(tmp_path)]
     )
+    assert (os.sched_getaffinity(0), fc.get_num_threads()) == (affinity, threads)
     (path,) = tmp_path.iterdir()
     run, *lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert set(run) == set(FIELDS["run"])
