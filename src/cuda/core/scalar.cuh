@@ -39,7 +39,8 @@ FC_INLINE F32 scale_by_power(F32 a, F32 n) {
 }
 
 FC_INLINE F32 split_power(F32 a, F32* exponent) {
-  const std::int32_t bits = __builtin_bit_cast(std::int32_t, a) - 0x3f3504f3;
+  // Modulo 2^32: what wraps around is a negative number, which has no logarithm.
+  const auto bits = static_cast<std::int32_t>(__builtin_bit_cast(std::uint32_t, a) - 0x3f3504f3u);
   *exponent = static_cast<F32>(bits >> 23);
   return __builtin_bit_cast(float, (bits & 0x007fffff) + 0x3f3504f3);
 }
