@@ -2,8 +2,8 @@
 // Layout     tiles of A, whose rows hold pairs of terms, and of B, whose rows hold the pairs of 16 columns
 //            (split_avx512bf16.cpp): a pair of A is broadcast to a register and meets a row of a tile of B.
 // Tile       14 x 32: 28 accumulators + 2 of B + 1 broadcast of A = 31 of 32 registers; the 16 rows of a tile of
-//            outer products are 8 + 8.
-//            Sums become results before they leave the registers, where that is a matter of bounds.
+//            outer products are 8 + 8. Sums become results before they leave the registers, where that is a matter of
+//            bounds.
 // Why        two dot products of 16 pairs start each cycle (Zen 5), or one (Zen 4, Intel), beside 16 loads for 28 of
 //            them. All of 7 to 14 rows are as fast while B is in L1; with many it is read from L2 less often.
 // Needs      AVX512-BF16.

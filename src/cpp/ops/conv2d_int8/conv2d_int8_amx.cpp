@@ -6,18 +6,12 @@
 // Accuracy   exact.
 #include "ops/conv2d_int8/conv2d_int8.h"
 #include "simd/int8_amx.h"
-#include "simd/int8_avx512.h"
 
 namespace fastcnn::amx {
 namespace {
 
-FC_INLINE void copy_codes(std::uint8_t* to, const std::uint8_t* from, std::int64_t n) {
-  fastcnn::avx512::copy_bytes(to, from, n);
-}
-#include "ops/conv2d_int8/copy_windows.inl"
-
 void copy(const CodeWindows& windows, std::int64_t first, std::int64_t count, void* to, std::int64_t pitch) {
-  copy_windows(windows, first, count, static_cast<std::uint8_t*>(to), pitch);
+  fastcnn::avx512vnni::int8_engine.copy(windows, first, count, to, pitch);
 }
 
 void begin() {
