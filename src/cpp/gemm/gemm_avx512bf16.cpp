@@ -16,6 +16,7 @@
 namespace fastcnn::gemm::avx512bf16 {
 namespace {
 
+#include "gemm/prefetch_rows.inl"
 #include "simd/dot_step.inl"
 
 constexpr int kRows = 14;  // of a micro-tile
@@ -26,10 +27,35 @@ struct Pairs {
   static FC_INLINE Sum add(Sum sum, __m512i a, __m512i b) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
 };
 
-// Where a micro-tile starts in A; its share, in bytes, of what each step calls in.
+// Where a micro-tile starts in A; its share, in bytes, of what each step calls in, and its rows of `ahead`.
 struct MicroTile {
   int tile, first_row;
   std::int64_t next_begin, next_end;
+  int ahead_begin, ahead_end;
+};
+
+// Calls in rows of a result, some with each step: all at once they would take every fill buffer from A and B.
+class RowsAhead {
+ public:
+  RowsAhead(const SplitProduct& p, const MicroTile& m) : f_(p.ahead), row_(m.ahead_begin), end_(m.ahead_end) {
+    std::int64_t steps = 0;
+    for (int i = 0; i < p.num_runs; ++i) steps += p.runs[i].steps;
+    share_ = ceil_div((end_ - row_) * kUnit, max_i64(1, steps));
+    due_ = row_ * kUnit;
+  }
+  FC_INLINE void step() {
+    due_ += share_;
+    const int due = static_cast<int>(min_i64(end_, ceil_div(due_, kUnit)));
+    if (row_ < due) prefetch_rows(*f_, row_, due);
+    row_ = due;
+  }
+
+ private:
+  static constexpr std::int64_t kUnit = 64;  // of a row
+
+  const SplitFinish* f_;
+  int row_, end_;
+  std::int64_t share_, due_;
 };
 
 // Activations that only bound what they are given.
@@ -100,6 +126,7 @@ void multiply_rows(const SplitProduct& p, const MicroTile& m) {
   };
   each_c([&](__m512& sum, const float* c) { sum = p.accumulate ? _mm512_loadu_ps(c) : _mm512_setzero_ps(); });
   const std::int64_t b_step = p.b_step_stride != 0 ? p.b_step_stride : column_tiles * kSplitTileBytes;
+  RowsAhead rows_ahead(p, m);
   const auto multiply_add = [&]<bool ahead>() {
     const unsigned char *b = p.b, *next = p.next;
     for (const SplitRun* run = p.runs; run < p.runs + p.num_runs; ++run) {
@@ -107,7 +134,9 @@ void multiply_rows(const SplitProduct& p, const MicroTile& m) {
       const unsigned char* a[tiles];
       for (int t = 0; t < tiles; ++t) a[t] = run->a[m.tile + t] + m.first_row * p.row_stride;
       for (std::int64_t step = 0; step < run->steps; ++step, b += b_step) {
-        dot_step<Pairs>(sums, a, p.row_stride, b, p.b_tile_stride);
+        rows_ahead.step();
+        const int pairs = step + 1 < run->steps ? kSplitDepth / 2 : p.last_pairs;
+        dot_step<Pairs>(sums, a, p.row_stride, b, p.b_tile_stride, pairs);
         for (int t = 0; t < tiles; ++t) a[t] += p.step_stride;
         if constexpr (ahead) {
           for (std::int64_t i = m.next_begin; i < m.next_end; i += kSplitRowBytes)
@@ -141,20 +170,23 @@ void multiply_by_tiles(const SplitProduct& p, int columns) {
   const int parts = p.tile_rows <= kRows ? 1 : 2, first = (p.tile_rows + parts - 1) / parts;
   const std::int64_t share =
       p.next_bytes == 0 ? 0 : round_up(ceil_div(p.next_bytes, p.row_tiles * parts), kSplitRowBytes);
-  MicroTile m{0, 0, 0, 0};
+  const int all_ahead = p.ahead != nullptr ? p.ahead->rows : 0, parts_in_all = p.row_tiles * parts;
+  int part = 0;
+  MicroTile m{};
   for (; m.tile < p.row_tiles; ++m.tile)
     for (m.first_row = 0; m.first_row < p.tile_rows; m.first_row += first) {
       m.next_end = min_i64(p.next_bytes, m.next_begin + share);
+      m.ahead_end = all_ahead * ++part / parts_in_all;
       const int rows = p.tile_rows - m.first_row < first ? p.tile_rows - m.first_row : first;
       kOneTile[rows - 1][columns](p, m);
-      m.next_begin = m.next_end;
+      m.next_begin = m.next_end, m.ahead_begin = m.ahead_end;
     }
 }
 
 void multiply(const SplitProduct& p) {
   const int columns = p.column_tiles - 1;
   if (p.row_tiles == 2 && 2 * p.tile_rows <= kRows)
-    kTwoTiles[p.tile_rows - 1][columns](p, {0, 0, 0, p.next_bytes});
+    kTwoTiles[p.tile_rows - 1][columns](p, {0, 0, 0, p.next_bytes, 0, p.ahead != nullptr ? p.ahead->rows : 0});
   else
     multiply_by_tiles(p, columns);
   if (p.finish != nullptr && !Bounds::suffice(p.finish->activation)) finish(*p.finish);

@@ -88,10 +88,12 @@ struct SplitProduct {
   const unsigned char* next;  // with each step so many bytes from here on are called into L2: what comes next
   std::int64_t next_bytes, next_skip = 0;  // and so many left out
   int row_tiles, column_tiles;
-  int tile_rows;  // of each tile of A
+  int tile_rows;                     // of each tile of A
+  int last_pairs = kSplitDepth / 2;  // of terms that count in the last step of a run; zeros of B meet the others
   bool accumulate;
   float* c;
   const SplitFinish* finish = nullptr;  // what becomes of the sums, c being their scratch; nullptr: they stay in c
+  const SplitFinish* ahead = nullptr;   // what it, or the one of the product after this, will touch is called in
 };
 
 // Floats -> tiles of so many parts.

@@ -15,6 +15,8 @@
 namespace fastcnn::gemm::avx512bf16 {
 namespace {
 
+#include "gemm/prefetch_rows.inl"
+
 using fastcnn::avx512::F32;
 
 // ---- splitting -----------------------------------------------------------------------------------
@@ -167,18 +169,7 @@ void finish(const SplitFinish& f) {
 
 }  // namespace
 
-void prefetch(const SplitFinish& f) {
-  constexpr std::int64_t kLine = 64;
-  const auto call_in = [&](const void* from, bool bf16, auto touch) {
-    const std::int64_t item = bf16 ? sizeof(Bf16) : sizeof(float);
-    for (int r = 0; r < f.rows; ++r)
-      if (f.at[r] >= 0)
-        for (std::int64_t n = 0; n < f.columns * item; n += kLine)
-          touch(static_cast<const char*>(from) + f.at[r] * item + n);
-  };
-  call_in(f.c, f.bf16_c, [](const char* line) { __builtin_prefetch(line, 1); });
-  if (f.residual != nullptr) call_in(f.residual, f.bf16_residual, [](const char* line) { __builtin_prefetch(line); });
-}
+void prefetch(const SplitFinish& f) { prefetch_rows(f, 0, f.rows); }
 
 void finish(const SplitFinish& f) {
   switch (f.activation) {

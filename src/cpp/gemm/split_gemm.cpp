@@ -231,7 +231,6 @@ class SplitWorker {
                              .bf16_residual = p_.bf16_residual,
                              .activation = p_.activation,
                              .alpha = p_.alpha};
-    if (last) avx512bf16::prefetch(finish);
     const unsigned char* a = parts_of(slot);
     const SplitRun run{{a, a + kSplitTileBytes}, steps_};
     engine_.multiply({.runs = &run,
@@ -247,7 +246,8 @@ class SplitWorker {
                       .tile_rows = grid_.tile_rows,
                       .accumulate = part > 0,
                       .c = sums,
-                      .finish = last ? &finish : nullptr});
+                      .finish = last ? &finish : nullptr,
+                      .ahead = last ? &finish : nullptr});
   }
 
   const SplitEngine& engine_;

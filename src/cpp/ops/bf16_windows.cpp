@@ -5,6 +5,7 @@
 #include "ops/bf16_windows.h"
 
 #include <cstring>
+#include <utility>
 
 #include "core/bf16.h"
 #include "core/thread_pool.h"
@@ -100,6 +101,11 @@ struct Place {
   std::int64_t row, first, skip;
 };
 
+// A product of a task: a strip of tiles with a panel of B.
+struct Step {
+  std::int64_t strip, panel;
+};
+
 class Task {
  public:
   Task(const Grid& grid, void* memory)
@@ -120,19 +126,25 @@ class Task {
     picture_ = picture;
     const std::int64_t first_tile = grid_.linear ? begin : begin * grid_.tiles;
     const std::int64_t last_tile = grid_.linear ? end : end * grid_.tiles;
-    locate(begin, end, end == units && picture + 1 == grid_.pictures);
+    direct_ = grid_.direct(end == units && picture + 1 == grid_.pictures);
+    locate(begin, end);
     const std::int64_t first = column_chunk * grid_.panels / grid_.column_chunks;
     const std::int64_t last = (column_chunk + 1) * grid_.panels / grid_.column_chunks;
     const std::int64_t strips = ceil_div(last_tile - first_tile, kSplitTiles);
     engine_.configure(static_cast<int>(grid_.tile_rows));
-    const auto aim_at = [&](std::int64_t s) {
-      const std::int64_t tile = first_tile + s * kSplitTiles;
-      aim(tile, static_cast<int>(min_i64(kSplitTiles, last_tile - tile)));
-    };
+    first_tile_ = first_tile, last_tile_ = last_tile;
+    find_rows(0, at_);
     if (grid_.resident) {  // whole pixels of the result are written together
+      const std::int64_t share = next_strip_share(last - first);
       for (std::int64_t s = 0; s < strips; ++s) {
-        aim_at(s);
-        for (std::int64_t panel = first; panel < last; ++panel) multiply(panel, nullptr, 0);
+        aim(s);
+        for (std::int64_t panel = first; panel < last; ++panel) {
+          const Step after = panel + 1 < last ? Step{s, panel + 1} : Step{s + 1, first};
+          const bool ahead = share > 0 && s + 1 < strips;
+          multiply({s, panel}, after.strip < strips ? &after : nullptr,
+                   ahead ? runs_->a[0] + strip_bytes() + (panel - first) * grid_.steps * share : nullptr,
+                   ahead ? share : 0);
+        }
       }
     } else {
       for (std::int64_t panel = first; panel < last; ++panel)
@@ -140,8 +152,10 @@ class Task {
           // While a panel is used, the next is called in, a share with each strip.
           const bool ahead = panel + 1 < last;
           const std::int64_t share = ahead ? round_up(ceil_div(panel_step(panel + 1), strips), 64) : 0;
-          aim_at(s);
-          multiply(panel, ahead ? panel_of_b(panel + 1) + s * grid_.steps * share : nullptr, share);
+          const Step after = s + 1 < strips ? Step{s + 1, panel} : Step{0, panel + 1};
+          aim(s);
+          multiply({s, panel}, after.panel < last ? &after : nullptr,
+                   ahead ? panel_of_b(panel + 1) + s * grid_.steps * share : nullptr, share);
         }
     }
     engine_.release();
@@ -151,10 +165,10 @@ class Task {
   static constexpr std::int64_t kSumsBytes = kSplitTiles * kSplitTiles * kSplitTileBytes;
 
   // Where the tiles of output rows (linear: tiles) [begin, end) are read: in the picture, or in a copy of that part.
-  void locate(std::int64_t begin, std::int64_t end, bool last) {
+  void locate(std::int64_t begin, std::int64_t end) {
     const auto &h = p_.window.h, &w = p_.window.w;
     const auto* picture = p_.x.as<unsigned char>() + picture_ * grid_.x_height * grid_.x_width * grid_.pitch;
-    if (grid_.direct(last)) {
+    if (direct_) {
       pixel_ = grid_.pitch, row_ = grid_.x_width * grid_.pitch;
       from_ = picture + h.start(first_row_) * row_ + w.start(0) * pixel_;
       return;
@@ -202,17 +216,33 @@ class Task {
   }
   std::int64_t panel_step(std::int64_t panel) const { return column_tiles(panel) * std::int64_t{kSplitTileBytes}; }
 
-  // The runs of a strip, and where its rows of the result start.
-  void aim(std::int64_t tile, int row_tiles) {
+  int row_tiles(std::int64_t strip) const {
+    return static_cast<int>(min_i64(kSplitTiles, last_tile_ - first_tile_ - strip * kSplitTiles));
+  }
+  std::int64_t strip_bytes() const { return kSplitTiles * grid_.tile_rows * pixel_; }
+  // Bytes of the next strip's pixels to call in with each step, where strips follow each other in the picture.
+  std::int64_t next_strip_share(std::int64_t panels) const {
+    return grid_.linear && direct_ ? round_up(ceil_div(strip_bytes(), grid_.steps * panels), 64) : 0;
+  }
+  std::int64_t tile_of(std::int64_t strip) const { return first_tile_ + strip * kSplitTiles; }
+
+  // Where the rows of a strip start in the result.
+  void find_rows(std::int64_t strip, std::int64_t* at) const {
+    for (int t = 0; t < row_tiles(strip); ++t) {
+      const Place to = place(tile_of(strip) + t);
+      const std::int64_t start = picture_ * p_.picture + to.row * p_.row + to.first * p_.pixel;
+      for (std::int64_t r = 0; r < grid_.tile_rows; ++r) *at++ = r < to.skip ? -1 : start + r * p_.pixel;
+    }
+  }
+
+  // The runs of a strip.
+  void aim(std::int64_t strip) {
     const auto &h = p_.window.h, &w = p_.window.w;
-    row_tiles_ = row_tiles;
+    const int row_tiles = this->row_tiles(strip);
     const unsigned char* a[kSplitTiles] = {};
     for (int t = 0; t < row_tiles; ++t) {
-      const Place to = place(tile + t);
+      const Place to = place(tile_of(strip) + t);
       a[t] = from_ + (to.row - first_row_) * h.stride * row_ + to.first * w.stride * pixel_;
-      const std::int64_t start = picture_ * p_.picture + to.row * p_.row + to.first * p_.pixel;
-      for (std::int64_t r = 0; r < grid_.tile_rows; ++r)
-        at_[t * grid_.tile_rows + r] = r < to.skip ? -1 : start + r * p_.pixel;
     }
     const std::int64_t taps = w.dilation == 1 ? 1 : w.size;
     const std::int64_t steps = grid_.steps_in_row / taps;
@@ -224,36 +254,48 @@ class Task {
       }
   }
 
-  void multiply(std::int64_t panel, const unsigned char* next, std::int64_t next_bytes) {
-    const std::int64_t column = panel * kPanelColumns;
-    const gemm::SplitFinish finish{.sums = sums_,
-                                   .rows = static_cast<int>(row_tiles_ * grid_.tile_rows),
-                                   .tile_rows = static_cast<int>(grid_.tile_rows),
-                                   .column_tiles = column_tiles(panel),
-                                   .columns = min_i64(kPanelColumns, p_.filters - column),
-                                   .at = at_,
-                                   .c = gemm::element(p_.c, p_.bf16_c, column),
-                                   .residual = gemm::element(p_.residual, p_.bf16_residual, column),
-                                   .bias = p_.bias != nullptr ? p_.bias + column : nullptr,
-                                   .bf16_c = p_.bf16_c,
-                                   .bf16_residual = p_.bf16_residual,
-                                   .activation = p_.activation,
-                                   .alpha = p_.alpha};
-    gemm::avx512bf16::prefetch(finish);
+  gemm::SplitFinish finish_of(const Step& step, const std::int64_t* at) {
+    const std::int64_t column = step.panel * kPanelColumns;
+    return {.sums = sums_,
+            .rows = static_cast<int>(row_tiles(step.strip) * grid_.tile_rows),
+            .tile_rows = static_cast<int>(grid_.tile_rows),
+            .column_tiles = column_tiles(step.panel),
+            .columns = min_i64(kPanelColumns, p_.filters - column),
+            .at = at,
+            .c = gemm::element(p_.c, p_.bf16_c, column),
+            .residual = gemm::element(p_.residual, p_.bf16_residual, column),
+            .bias = p_.bias != nullptr ? p_.bias + column : nullptr,
+            .bf16_c = p_.bf16_c,
+            .bf16_residual = p_.bf16_residual,
+            .activation = p_.activation,
+            .alpha = p_.alpha};
+  }
+
+  void multiply(const Step& step, const Step* after, const unsigned char* next, std::int64_t next_bytes) {
+    const gemm::SplitFinish finish = finish_of(step, at_);
+    gemm::SplitFinish ahead;
+    if (after != nullptr) {
+      const bool moves = after->strip != step.strip;
+      if (moves) find_rows(after->strip, at_after_);
+      ahead = finish_of(*after, moves ? at_after_ : at_);
+    }
     engine_.multiply({.runs = runs_,
                       .num_runs = static_cast<int>(grid_.runs()),
                       .row_stride = p_.window.w.stride * pixel_,
                       .part_stride = 0,
                       .step_stride = kSplitDepth * kItem,
-                      .b = panel_of_b(panel),
+                      .b = panel_of_b(step.panel),
                       .next = next,
                       .next_bytes = next_bytes,
-                      .row_tiles = row_tiles_,
-                      .column_tiles = column_tiles(panel),
+                      .row_tiles = row_tiles(step.strip),
+                      .column_tiles = column_tiles(step.panel),
                       .tile_rows = static_cast<int>(grid_.tile_rows),
+                      .last_pairs = static_cast<int>(ceil_div(grid_.terms - (grid_.steps_in_row - 1) * kSplitDepth, 2)),
                       .accumulate = false,
                       .c = sums_,
-                      .finish = &finish});
+                      .finish = &finish,
+                      .ahead = after != nullptr ? &ahead : nullptr});
+    if (after != nullptr && after->strip != step.strip) std::swap(at_, at_after_);
   }
 
   const Grid& grid_;
@@ -263,11 +305,13 @@ class Task {
   gemm::SplitRun* runs_;
   float* sums_;
   unsigned char* copy_;  // of a part of the picture
+  bool direct_ = false;  // tiles are read in the picture itself
   const unsigned char* from_ = nullptr;
   std::int64_t pixel_ = 0, row_ = 0;  // bytes to the next, where the tiles are read
   std::int64_t picture_ = 0, first_row_ = 0;
-  int row_tiles_ = 0;  // of the strip
-  std::int64_t at_[kSplitTiles * kSplitRows];
+  std::int64_t first_tile_ = 0, last_tile_ = 0;
+  // Of the strip and of the next.
+  std::int64_t rows_[2][kSplitTiles * kSplitRows], *at_ = rows_[0], *at_after_ = rows_[1];
 };
 
 }  // namespace
