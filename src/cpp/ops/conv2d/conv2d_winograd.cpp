@@ -12,6 +12,7 @@
 #include "ops/conv2d/conv2d_winograd.h"
 
 #include <cstring>
+#include <utility>
 
 #include "core/thread_pool.h"
 #include "gemm/split_gemm.h"
@@ -95,15 +96,13 @@ class Worker {
 
   // V of tiles [first, last), the first of them at `v`.
   void transform_input(std::int64_t first, std::int64_t last, float* v) const {
-    const void* pixels[kMaxPositions];
+    const void *windows[2][kMaxPositions], **pixels = windows[0], **next = windows[1];
     const bool bf16 = x_.type.dtype == DType::BF16;
-    const std::int64_t pixel = x_.pixel_pitch() * item_size(x_.type.dtype);
+    find_window(first, pixels);
     for (std::int64_t t = first; t < last; ++t, v += grid_.channels) {
-      const Place tile = place(t);
-      const std::int64_t top = tile.i - params_.window.h.before, left = tile.j - params_.window.w.before;
-      const auto* picture = x_.as<unsigned char>() + tile.picture * xs_[1] * xs_[2] * pixel;
-      winograd::find_window({picture, xs_[1], xs_[2], pixel}, top, left, grid_.n, zeros_, pixels);
-      transforms_.input({pixels, bf16, grid_.channels, v, grid_.v_stride()});
+      find_window(min_i64(t + 1, grid_.tiles - 1), next);
+      transforms_.input({pixels, next, bf16, grid_.channels, v, grid_.v_stride()});
+      std::swap(pixels, next);
     }
   }
 
@@ -183,6 +182,12 @@ class Worker {
   struct Place {
     std::int64_t picture, i, j;
   };
+  void find_window(std::int64_t tile, const void** pixels) const {
+    const std::int64_t pixel = x_.pixel_pitch() * item_size(x_.type.dtype);
+    const Place at = place(tile);
+    winograd::find_window({x_.as<unsigned char>() + at.picture * xs_[1] * xs_[2] * pixel, xs_[1], xs_[2], pixel},
+                          at.i - params_.window.h.before, at.j - params_.window.w.before, grid_.n, zeros_, pixels);
+  }
   Place place(std::int64_t tile) const {
     const std::int64_t in_picture = tile % (grid_.rows * grid_.columns);
     return {tile / (grid_.rows * grid_.columns), in_picture / grid_.columns * grid_.m,

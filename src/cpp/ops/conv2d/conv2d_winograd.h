@@ -18,6 +18,7 @@ inline constexpr int kMaxPositions = kMaxSize * kMaxSize;
 // v[p * stride + c] = (B^T x B)[p], one tile
 struct InputTile {
   const void* const* pixels;  // n x n, row by row; those outside the picture point to zeros
+  const void* const* next;    // of the tile after this one, which are called in
   bool bf16;                  // how they are stored, else in float32
   std::int64_t channels;
   float* v;
@@ -61,7 +62,8 @@ struct Transforms {
 
 // d[p * stride + ...] = (A dy A^T)[p], one tile, as row `tile` of panels of filters (gemm/outer_tile.h)
 struct GradientTile {
-  const void* dy;  // dy[i * row + j * pixel + f]
+  const void* dy;    // dy[i * row + j * pixel + f]
+  const void* next;  // of the tile after this one, which is called in
   bool bf16;
   std::int64_t row, pixel;
   int rows, columns;  // of the m x m pixels, those inside the picture; the others count as zero

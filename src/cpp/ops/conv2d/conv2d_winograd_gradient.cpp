@@ -9,6 +9,7 @@
 // Accuracy   sums of blocks of tiles, and of chunks of blocks, between the transforms; docs/precision.md.
 // Source     A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2016.
 #include <cstring>
+#include <utility>
 
 #include "core/thread_pool.h"
 #include "gemm/gemm.h"
@@ -94,7 +95,7 @@ class Worker {
     const std::int64_t first = grid_.chunks.begin(chunk), last = grid_.chunks.begin(chunk + 1);
     for (std::int64_t block = first; block < last; ++block) {
       const std::int64_t tile = grid_.blocks.begin(block), count = grid_.blocks.begin(block + 1) - tile;
-      for (std::int64_t t = 0; t < count; ++t) transform(tile + t, t, count);
+      transform(tile, count);
       for (std::int64_t p = 0; p < grid_.positions; ++p) multiply(p, count, block > first);
     }
     for (std::int64_t c = 0; c < channels_; ++c)
@@ -106,26 +107,48 @@ class Worker {
   }
 
  private:
-  // Tile `tile` of all, the t-th of a block of `count`.
-  void transform(std::int64_t tile, std::int64_t t, std::int64_t count) {
-    const void* pixels[winograd::kMaxPositions];
-    const std::int64_t picture = tile / (grid_.rows * grid_.columns), place = tile % (grid_.rows * grid_.columns);
-    const std::int64_t i = place / grid_.columns * grid_.m, j = place % grid_.columns * grid_.m;
+  // A tile of all: its first pixel.
+  struct Place {
+    std::int64_t picture, i, j;
+  };
+  Place place(std::int64_t tile) const {
+    const std::int64_t in_picture = tile % (grid_.rows * grid_.columns);
+    return {tile / (grid_.rows * grid_.columns), in_picture / grid_.columns * grid_.m,
+            in_picture % grid_.columns * grid_.m};
+  }
+  void find_window(const Place& at, const void** pixels) const {
     winograd::find_window(
-        {x_ + (picture * xs_[1] * xs_[2] * xs_[3] + channel_) * item_, xs_[1], xs_[2], xs_[3] * item_},
-        i - window_.h.before, j - window_.w.before, grid_.n, zeros_, pixels);
-    transforms_.input({pixels, bf16_, channels_, v_ + t * kPart, Grid::stride()});
-    transforms_.gradient({.dy = dy_ + (((picture * ys_[1] + i) * ys_[2] + j) * ys_[3] + filter_) * item_,
-                          .bf16 = bf16_,
-                          .row = ys_[2] * ys_[3],
-                          .pixel = ys_[3],
-                          .rows = static_cast<int>(min_i64(grid_.m, ys_[1] - i)),
-                          .columns = static_cast<int>(min_i64(grid_.m, ys_[2] - j)),
-                          .filters = filters_,
-                          .d = d_,
-                          .stride = Grid::stride(),
-                          .panel = panel_floats(count),
-                          .tile = t});
+        {x_ + (at.picture * xs_[1] * xs_[2] * xs_[3] + channel_) * item_, xs_[1], xs_[2], xs_[3] * item_},
+        at.i - window_.h.before, at.j - window_.w.before, grid_.n, zeros_, pixels);
+  }
+  const unsigned char* dy_of(const Place& at) const {
+    return dy_ + (((at.picture * ys_[1] + at.i) * ys_[2] + at.j) * ys_[3] + filter_) * item_;
+  }
+
+  // A block of `count` tiles.
+  void transform(std::int64_t first, std::int64_t count) {
+    const void *windows[2][winograd::kMaxPositions], **pixels = windows[0], **next = windows[1];
+    Place at = place(first);
+    find_window(at, pixels);
+    for (std::int64_t t = 0; t < count; ++t) {
+      const Place after = place(min_i64(first + t + 1, grid_.tiles - 1));
+      find_window(after, next);
+      transforms_.input({pixels, next, bf16_, channels_, v_ + t * kPart, Grid::stride()});
+      transforms_.gradient({.dy = dy_of(at),
+                            .next = dy_of(after),
+                            .bf16 = bf16_,
+                            .row = ys_[2] * ys_[3],
+                            .pixel = ys_[3],
+                            .rows = static_cast<int>(min_i64(grid_.m, ys_[1] - at.i)),
+                            .columns = static_cast<int>(min_i64(grid_.m, ys_[2] - at.j)),
+                            .filters = filters_,
+                            .d = d_,
+                            .stride = Grid::stride(),
+                            .panel = panel_floats(count),
+                            .tile = t});
+      std::swap(pixels, next);
+      at = after;
+    }
   }
 
   std::int64_t panel_floats(std::int64_t count) const {

@@ -23,11 +23,20 @@ namespace {
 
 using namespace fastcnn::FC_SIMD;
 
+// Once for each line of what starts at `from`.
+template <class Item>
+FC_INLINE void call_in(const void* from, std::int64_t at) {
+  if (at % (64 / static_cast<std::int64_t>(sizeof(Item))) == 0) __builtin_prefetch(static_cast<const Item*>(from) + at);
+}
+
 template <int m, class Item>
 void input_of(const InputTile& t) {
   constexpr int n = m + 2;
   const auto step = [](const auto& d, auto& v) { Points<m>::input(d, v); };
   each_register(t.channels, [&](std::int64_t c, auto part) {
+    FC_UNROLL
+    for (int i = 0; i < n; ++i) FC_UNROLL
+    for (int j = 2; j < n; ++j) call_in<Item>(t.next[i * n + j], c);  // mostly the first two are of this tile, too
     transform<n, n>(
         step, [&](int i, int j) { return load(static_cast<const Item*>(t.pixels[i * n + j]) + c, part); },
         [&](int i, int j, F32 v) { store(t.v + (i * n + j) * t.stride + c, v, part); });
@@ -79,6 +88,9 @@ void gradient_of(const GradientTile& t) {
   each_register(t.filters, [&](std::int64_t f, auto part) {
     const std::int64_t first = f / kPanel * kPanel, width = t.filters - first > kWidth ? kPanel : kWidth;
     float* d = t.d + f / kPanel * t.panel + t.tile * width + f - first;
+    FC_UNROLL
+    for (int i = 0; i < m; ++i) FC_UNROLL
+    for (int j = 0; j < m; ++j) call_in<Item>(static_cast<const Item*>(t.next) + i * t.row + j * t.pixel, f);
     transform<m, n>(
         step,
         [&](int i, int j) {
