@@ -29,7 +29,7 @@ using winograd::Transforms;
 // V and M of a block: what L2 holds beside the part of U that is swept.
 constexpr std::int64_t kBlockBytes = 1280 * 1024;
 // Blocks of fewer tiles would use what they read of U too little.
-constexpr std::int64_t kLeastTiles = 40;
+constexpr std::int64_t kLeastTiles = 24;
 // Where another row is faster: a picture of fewer tiles, fewer channels, more than this share of the direct sum's
 // products.
 constexpr std::int64_t kFewestTiles = 24;
@@ -60,10 +60,10 @@ struct Grid {
         filters(p.filters),
         panels(transforms.engine->blocking, p.filters) {
     const std::int64_t width = min_i64(panels.total_vectors, transforms.engine->blocking.vectors) * panels.width;
-    const std::int64_t most = kBlockBytes / (positions * (channels + width) * kFloat);
-    staged = most < kLeastTiles || tiles < kLeastTiles;
-    // An even number, for two threads to end together.
-    blocks = staged ? 1 : round_up(ceil_div(tiles, most), 2);
+    const std::int64_t most = max_i64(1, kBlockBytes / (positions * (channels + width) * kFloat));
+    blocks = max_i64(2, round_up(ceil_div(tiles, most), 2));  // an even number, for two threads to end together
+    staged = tiles / blocks < kLeastTiles;
+    if (staged) blocks = 1;
   }
   std::int64_t first_tile(std::int64_t block) const { return block * tiles / blocks; }
   std::int64_t block_tiles() const { return ceil_div(tiles, blocks); }
