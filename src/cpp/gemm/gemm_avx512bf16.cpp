@@ -42,6 +42,7 @@ class RowsAhead {
     for (int i = 0; i < p.num_runs; ++i) steps += p.runs[i].steps;
     share_ = ceil_div((end_ - row_) * kUnit, max_i64(1, steps));
     due_ = row_ * kUnit;
+    if (steps == 0) step();  // what lies between the strides of a transposed convolution has no terms
   }
   FC_INLINE void step() {
     due_ += share_;

@@ -10,6 +10,7 @@
 //            pixels, what has fewer channels is turned.
 // Needs      AMX or AVX512-BF16.
 // Accuracy   those files: products are exact, sums in float32: of blocks, then of chunks of them.
+#include <algorithm>
 #include <cstring>
 
 #include "core/bf16.h"
@@ -293,12 +294,12 @@ void finish(const Grid& grid, const float* sums, std::int64_t index, float* dw) 
       gemm::avx512bf16::turn({tile, stride, grid.chunks.count, rows, columns, to + b * filters + a, filters});
       continue;
     }
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t c = 0; c < columns; ++c) {
-        float sum = 0;
-        for (std::int64_t k = 0; k < grid.chunks.count; ++k) sum += tile[k * stride + r * kSplitColumns + c];
-        to[(a + r) * filters + b + c] = sum;
-      }
+    for (std::int64_t r = 0; r < rows; ++r) {
+      float row[kSplitColumns] = {};
+      for (std::int64_t k = 0; k < grid.chunks.count; ++k)
+        for (int c = 0; c < kSplitColumns; ++c) row[c] += tile[k * stride + r * kSplitColumns + c];
+      std::copy_n(row, columns, to + (a + r) * filters + b);
+    }
   }
 }
 
