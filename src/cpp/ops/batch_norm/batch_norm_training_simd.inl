@@ -27,8 +27,13 @@ FC_INLINE double max_0(double v) { return v < 0.0 ? 0.0 : v; }  // NaN stays
 // What a chunk leaves for each channel: its mean, then the sums of the deviations from it and of their squares.
 template <class Item>
 FC_INLINE void sum_chunk(const Item* x, std::int64_t rows, std::int64_t channels, float* out) {
-  fold_columns<SumFold, 1>([&](std::int64_t i) { return x + i * channels; }, rows, 0, channels,
-                           [](std::int64_t, F32 v, F32* values) { values[0] = v; }, out, 0);
+  fold_columns<SumFold, 1>(
+      rows, 0, channels,
+      [&](std::int64_t i, std::int64_t c, auto lanes, F32* values) {
+        call_in_columns(x, i, c, channels);
+        values[0] = load(x + i * channels + c, lanes);
+      },
+      out, 0);
   const F32 count = set(static_cast<float>(rows));
   each_register(channels, [&](std::int64_t c, auto lanes) { store(out + c, load(out + c, lanes) / count, lanes); });
   fold_columns<SumFold, 2>(
@@ -40,21 +45,31 @@ FC_INLINE void sum_chunk(const Item* x, std::int64_t rows, std::int64_t channels
       out + channels, channels);
 }
 
+// Of up to kChannels channels.
 struct Moments {
-  double mean, variance;
+  double mean[kChannels], variance[kChannels];
 };
 
-FC_INLINE Moments join_chunks(const float* sums, const BatchNormChunks& cut, std::int64_t rows, std::int64_t channels) {
-  const auto rows_of = [&](std::int64_t k) { return static_cast<double>(min_i64(cut.rows, rows - k * cut.rows)); };
-  const auto at = [&](std::int64_t k, int which) { return static_cast<double>(sums[(3 * k + which) * channels]); };
-  double mean = 0, squares = 0;
-  for (std::int64_t k = 0; k < cut.chunks; ++k) mean += rows_of(k) * at(k, 0) + at(k, 1);
-  mean /= static_cast<double>(rows);
-  for (std::int64_t k = 0; k < cut.chunks; ++k) {
-    const double rest = at(k, 1) / rows_of(k), apart = at(k, 0) + rest - mean;
-    squares += at(k, 2) - rest * at(k, 1) + rows_of(k) * apart * apart;
-  }
-  return {mean, max_0(squares / static_cast<double>(rows))};
+// Chunk by chunk, the channels side by side.
+FC_INLINE void join_chunks(const float* sums, const BatchNormChunks& cut, std::int64_t rows, std::int64_t channels,
+                           std::int64_t n, Moments& m) {
+  const auto each = [&](const auto& body) {  // body(channel, rows, mean, rest, squares) of every chunk
+    for (std::int64_t k = 0; k < cut.chunks; ++k) {
+      const auto rows_of = static_cast<double>(min_i64(cut.rows, rows - k * cut.rows));
+      const float* of_chunk = sums + 3 * k * channels;
+      for (std::int64_t c = 0; c < n; ++c)
+        body(c, rows_of, static_cast<double>(of_chunk[c]), static_cast<double>(of_chunk[channels + c]),
+             static_cast<double>(of_chunk[2 * channels + c]));
+    }
+  };
+  for (std::int64_t c = 0; c < n; ++c) m.mean[c] = m.variance[c] = 0;
+  each([&](std::int64_t c, double rows_of, double mean, double rest, double) { m.mean[c] += rows_of * mean + rest; });
+  for (std::int64_t c = 0; c < n; ++c) m.mean[c] /= static_cast<double>(rows);
+  each([&](std::int64_t c, double rows_of, double mean, double sum, double squares) {
+    const double rest = sum / rows_of, apart = mean + rest - m.mean[c];
+    m.variance[c] += squares - rest * sum + rows_of * apart * apart;
+  });
+  for (std::int64_t c = 0; c < n; ++c) m.variance[c] = max_0(m.variance[c] / static_cast<double>(rows));
 }
 
 template <bool value>
@@ -101,15 +116,17 @@ FC_INLINE void training(const KernelArgs& args) {
     sum_chunk(o.x + first * channels, rows, channels, sums + 3 * k * channels);
   });
   parallel_ranges(channels, kChannels, [&](std::int64_t begin, std::int64_t end) {
+    Moments m;
+    join_chunks(sums + begin, cut, o.rows, channels, end - begin, m);
     for (std::int64_t c = begin; c < end; ++c) {
-      const Moments m = join_chunks(sums + c, cut, o.rows, channels);
-      const double inverse = 1.0 / __builtin_sqrt(m.variance + p.epsilon);
+      const double exact = m.mean[c - begin], of_squares = m.variance[c - begin];
+      const double inverse = 1.0 / __builtin_sqrt(of_squares + p.epsilon);
       const double g = o.gamma ? inverse * static_cast<double>(o.gamma[c]) : inverse;
-      mean[c] = static_cast<float>(m.mean);
-      variance[c] = static_cast<float>(m.variance);
+      mean[c] = static_cast<float>(exact);
+      variance[c] = static_cast<float>(of_squares);
       rstd[c] = static_cast<float>(inverse);
       gain[c] = static_cast<float>(g);
-      const double rest = static_cast<double>(mean[c]) - m.mean;  // what rounding added to the mean
+      const double rest = static_cast<double>(mean[c]) - exact;  // what rounding added to the mean
       shift[c] = static_cast<float>((o.beta ? static_cast<double>(o.beta[c]) : 0.0) + rest * g);
     }
   });
@@ -175,6 +192,8 @@ FC_INLINE void gradient(const KernelArgs& args) {
           rows, 0, channels,
           [&](std::int64_t i, std::int64_t c, auto lanes, F32* values) {
             const std::int64_t at = (first + i) * channels + c;
+            call_in_columns(o.x, first + i, c, channels);
+            call_in_columns(o.dy, first + i, c, channels);
             values[2] = load(o.x + at, lanes) - load(o.mean + c, lanes);
             values[0] = dz(at, lanes, values[2], of_dz + c, shift + c);
             values[1] = values[0] * values[2];
@@ -183,15 +202,14 @@ FC_INLINE void gradient(const KernelArgs& args) {
     });
     parallel_ranges(channels, kChannels, [&](std::int64_t begin, std::int64_t end) {
       const double n = static_cast<double>(max_i64(1, o.rows));
+      double joined[3][kChannels] = {};
+      for (std::int64_t i = 0; i < cut.chunks; ++i)
+        for (int which = 0; which < 3; ++which)
+          for (std::int64_t c = begin; c < end; ++c)
+            joined[which][c - begin] += static_cast<double>(sums[(3 * i + which) * channels + c]);
       for (std::int64_t c = begin; c < end; ++c) {
-        double sum = 0, product = 0, rest = 0;
-        for (std::int64_t i = 0; i < cut.chunks; ++i) {
-          const float* of_chunk = sums + 3 * i * channels + c;
-          sum += static_cast<double>(of_chunk[0]);
-          product += static_cast<double>(of_chunk[channels]);
-          rest += static_cast<double>(of_chunk[2 * channels]);
-        }
-        rest = p.training ? rest / n : 0.0;
+        const double sum = joined[0][c - begin], product = joined[1][c - begin];
+        const double rest = p.training ? joined[2][c - begin] / n : 0.0;
         const double r = static_cast<double>(o.rstd[c]), g = o.gamma ? r * static_cast<double>(o.gamma[c]) : r;
         const double gradient = (product - rest * sum) * r, slope = -g * r * gradient / n;
         dgamma[c] = static_cast<float>(gradient);

@@ -56,6 +56,16 @@ FC_INLINE float fold_run(const Item* x, std::int64_t n, const F& f) {
   return Fold::across(total);
 }
 
+// Calls in what fold_columns() reads of `x` some steps after `column` of `row`: four registers on, or the same of the
+// next block of rows. Columns of many rows are pieces too short for the hardware to foresee.
+template <class Item>
+FC_INLINE void call_in_columns(const Item* x, std::int64_t row, std::int64_t column, std::int64_t columns) {
+  constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(Item));
+  if (column % kLine != 0) return;
+  const std::int64_t next = column + 4 * F32::width;
+  __builtin_prefetch(x + (next < columns ? row * columns + next : (row + kBlock) * columns + next - columns));
+}
+
 // Columns [c, c + registers * width), or the `lanes` left of them, over at most kBlock rows. f(row, column, lanes,
 // values) gives a register's `count` values; fold k of column c goes to, or is folded into, out[k * pitch + c]. Fewer
 // than four registers of columns leave room for several rows at once: four chains hide the latency of one.
