@@ -31,6 +31,8 @@ struct Layer {
 
 template <class Item>
 inline constexpr bool kIsFloat = sizeof(Item) == sizeof(float);
+template <class Item>
+inline constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(Item));  // elements
 
 // What one task computes: rows and channels of one picture.
 struct Part {
@@ -67,10 +69,11 @@ FC_INLINE std::int64_t opaque(std::int64_t v) {
 
 enum class Edge { None, Sides, Tail };  // nothing is missing; pixels may be off the picture; also lanes beyond the end
 
-// Outputs (i .. i+rows-1, j .. j+cols-1) of picture `image`, channels [c, end) by vectors.
+// Outputs (i .. i+rows-1, j .. j+cols-1) of picture `image`, channels [c, end) by vectors. The pixels of the tile after
+// it, whose first is `next`, are called in: pieces of pixels are too short for the hardware to foresee.
 template <int size, int stride, int rows, int cols, Edge edge, class Item>
 [[gnu::noinline]] void tile(const Layer<Item>& l, std::int64_t image, std::int64_t i, std::int64_t j, std::int64_t c,
-                            std::int64_t end) {
+                            std::int64_t end, const Item* next) {
   constexpr bool tail = edge == Edge::Tail;
   constexpr int down = (rows - 1) * stride + size, across = (cols - 1) * stride + size;
   const std::int64_t first_row = l.window.h.start(i), first_col = l.window.w.start(j), channels = l.channels;
@@ -91,6 +94,10 @@ template <int size, int stride, int rows, int cols, Edge edge, class Item>
   for (; c < end; c += F32::width) {
     const std::int64_t n = tail ? end - c : 0, pitch = opaque(channels), line = opaque(width);
     const auto get = [n](const auto* p) { return tail ? load(p, n) : load(p); };
+    if (c % kLine<Item> == 0)
+      for (int a = 0; a < down; ++a)
+#pragma GCC unroll 32
+        for (int k = 0; k < across; ++k) __builtin_prefetch(next + (a * line + k * pitch + c));
     F32 acc[rows][cols];
     const F32 start = bias == nullptr ? zero() : get(bias + c);
 #pragma GCC unroll 16
@@ -130,17 +137,25 @@ template <int size, int stride, int rows, int cols, Edge edge, class Item>
   }
 }
 
+// The output a tile starts with.
+struct Place {
+  std::int64_t i, j;
+};
+
 template <int size, int stride, int rows, int cols, class Item>
-FC_INLINE void tile_at(const Layer<Item>& l, const Part& part, std::int64_t i, std::int64_t j) {
-  const std::int64_t top = l.window.h.start(i), left = l.window.w.start(j);
+FC_INLINE void tile_at(const Layer<Item>& l, const Part& part, const Place& at, const Place& after) {
+  const auto& [h, w] = l.window;
+  const std::int64_t top = h.start(at.i), left = w.start(at.j);
   const bool inside = top >= 0 && top + (rows - 1) * stride + size <= l.in_h && left >= 0 &&
                       left + (cols - 1) * stride + size <= l.in_w;
   const std::int64_t whole = part.c + (part.c_end - part.c) / F32::width * F32::width;
+  const Item* next = l.x + ((part.image * l.in_h + h.start(after.i)) * l.in_w + w.start(after.j)) * l.channels;
   if (inside)
-    tile<size, stride, rows, cols, Edge::None>(l, part.image, i, j, part.c, whole);
+    tile<size, stride, rows, cols, Edge::None>(l, part.image, at.i, at.j, part.c, whole, next);
   else
-    tile<size, stride, rows, cols, Edge::Sides>(l, part.image, i, j, part.c, whole);
-  if (whole < part.c_end) tile<size, stride, rows, cols, Edge::Tail>(l, part.image, i, j, whole, part.c_end);
+    tile<size, stride, rows, cols, Edge::Sides>(l, part.image, at.i, at.j, part.c, whole, next);
+  if (whole < part.c_end)
+    tile<size, stride, rows, cols, Edge::Tail>(l, part.image, at.i, at.j, whole, part.c_end, next);
 }
 
 // Strips of `cols` columns, down each of them two rows at a time: the rows that two tiles share are then still in L1.
@@ -149,9 +164,11 @@ template <int size, int stride, int cols, class Item>
 FC_INLINE void tile_strips(const Layer<Item>& l, const Part& part) {
   for (std::int64_t strip = 0; strip < l.out_w; strip += cols) {
     const std::int64_t j = min_i64(strip, l.out_w - cols);
+    const Place next_strip{part.i, min_i64(j + cols, l.out_w - cols)};
+    const auto after = [&](std::int64_t i) { return i < part.i_end ? Place{i, j} : next_strip; };
     std::int64_t i = part.i;
-    for (; i + 2 <= part.i_end; i += 2) tile_at<size, stride, 2, cols>(l, part, i, j);
-    if (i < part.i_end) tile_at<size, stride, 1, cols>(l, part, i, j);
+    for (; i + 2 <= part.i_end; i += 2) tile_at<size, stride, 2, cols>(l, part, {i, j}, after(i + 2));
+    if (i < part.i_end) tile_at<size, stride, 1, cols>(l, part, {i, j}, next_strip);
   }
 }
 
@@ -292,8 +309,10 @@ FC_INLINE void depthwise(const KernelArgs& args, const Compute& compute) {
   if (y.size() == 0) return;
   const Layer<Item> l = layer_of<Item>(args);
   const Epilogue& e = args.problem.as<DepthwiseParams>().epilogue;
-  constexpr std::int64_t kChannels = 128, kTaskProducts = 64 * 1024, kTaskRows = 4;
-  const std::int64_t channels = min_i64(l.channels, kChannels), cuts = ceil_div(l.channels, channels);
+  constexpr std::int64_t kChannelLines = 8, kTaskProducts = 64 * 1024, kTaskRows = 4;
+  const std::int64_t lines = ceil_div(l.channels, kLine<Item>);
+  const std::int64_t channels = ceil_div(lines, ceil_div(lines, kChannelLines)) * kLine<Item>;
+  const std::int64_t cuts = ceil_div(l.channels, channels);
   const std::int64_t products = l.out_w * channels * l.window.h.size * l.window.w.size;
   const std::int64_t rows = min_i64(l.out_h, round_up(max_i64(kTaskRows, kTaskProducts / products), 2));
   const std::int64_t groups = ceil_div(l.out_h, rows);

@@ -1,7 +1,8 @@
 // Computes   the gradients of depthwise convolution (the contract: depthwise_gradients.h).
 // Layout     NHWC, filters (kh, kw, C): a vector holds neighbouring channels of one pixel or tap.
-// Tile       weights: the taps of a row of the window over up to 8 neighbouring pixels of dy; 3 or 5 accumulators, else
-//            one tap at a time. Picture: a pixel of dx, the taps that reach it.
+// Tile       weights: up to 8 neighbouring pixels of dy with the taps of a row of the window, 3 or 5 accumulators, else
+//            one tap at a time; where the window is 3 x 3 and 32 registers are there, with all of its taps, 9
+//            accumulators + 9 pixels + 1 of dy = 19. Picture: a pixel of dx, the taps that reach it.
 // Why        both read and write each picture once and compute little: memory decides. So pixels come in the order in
 //            which they lie, all their channels (up to 256) before the next; the sums of the taps wait in L1 between.
 // Needs      weights: as workspace the sums of each chunk of rows, and, with several filters a channel, x repeated to
@@ -78,6 +79,91 @@ FC_INLINE void add_inside(const WeightLayer<Item>& l, const Item* x_row, const I
   for (std::int64_t b = 0; b < w.size; ++b) add_row<1>(l, x + b * tap, dy, end - j, sums + b * l.channels, part);
 }
 
+// A run of pixels of a row of dy for windows of 3 columns: whether its first pixel's first tap lies left of the
+// picture, and its last pixel's last tap right of it.
+struct Run {
+  std::int64_t count;
+  bool left, right;
+};
+
+// sums[a, b] += x[i stride + a, j stride + b] dy[j] over a run, one vector of channels: the taps of all rows of the
+// window that lie in the picture. Neighbouring windows share their columns in registers.
+template <int rows, int stride, class Item, class Lanes>
+FC_INLINE void add_window(const Item* x, std::int64_t x_line, const Item* dy, std::int64_t channels, const Run& run,
+                          float* sums, Lanes lanes) {
+  constexpr int kTaps = 3, kShared = kTaps - stride;
+  F32 acc[rows][kTaps], pixel[rows][kTaps];
+#pragma GCC unroll 3
+  for (int a = 0; a < rows; ++a) {
+#pragma GCC unroll 3
+    for (int b = 0; b < kTaps; ++b) acc[a][b] = load(sums + (a * kTaps + b) * channels, lanes);
+#pragma GCC unroll 2
+    for (int b = 0; b < kShared; ++b)
+      pixel[a][b] = b == 0 && run.left ? zero() : load(x + a * x_line + b * channels, lanes);
+  }
+  for (std::int64_t j = 0; j < run.count; ++j, x += stride * channels, dy += channels) {
+    const bool skip_left = run.left && j == 0, skip_right = run.right && j + 1 == run.count;
+    const F32 d = load(dy, lanes);
+#pragma GCC unroll 3
+    for (int a = 0; a < rows; ++a) {
+#pragma GCC unroll 3
+      for (int b = 0; b < kTaps; ++b) {
+        if ((b == 0 && skip_left) || (b == kTaps - 1 && skip_right)) continue;
+        if (b >= kShared) pixel[a][b] = load(x + a * x_line + b * channels, lanes);
+        acc[a][b] = fma(pixel[a][b], d, acc[a][b]);
+      }
+#pragma GCC unroll 2
+      for (int b = 0; b < kShared; ++b) pixel[a][b] = pixel[a][b + stride];
+    }
+  }
+#pragma GCC unroll 3
+  for (int a = 0; a < rows; ++a)
+#pragma GCC unroll 3
+    for (int b = 0; b < kTaps; ++b) store(sums + (a * kTaps + b) * channels, acc[a][b], lanes);
+}
+
+// The same for all vectors of a part of the channels. What the run after this one reads first is called in: pieces of
+// pixels are too short for the hardware to foresee.
+template <int rows, int stride, class Item>
+void add_windows(const Item* x, std::int64_t x_line, const Item* dy, std::int64_t channels, const Run& run, float* sums,
+                 std::int64_t part) {
+  constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(Item));
+  each_register(part, [&](std::int64_t c, auto lanes) {
+    if (c % kLine == 0) {
+      const Item *next = x + run.count * stride * channels + c, *next_dy = dy + run.count * channels + c;
+      for (std::int64_t k = 0; k < run.count; ++k) __builtin_prefetch(next_dy + k * channels);
+      for (int a = rows > stride ? rows - stride : 0; a < rows; ++a)
+        for (std::int64_t k = 0; k < run.count * stride; ++k) __builtin_prefetch(next + a * x_line + k * channels);
+    }
+    add_window<rows, stride>(x + c, x_line, dy + c, channels, run, sums + c, lanes);
+  });
+}
+
+// A row of dy where windows are 3 x 3 and reach at most one column beyond the picture; x is their first row, `rows` of
+// which lie in the picture.
+template <int stride, class Item>
+FC_INLINE void add_window_row(const WeightLayer<Item>& l, const Item* x, std::int64_t rows, const Item* dy, float* sums,
+                              std::int64_t part) {
+  const WindowAxis& w = l.window.w;
+  const std::int64_t x_line = l.in_w * l.channels, groups = ceil_div(l.out_w, kGroup);
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const std::int64_t j = g * l.out_w / groups, end = (g + 1) * l.out_w / groups;
+    const Run run{end - j, w.start(j) < 0, w.start(end - 1) + w.size > l.in_w};
+    const Item *first = x + w.start(j) * l.channels, *of_dy = dy + j * l.channels;
+    if (rows == 3) add_windows<3, stride>(first, x_line, of_dy, l.channels, run, sums, part);
+    if (rows == 2) add_windows<2, stride>(first, x_line, of_dy, l.channels, run, sums, part);
+    if (rows == 1) add_windows<1, stride>(first, x_line, of_dy, l.channels, run, sums, part);
+  }
+}
+
+template <class Item>
+FC_INLINE bool fits_windows(const WeightLayer<Item>& l) {
+  const auto& [h, w] = l.window;
+  const std::int64_t right = w.start(l.out_w - 1) + w.size - l.in_w;
+  return F32::registers > 16 && h.size == 3 && w.size == 3 && h.dilation == 1 && w.dilation == 1 &&
+         (w.stride == 1 || w.stride == 2) && w.before >= 0 && w.before <= 1 && right <= 1 && l.in_w > 1;
+}
+
 // Rows [first, last) of dy, `part` channels from `c` on, into sums (kh, kw, channels).
 template <class Item>
 void add_rows(const WeightLayer<Item>& l, std::int64_t first, std::int64_t last, std::int64_t c, std::int64_t part,
@@ -87,6 +173,7 @@ void add_rows(const WeightLayer<Item>& l, std::int64_t first, std::int64_t last,
   const std::int64_t begin = min_i64(l.out_w, w.before > 0 ? ceil_div(w.before, w.stride) : 0);
   const std::int64_t room = l.in_w - w.extent() + w.before;
   const std::int64_t end = max_i64(begin, room < 0 ? 0 : min_i64(l.out_w, room / w.stride + 1));
+  const bool windows = fits_windows(l);
   for (std::int64_t row = first; row < last; ++row) {
     const std::int64_t n = row / l.out_h, i = row % l.out_h;
     const Item* dy = l.dy + row * l.out_w * l.channels + c;
@@ -94,6 +181,12 @@ void add_rows(const WeightLayer<Item>& l, std::int64_t first, std::int64_t last,
     const auto x_row = [&](std::int64_t a) {
       return l.x + (n * l.in_h + h.start(i) + a * h.dilation) * l.in_w * l.channels + c;
     };
+    if (windows) {
+      float* const from = sums + top * w.size * l.channels;
+      w.stride == 1 ? add_window_row<1>(l, x_row(top), bottom - top, dy, from, part)
+                    : add_window_row<2>(l, x_row(top), bottom - top, dy, from, part);
+      continue;
+    }
     const auto add_outside = [&](std::int64_t j) {
       for (std::int64_t a = top; a < bottom; ++a)
         for (std::int64_t b = w.first_tap(j); b < w.last_tap(j, l.in_w); ++b)
