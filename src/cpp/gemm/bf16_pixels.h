@@ -19,9 +19,10 @@ namespace avx512 {
 // As strips of A: of each 32 channels, step by step two tiles, whose rows are channels and hold a step's pixels. Strips
 // lie `strip_bytes` apart. Any number of channels.
 void turn_pixels(const Bf16Pixels& p, std::int64_t strip_bytes);
-// As tiles of B: rows of 16 channels of two neighbouring pixels, pair by pair. At most 16 channels; zeros after them. A
-// tile may start at any pair, so that the pairs from the first pixel on and those from the second serve all taps.
-void pair_pixels(const Bf16Pixels& p);
+// As tiles of B: rows of 16 channels of two neighbouring pixels, pair by pair. Those of the next 16 channels lie
+// `column_bytes` on; zeros follow the last. A tile may start at any pair, so that the pairs from the first pixel on and
+// those from the second serve all taps.
+void pair_pixels(const Bf16Pixels& p, std::int64_t column_bytes);
 }  // namespace avx512
 #endif
 

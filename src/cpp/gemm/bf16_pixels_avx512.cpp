@@ -1,7 +1,7 @@
 // Computes   pixels of bfloat16 laid out as tiles of A and of B (the contract: bf16_pixels.h).
 // Layout     in: a pointer for each pixel. Out: rows of channels; rows of pairs of pixels.
-// Tile       turned: 8 channels of 32 pixels, 8 registers of 4 x 8 pixels, each lane a square of its own. Pairs: one
-//            register, 16 channels of 2 pixels.
+// Tile       turned: 8 channels of 32 pixels, 8 registers of 4 x 8 pixels, each lane a square of its own. Pairs: two
+//            registers, 32 channels of 2 pixels.
 // Why        the lanes of a register are filled by loads, which leaves three rounds of shuffles within them for a
 //            square instead of the four to six of a whole one; the port that shuffles is what bounds both.
 // Needs      AVX-512 BW and VL: the last channels are a masked load.
@@ -55,6 +55,8 @@ FC_INLINE void turn_square(const void* const* pixels, std::int64_t at, __mmask8 
   }
 }
 
+FC_INLINE __m512i count_lanes() { return _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0); }
+
 }  // namespace
 
 void turn_pixels(const Bf16Pixels& p, std::int64_t strip_bytes) {
@@ -71,14 +73,24 @@ void turn_pixels(const Bf16Pixels& p, std::int64_t strip_bytes) {
     }
 }
 
-void pair_pixels(const Bf16Pixels& p) {
-  const auto lanes = static_cast<__mmask16>((1u << p.channels) - 1);
-  unsigned char* out = p.out;
-  const auto widened = [&](std::int64_t i) {
-    return _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, static_cast<const Bf16*>(p.pixels[i]) + p.offset));
-  };
-  for (std::int64_t i = 0; i < p.steps * kPixels; i += 2, out += kSplitRowBytes)
-    _mm512_store_si512(out, _mm512_or_si512(widened(i), _mm512_slli_epi32(widened(i + 1), 16)));
+void pair_pixels(const Bf16Pixels& p, std::int64_t column_bytes) {
+  // Number k of the first pixel, number k of the second: of 16 channels, and of the 16 after them.
+  const __m512i first =
+      _mm512_add_epi32(_mm512_set1_epi32(kPixels << 16), _mm512_mullo_epi32(_mm512_set1_epi32(0x10001), count_lanes()));
+  const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(kSplitColumns << 16 | kSplitColumns));
+  for (std::int64_t c = 0; c < p.channels; c += 2 * kSplitColumns) {
+    const std::int64_t left = p.channels - c;
+    const auto lanes = static_cast<__mmask32>(left < 2 * kSplitColumns ? (std::int64_t{1} << left) - 1 : -1);
+    unsigned char* out = p.out + c / kSplitColumns * column_bytes;
+    const auto pixel = [&](std::int64_t i) {
+      return _mm512_maskz_loadu_epi16(lanes, static_cast<const Bf16*>(p.pixels[i]) + p.offset + c);
+    };
+    for (std::int64_t i = 0; i < p.steps * kPixels; i += 2, out += kSplitRowBytes) {
+      const __m512i even = pixel(i), odd = pixel(i + 1);
+      _mm512_store_si512(out, _mm512_permutex2var_epi16(even, first, odd));
+      if (left > kSplitColumns) _mm512_store_si512(out + column_bytes, _mm512_permutex2var_epi16(even, second, odd));
+    }
+  }
 }
 
 }  // namespace fastcnn::gemm::avx512

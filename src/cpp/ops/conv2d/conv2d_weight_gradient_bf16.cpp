@@ -132,14 +132,14 @@ class Task {
   void pair(const Segment& s, std::int64_t tap_h, std::int64_t tap_w, std::int64_t index) {
     grid_.swapped ? find_result(s) : find_picture(s, tap_h, tap_w);
     const std::int64_t first = panels_.begin * kStrip, end = min_i64(panels_.end * kStrip, grid_.b_channels);
-    for (std::int64_t c = first; c < end; c += kSplitColumns)
-      for (std::int64_t parity = 0; parity < grid_.parities(); ++parity)
-        gemm::avx512::pair_pixels({.pixels = pixels_ + parity,
-                                   .offset = c - first,
-                                   .channels = min_i64(kSplitColumns, end - c),
-                                   .steps = grid_.segment_b / kSplitDepth,
-                                   .out = pairs_of(c) + parity * grid_.pairs_bytes() +
-                                          index * grid_.segment_b / kSplitDepth * kSplitTileBytes});
+    for (std::int64_t parity = 0; parity < grid_.parities(); ++parity)
+      gemm::avx512::pair_pixels({.pixels = pixels_ + parity,
+                                 .offset = 0,
+                                 .channels = end - first,
+                                 .steps = grid_.segment_b / kSplitDepth,
+                                 .out = pairs_of(first) + parity * grid_.pairs_bytes() +
+                                        index * grid_.segment_b / kSplitDepth * kSplitTileBytes},
+                                grid_.column_bytes());
   }
 
   // The pixels of dy and x of a block's segments, which follow each other unless rows are cut.
