@@ -378,6 +378,14 @@ WEIGHT_GRADIENTS = [
     ((2, 40, 41, 16), 3, 32, {"padding": "same", "strides": 3}),
     ((2, 14, 14, 64), 3, 64, {"padding": "same", "groups": 2}),
     ((0, 9, 7, 32), 3, 64, {"padding": "same"}),
+    # few channels: windows are gathered
+    ((3, 11, 13, 3), 3, 40, {"padding": "same"}),
+    ((2, 40, 37, 1), 5, 16, {"padding": "same"}),
+    ((2, 17, 19, 4), (3, 7), 130, {"strides": [2, 1]}),
+    ((2, 20, 9, 2), (4, 3), 20, {"padding": "same", "dilation": [2, 1]}),
+    ((2, 3, 3, 3), 7, 33, {"padding": "same"}),
+    ((1, 20, 12, 4), (16, 8), 33, {}),
+    ((1, 30, 33, 3), 11, 64, {"strides": 4}),
 ]
 
 

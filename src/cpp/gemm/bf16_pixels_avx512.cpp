@@ -57,7 +57,62 @@ FC_INLINE void turn_square(const void* const* pixels, std::int64_t at, __mmask8 
 
 FC_INLINE __m512i count_lanes() { return _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0); }
 
+// What a row of a window gives to a register of the gathered pixel: number n of the register is number n + offset of
+// the row, where the mask says so.
+struct Piece {
+  std::int64_t row, offset;
+  __mmask32 mask;
+};
+
+// Bits [begin, end) of 32, as far as there are such.
+FC_INLINE __mmask32 bits(std::int64_t begin, std::int64_t end) {
+  const auto below = [](std::int64_t n) { return (std::uint64_t{1} << min_i64(kPixels, max_i64(0, n))) - 1; };
+  return static_cast<__mmask32>(below(end) & ~below(begin));
+}
+
 }  // namespace
+
+void gather_windows(const Bf16WindowRows& p, std::int64_t first, std::int64_t count, Bf16* to, std::int64_t pitch) {
+  const auto& [h, w] = p.window;
+  const std::int64_t numbers = w.size * p.channels, registers = pitch / kPixels, row_pitch = p.width * p.channels;
+  constexpr std::int64_t kMostPieces = 2 * kMostWindowRows;  // a row lies in one register, or in two
+  Piece pieces[kMostPieces];
+  std::int64_t last[kMostPieces], num_pieces = 0;  // of each register, the piece after its last
+  for (std::int64_t r = 0; r < registers; ++r) {
+    for (std::int64_t a = 0; a < h.size; ++a) {
+      const std::int64_t offset = r * kPixels - a * numbers;
+      const __mmask32 mask = bits(-offset, numbers - offset);
+      if (mask != 0) pieces[num_pieces++] = {a, offset, mask};
+    }
+    last[r] = num_pieces;
+  }
+  std::int64_t j = first % p.out_width, i = first / p.out_width % p.out_height;
+  const Bf16* picture = p.x + first / p.out_width / p.out_height * p.height * row_pitch;
+  for (std::int64_t k = 0; k < count; ++k, to += pitch) {
+    const std::int64_t top = h.start(i), left = w.start(j);
+    const bool inside = top >= 0 && top + h.extent() <= p.height && left >= 0 && left + w.size <= p.width;
+    const Bf16* from = picture + top * row_pitch + left * p.channels;
+    for (std::int64_t r = 0; r < h.stride; ++r)  // what the window below adds
+      __builtin_prefetch(from + (h.extent() + r) * row_pitch);
+    const auto place = [&](const Piece& piece) { return from + piece.row * h.dilation * row_pitch + piece.offset; };
+    for (std::int64_t r = 0, n = 0; r < registers; ++r) {
+      __m512i all = _mm512_setzero_si512();
+      if (inside)
+        for (; n < last[r]; ++n) all = _mm512_mask_loadu_epi16(all, pieces[n].mask, place(pieces[n]));
+      for (; n < last[r]; ++n) {
+        const Piece& piece = pieces[n];
+        if (piece.row < h.first_tap(i) || piece.row >= h.last_tap(i, p.height)) continue;
+        const __mmask32 there = bits(-left * p.channels - piece.offset, (p.width - left) * p.channels - piece.offset);
+        all = _mm512_mask_loadu_epi16(all, piece.mask & there, place(piece));
+      }
+      _mm512_storeu_si512(to + r * kPixels, all);
+    }
+    if (++j < p.out_width) continue;
+    j = 0;
+    if (++i < p.out_height) continue;
+    i = 0, picture += p.height * row_pitch;
+  }
+}
 
 void turn_pixels(const Bf16Pixels& p, std::int64_t strip_bytes) {
   for (std::int64_t step = 0; step < p.steps; ++step)

@@ -7,7 +7,7 @@
 // Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp, gemm/gemm_avx512bf16.cpp).
 // Why        each tap's tiles are those of another pair of pixels: nothing is laid out anew for a tap, at the cost of
 //            pairing twice, from even and from odd pixels on. Turning costs more than pairing: where windows are
-//            pixels, what has fewer channels is turned.
+//            pixels, what has fewer channels is turned. Windows of 3 or 4 channels are gathered to be such pixels.
 // Needs      AMX or AVX512-BF16.
 // Accuracy   those files: products are exact, sums in float32: of blocks, then of chunks of them.
 #include <algorithm>
@@ -39,9 +39,12 @@ class Task {
         a_(static_cast<unsigned char*>(memory)),
         b_(a_ + GridBytes(grid).a),
         zeros_(b_ + GridBytes(grid).b),
-        pixels_(reinterpret_cast<const void**>(zeros_ + GridBytes(grid).zeros)),
+        gathered_(reinterpret_cast<Bf16*>(zeros_ + GridBytes(grid).zeros)),
+        pixels_(reinterpret_cast<const void**>(zeros_ + GridBytes(grid).zeros + GridBytes(grid).gathered)),
         runs_(reinterpret_cast<SplitRun*>(pixels_ + grid.pointers())),
         pitches_(reinterpret_cast<std::int64_t*>(runs_ + Grid::most(grid.blocks))),
+        xs_(args.in[0].shape()),
+        ys_(args.in[1].shape()),
         x_(args.in[0].as<Bf16>()),
         dy_(args.in[1].as<Bf16>()),
         sums_(static_cast<float*>(args.workspace)) {
@@ -49,7 +52,8 @@ class Task {
   }
   static std::int64_t bytes(const Grid& grid) {
     const GridBytes bytes(grid);
-    return bytes.a + bytes.b + bytes.zeros + grid.pointers() * static_cast<std::int64_t>(sizeof(void*)) +
+    return bytes.a + bytes.b + bytes.zeros + bytes.gathered +
+           grid.pointers() * static_cast<std::int64_t>(sizeof(void*)) +
            Grid::most(grid.blocks) * static_cast<std::int64_t>(sizeof(SplitRun) + sizeof(std::int64_t));
   }
 
@@ -80,11 +84,12 @@ class Task {
     std::int64_t begin, end;
   };
   struct GridBytes {
-    std::int64_t a, b, zeros;
+    std::int64_t a, b, zeros, gathered;
     explicit GridBytes(const Grid& grid)
         : a(Grid::most(grid.strip_parts) * grid.strip_bytes()),
           b(Grid::most(grid.panel_parts) * kSplitTiles * grid.column_bytes()),
-          zeros(round_up(max_i64(Grid::most(grid.strip_parts), Grid::most(grid.panel_parts)) * kStrip * kItem, 64)) {}
+          zeros(round_up(max_i64(Grid::most(grid.strip_parts), Grid::most(grid.panel_parts)) * kStrip * kItem, 64)),
+          gathered(grid.segment_b * grid.window_pitch() * kItem) {}
   };
   // Where a segment lies in the result.
   struct Segment {
@@ -168,6 +173,7 @@ class Task {
     const std::int64_t last_row = last.row + last.rows - 1, last_column = last.column + last.columns - 1;
     ahead_[0] = range(dy_, pixel(first, first.row, first.column), pixel(last, last_row, last_column) + 1, of_dy,
                       grid_.p.group_filters(), grid_.p.filters);
+    if (grid_.gathered) return;
     ahead_[1] = range(x_, pixel_of_x(first, first.row + grid_.h.last, first.column),
                       pixel_of_x(last, last_row + grid_.h.last, last_column) + 1, of_x, grid_.p.group_channels(),
                       grid_.p.channels);
@@ -188,6 +194,7 @@ class Task {
 
   // Those of x that have the remainder of a tap.
   void find_picture(const Segment& s, std::int64_t tap_h, std::int64_t tap_w) {
+    if (grid_.gathered) return find_windows(s);
     const auto &h = grid_.h, &w = grid_.w;
     const std::int64_t left = (s.column + w.first) * w.axis.stride + w.remainder(tap_w);
     const std::int64_t before = min_i64(s.pitch, left < 0 ? ceil_div(-left, w.axis.stride) : 0);
@@ -207,6 +214,15 @@ class Task {
       for (; j < s.pitch; ++j) pixels_[k++] = zeros_;
     }
     fill(k);
+  }
+
+  void find_windows(const Segment& s) {
+    const std::int64_t pitch = grid_.window_pitch();
+    gemm::avx512::gather_windows({x_, xs_[1], xs_[2], xs_[3], grid_.p.window, ys_[1], ys_[2]}, s.column, s.columns,
+                                 gathered_, pitch);
+    const Bf16* from = gathered_ + (grid_.swapped ? strips_.begin : panels_.begin) * kStrip;
+    for (std::int64_t k = 0; k < s.columns; ++k) pixels_[k] = from + k * pitch;
+    fill(s.columns);
   }
 
   // Zeros after the last pixel: whole steps, and what tiles of the last taps read beyond.
@@ -264,9 +280,11 @@ class Task {
   const Grid& grid_;
   const SplitEngine& engine_;
   unsigned char *a_, *b_, *zeros_;
+  Bf16* gathered_;  // windows of a segment
   const void** pixels_;
   SplitRun* runs_;         // a segment of the block each
   std::int64_t* pitches_;  // of these
+  const Shape &xs_, &ys_;
   const Bf16 *x_, *dy_;
   float* sums_;
   std::int64_t group_ = 0, num_segments_ = 0;
@@ -316,7 +334,7 @@ template <const SplitEngine& engine, const gemm::Bf16OuterBlocking& blocking>
 const char* Bf16WeightGradient<engine, blocking>::yields(const Problem& problem) {
   const auto& p = problem.as<Conv2dParams>();
   const bool few = min_i64(p.group_channels(), p.group_filters()) < blocking.channels;
-  return few && p.window.h.size * p.window.w.size > 1 ? "most of each register would be empty" : nullptr;
+  return few && !gathers(p) && p.window.h.size * p.window.w.size > 1 ? "most of each register would be empty" : nullptr;
 }
 
 template <const SplitEngine& engine, const gemm::Bf16OuterBlocking& blocking>

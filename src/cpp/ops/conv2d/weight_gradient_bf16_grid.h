@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "gemm/bf16_pixels.h"
 #include "gemm/gemm.h"
 #include "gemm/split.h"
 #include "ops/conv2d/conv2d.h"
@@ -48,9 +49,19 @@ struct TapAxis {
   }
 };
 
+// Few channels would leave most of a register empty: windows become pixels with as many channels as they have numbers.
+inline bool gathers(const Conv2dParams& p) {
+  constexpr std::int64_t kFewChannels = 4, kMostNumbers = 32;  // of a row of a window
+  return p.groups == 1 && p.window.h.size * p.window.w.size > 1 && p.window.w.dilation == 1 &&
+         p.channels <= kFewChannels && p.window.w.size * p.channels <= kMostNumbers &&
+         p.window.h.size <= gemm::kMostWindowRows;
+}
+inline constexpr WindowAxis kPixel{};
+
 // How the problem is cut, all by its shape.
 struct Grid {
   const Conv2dParams& p;
+  bool gathered;
   bool swapped;  // A is x, B is dy
   std::int64_t pictures, x_height, x_width, height, width;
   TapAxis h, w;
@@ -66,24 +77,26 @@ struct Grid {
 
   Grid(const Problem& problem, std::int64_t pixels)
       : p(problem.as<Conv2dParams>()),
+        gathered(gathers(p)),
         swapped(false),
         pictures(problem.inputs[0].shape[0]),
         x_height(problem.inputs[0].shape[1]),
         x_width(problem.inputs[0].shape[2]),
         height(problem.inputs[1].shape[1]),
         width(problem.inputs[1].shape[2]),
-        h(p.window.h),
-        w(p.window.w),
-        taps(p.window.h.size * p.window.w.size),
+        h(gathered ? kPixel : p.window.h),
+        w(gathered ? kPixel : p.window.w),
+        taps(h.axis.size * w.axis.size),
         remainders(h.remainders() * w.remainders()),
         a_channels(p.group_filters()),
-        b_channels(p.group_channels()),
+        b_channels(p.group_channels() * (gathered ? p.window.h.size * p.window.w.size : 1)),
         rows(0, 0),
         columns(0, 0),
         blocks(0, 0) {
     if (p.group_channels() * p.group_filters() * height * width * pictures == 0) return;
     const bool in_place = taps == 1 && x_height == height && x_width == width && h.at(0) == 0 && w.at(0) == 0;
-    if (in_place && h.axis.stride == 1 && w.axis.stride == 1) {  // pixels meet themselves: all are one row
+    // Pixels meet themselves, or their windows: all are one row.
+    if (gathered || (in_place && h.axis.stride == 1 && w.axis.stride == 1)) {
       swapped = a_channels > b_channels;
       if (swapped) std::swap(a_channels, b_channels);
       x_width = width = pictures * height * width;
@@ -124,6 +137,10 @@ struct Grid {
   }
   std::int64_t column_bytes() const { return parities() * pairs_bytes(); }
   std::int64_t pointers() const { return segment_b + 2; }
+  // Of windows that are pixels, numbers from one to the next.
+  std::int64_t window_pitch() const {
+    return gathered ? round_up(p.channels * p.window.h.size * p.window.w.size, gemm::kSplitDepth) : 0;
+  }
 };
 
 }  // namespace fastcnn::weight_gradient_bf16
