@@ -67,6 +67,8 @@ FC_INLINE void pool(const KernelArgs& args, const SpanH& span_h, const SpanW& sp
         std::int64_t c = 0;
         for (; c + kUnroll * F32::width <= channels; c += kUnroll * F32::width)
           pool_block<Reduce, kUnroll, false>(image + c, row_pitch, pitch, h, w, counted, 0, pixel + c);
+        for (; c + 2 * F32::width <= channels; c += 2 * F32::width)
+          pool_block<Reduce, 2, false>(image + c, row_pitch, pitch, h, w, counted, 0, pixel + c);
         for (; c + F32::width <= channels; c += F32::width)
           pool_block<Reduce, 1, false>(image + c, row_pitch, pitch, h, w, counted, 0, pixel + c);
         if (c < channels)
