@@ -24,12 +24,13 @@ namespace fastcnn {
 namespace {
 
 using winograd::kMaxPositions;
-using winograd::Transforms;
+using winograd::Place, winograd::Transforms;
 
 // V and M of a block: what L2 holds beside the part of U that is swept.
 constexpr std::int64_t kBlockBytes = 1280 * 1024;
-// Blocks of fewer tiles would use what they read of U too little.
-constexpr std::int64_t kLeastTiles = 24;
+// Blocks of fewer tiles would use what they read of U too little, unless V and M of all tiles are more than the share
+// of the third-level cache that a thread may count on.
+constexpr std::int64_t kLeastTiles = 40, kLeastTilesOfMany = 24, kManyBytes = 8 * 1024 * 1024;
 // Where another row is faster: a picture of fewer tiles, fewer channels, more than this share of the direct sum's
 // products.
 constexpr std::int64_t kFewestTiles = 24;
@@ -60,10 +61,12 @@ struct Grid {
         filters(p.filters),
         panels(transforms.engine->blocking, p.filters) {
     const std::int64_t width = min_i64(panels.total_vectors, transforms.engine->blocking.vectors) * panels.width;
-    const std::int64_t most = max_i64(1, kBlockBytes / (positions * (channels + width) * kFloat));
-    blocks = max_i64(2, round_up(ceil_div(tiles, most), 2));  // an even number, for two threads to end together
-    staged = tiles / blocks < kLeastTiles;
-    if (staged) blocks = 1;
+    const std::int64_t most = kBlockBytes / (positions * (channels + width) * kFloat);
+    const bool many = tiles * positions * (channels + all_filters()) * kFloat > kManyBytes;
+    const std::int64_t least = many ? kLeastTilesOfMany : kLeastTiles;
+    staged = most < least || tiles < least;
+    // An even number, for two threads to end together.
+    blocks = staged ? 1 : round_up(ceil_div(tiles, most), 2);
   }
   std::int64_t first_tile(std::int64_t block) const { return block * tiles / blocks; }
   std::int64_t block_tiles() const { return ceil_div(tiles, blocks); }
@@ -178,21 +181,13 @@ class Worker {
   }
 
  private:
-  // The first output pixel of a tile.
-  struct Place {
-    std::int64_t picture, i, j;
-  };
   void find_window(std::int64_t tile, const void** pixels) const {
     const std::int64_t pixel = x_.pixel_pitch() * item_size(x_.type.dtype);
     const Place at = place(tile);
     winograd::find_window({x_.as<unsigned char>() + at.picture * xs_[1] * xs_[2] * pixel, xs_[1], xs_[2], pixel},
                           at.i - params_.window.h.before, at.j - params_.window.w.before, grid_.n, zeros_, pixels);
   }
-  Place place(std::int64_t tile) const {
-    const std::int64_t in_picture = tile % (grid_.rows * grid_.columns);
-    return {tile / (grid_.rows * grid_.columns), in_picture / grid_.columns * grid_.m,
-            in_picture % grid_.columns * grid_.m};
-  }
+  Place place(std::int64_t tile) const { return winograd::place_of(tile, grid_.rows, grid_.columns, grid_.m); }
 
   const Transforms& transforms_;
   const Grid& grid_;
@@ -206,6 +201,11 @@ class Worker {
 };
 
 }  // namespace
+
+winograd::Place winograd::place_of(std::int64_t tile, std::int64_t rows, std::int64_t columns, std::int64_t m) {
+  const std::int64_t in_picture = tile % (rows * columns);
+  return {tile / (rows * columns), in_picture / columns * m, in_picture % columns * m};
+}
 
 void winograd::find_window(const Picture& picture, std::int64_t top, std::int64_t left, std::int64_t n,
                            const void* zeros, const void** pixels) {

@@ -89,6 +89,12 @@ struct GradientTransforms {
   void (*weights)(const WeightRow&);
 };
 
+// Where a tile lies: its picture and the first of its pixels, of tiles that come row by row.
+struct Place {
+  std::int64_t picture, i, j;
+};
+Place place_of(std::int64_t tile, std::int64_t rows, std::int64_t columns, std::int64_t m);
+
 // The n x n pixels of a window whose first is (top, left); those outside the picture are `zeros`.
 struct Picture {
   const unsigned char* x;

@@ -21,7 +21,7 @@ namespace fastcnn {
 namespace {
 
 using gemm::EvenParts;
-using winograd::GradientTransforms;
+using winograd::GradientTransforms, winograd::Place;
 
 constexpr std::int64_t kPart = 64;   // channels, and filters, of a task
 constexpr std::int64_t kTiles = 48;  // of a block
@@ -107,15 +107,7 @@ class Worker {
   }
 
  private:
-  // A tile of all: its first pixel.
-  struct Place {
-    std::int64_t picture, i, j;
-  };
-  Place place(std::int64_t tile) const {
-    const std::int64_t in_picture = tile % (grid_.rows * grid_.columns);
-    return {tile / (grid_.rows * grid_.columns), in_picture / grid_.columns * grid_.m,
-            in_picture % grid_.columns * grid_.m};
-  }
+  Place place(std::int64_t tile) const { return winograd::place_of(tile, grid_.rows, grid_.columns, grid_.m); }
   void find_window(const Place& at, const void** pixels) const {
     winograd::find_window(
         {x_ + (at.picture * xs_[1] * xs_[2] * xs_[3] + channel_) * item_, xs_[1], xs_[2], xs_[3] * item_},
