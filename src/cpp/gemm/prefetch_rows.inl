@@ -1,5 +1,5 @@
-// Calls in what finish() will touch of rows [begin, end) of a strip (split.h). Included in the namespace of a kernel, to
-// be compiled into it: a call would cost the kernel all that it holds in registers.
+// Calls in what finish() will touch of rows [begin, end) of a strip (split.h). Included in the namespace of a kernel,
+// to be compiled into it: a call would cost the kernel all that it holds in registers.
 
 template <int write>
 FC_INLINE void prefetch_columns(const SplitFinish& f, const void* from, bool bf16, int row) {
