@@ -124,15 +124,14 @@ class Task {
     const std::int64_t begin = row_chunk * grid_.chunk, end = min_i64(units, begin + grid_.chunk);
     first_row_ = grid_.linear ? 0 : begin;
     picture_ = picture;
-    const std::int64_t first_tile = grid_.linear ? begin : begin * grid_.tiles;
-    const std::int64_t last_tile = grid_.linear ? end : end * grid_.tiles;
+    first_tile_ = grid_.linear ? begin : begin * grid_.tiles;
+    last_tile_ = grid_.linear ? end : end * grid_.tiles;
     direct_ = grid_.direct(end == units && picture + 1 == grid_.pictures);
     locate(begin, end);
     const std::int64_t first = column_chunk * grid_.panels / grid_.column_chunks;
     const std::int64_t last = (column_chunk + 1) * grid_.panels / grid_.column_chunks;
-    const std::int64_t strips = ceil_div(last_tile - first_tile, kSplitTiles);
+    const std::int64_t strips = ceil_div(last_tile_ - first_tile_, kSplitTiles);
     engine_.configure(static_cast<int>(grid_.tile_rows));
-    first_tile_ = first_tile, last_tile_ = last_tile;
     find_rows(0, at_);
     if (grid_.resident) {  // whole pixels of the result are written together
       const std::int64_t share = next_strip_share(last - first);
