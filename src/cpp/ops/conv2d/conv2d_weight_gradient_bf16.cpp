@@ -7,7 +7,7 @@
 // Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp, gemm/gemm_avx512bf16.cpp).
 // Why        each tap's tiles are those of another pair of pixels: nothing is laid out anew for a tap, at the cost of
 //            pairing twice, from even and from odd pixels on. Turning costs more than pairing: where windows are
-//            pixels, what has fewer channels is turned. Windows of 3 or 4 channels are gathered to be such pixels.
+//            pixels, what has fewer channels is turned. Windows of up to 4 channels are gathered to be such pixels.
 // Needs      AMX or AVX512-BF16.
 // Accuracy   those files: products are exact, sums in float32: of blocks, then of chunks of them.
 #include <algorithm>
