@@ -22,6 +22,8 @@ struct Conv2dInt8Params {
 
 // Steps of a sum are taken by kInt8Step; what is beyond the depth has weight 0.
 inline constexpr std::int64_t kInt8Step = 64;
+// Rows of the matrix of windows that an engine multiplies at a time, at most.
+inline constexpr int kInt8BlockRows = 32;
 
 // Windows of output pixels, to be laid out as rows of a matrix.
 struct CodeWindows {
@@ -33,8 +35,8 @@ struct CodeWindows {
 };
 
 // sums (rows x kInt8Columns) = start + A panel. The sum runs over `taps` runs of `run` elements of each row of A: of
-// several, each is a multiple of kInt8Step; after a single one elements up to the next multiple are readable, and their
-// weights are 0. Rows of A up to the next multiple of 16 are readable.
+// several, each is a multiple of kInt8Step; after a single one elements up to the next multiple of Int8Engine's `terms`
+// are readable, and their weights are 0. Rows of A up to the next multiple of its `tile_rows` are readable.
 struct Int8Factors {
   const void* a;
   std::int64_t pitch, tap_pitch;  // elements from row to row, and from run to run
@@ -49,6 +51,8 @@ struct Int8Factors {
 struct Int8Engine {
   int row_items;     // bytes of an element of the matrix of windows, and of packed weights
   int packed_pairs;  // neighbours of a sum that lie together in packed weights
+  int terms, tile_rows;  // multiples that it reads of a sum, and of rows
+  int block_rows;        // that it likes to multiply at a time
   void (*begin)();   // before the blocks of a task, in its thread; may be nullptr, like end
   void (*end)();
   // Rows [first, first + count) of the matrix of windows, `pitch` elements apart.
@@ -64,13 +68,14 @@ struct Int8Packing {
   std::int64_t depth, columns;
 
   constexpr std::int64_t padded_depth() const { return round_up(depth, kInt8Step); }
-  constexpr std::int64_t panels() const { return ceil_div(columns, kInt8Columns); }
+  constexpr std::int64_t panels() const { return int8_blocks(columns); }
   constexpr std::int64_t panel_bytes() const { return padded_depth() * kInt8Columns * item; }
   constexpr std::int64_t header_bytes() const { return panels() * kInt8Columns * 4; }
   constexpr std::int64_t bytes() const { return header_bytes() + panels() * panel_bytes(); }
 };
 
 void conv2d_int8(const Int8Engine& engine, const KernelArgs& args);
+std::int64_t conv2d_int8_workspace(const Problem& problem);
 void conv2d_int8_pack(int item, int pairs, const KernelArgs& args);
 
 namespace ref {

@@ -65,6 +65,6 @@ void finish(const Int8Block& block) { fastcnn::avx512::int8_engine.finish(block)
 
 }  // namespace
 
-const Int8Engine int8_engine{1, 4, begin, end, copy, multiply, finish};
+const Int8Engine int8_engine{1, 4, kInt8Step, kTileRows, 2 * kTileRows, begin, end, copy, multiply, finish};
 
 }  // namespace fastcnn::amx

@@ -72,6 +72,6 @@ void finish(const Int8Block& block) { fastcnn::avx512::int8_engine.finish(block)
 
 }  // namespace
 
-const Int8Engine int8_engine{1, 4, nullptr, nullptr, copy, multiply, finish};
+const Int8Engine int8_engine{1, 4, 4, 1, 2 * kRows, nullptr, nullptr, copy, multiply, finish};
 
 }  // namespace fastcnn::avx512vnni

@@ -1,7 +1,7 @@
 // Computes   conv2d_int8 as a matrix product: a row is an output pixel, a column a filter, the sum runs over the
 //            window.
 // Layout     of rows, one of three: where the picture is such a matrix already (1 x 1, stride 1, channels a multiple of
-//            kInt8Step) it is read in place. Windows of stride 1 whose rows are a multiple of kInt8Step are read in
+//            the engine's `terms`) it is read in place. Windows of stride 1 whose rows are a multiple of kInt8Step are read in
 //            strips: rows of the picture copied with their border into the thread's scratch, where each pixel begins a
 //            window; windows that begin in the border are computed, too, and dropped. Other windows are copied, each to
 //            a row. Weights are packed once (Int8Packing).
@@ -28,8 +28,6 @@ constexpr std::int64_t kTaskWork = std::int64_t{1} << 20, kTasks = 16;
 // Tasks that share rows copy them all, so for no fewer panels than these.
 constexpr std::int64_t kCopyPanels = 8;
 
-constexpr std::int64_t kBlockRows = 32;
-
 class Product {
  public:
   Product(const Int8Engine& engine, const KernelArgs& args)
@@ -38,7 +36,8 @@ class Product {
         packing_{engine.row_items, engine.packed_pairs, p_.depth(), p_.filters},
         operands_(int8_operands(p_.end, args)),
         finish_(int8_finish(p_.end, args)),
-        packed_(args.in[1].as<unsigned char>()) {
+        packed_(args.in[1].as<unsigned char>()),
+        columns_(static_cast<Int8Columns*>(args.workspace)) {
     const Shape &x = args.in[0].shape(), &y = args.out[0].shape();
     const auto& [h, w] = p_.window;
     windows_ = {operands_.x, p_.window, x[1], x[2], x[3], y[1], y[2], static_cast<std::uint8_t>(p_.end.x.zero_point)};
@@ -46,14 +45,17 @@ class Product {
     const bool step = h.stride == 1 && w.stride == 1;
     const bool bytes = engine.row_items == 1;
     const bool same = h.size == 1 && w.size == 1 && h.before == 0 && w.before == 0 && y[1] == x[1] && y[2] == x[2];
-    in_place_ = bytes && step && same && p_.channels % kInt8Step == 0;
+    in_place_ = bytes && step && same && p_.channels % engine.terms == 0;
     strips_ = bytes && step && !in_place_ && w.dilation == 1 && w.size * p_.channels % kInt8Step == 0 &&
               y[2] + w.size - 1 <= kMaxRows;
     cut();
+    for (std::int64_t panel = 0; panel < packing_.panels(); ++panel)
+      set_columns(finish_, p_.end, operands_, reinterpret_cast<const std::int32_t*>(packed_), panel * kInt8Columns,
+                  columns_of(panel), columns_[panel]);
   }
 
   void run() const {
-    parallel_for(row_tasks_ * groups_, column_bytes() + copy_bytes(), [&](std::int64_t task, void* scratch) {
+    parallel_for(row_tasks_ * groups_, scratch_bytes(), [&](std::int64_t task, void* scratch) {
       const std::int64_t begin = task % groups_ * panels_, end = min_i64(packing_.panels(), begin + panels_);
       if (engine_.begin != nullptr) engine_.begin();
       strips_ ? run_strip(task / groups_, begin, end, scratch) : run_rows(task / groups_, begin, end, scratch);
@@ -64,13 +66,11 @@ class Product {
  private:
   std::int64_t line() const { return windows_.out_width + p_.window.w.size - 1; }  // pixels of a strip's row
 
-  // Of a task's scratch: first what is given by column, then the copy of its pixels.
-  std::int64_t column_bytes() const { return panels_ * static_cast<std::int64_t>(sizeof(Int8Columns)); }
-  std::int64_t copy_bytes() const {
+  std::int64_t scratch_bytes() const {
     // The last rows of the last block begin beyond the strip's windows.
     if (strips_)
-      return (lines_ + p_.window.h.extent() - 1) * line() * p_.channels + (kBlockRows + p_.window.w.size) * p_.channels;
-    return in_place_ && rows_ % 16 == 0 ? 0 : task_rows_ * packing_.padded_depth() * engine_.row_items;
+      return (lines_ + p_.window.h.extent() - 1) * line() * p_.channels + (engine_.block_rows + p_.window.w.size) * p_.channels;
+    return in_place_ && rows_ % engine_.tile_rows == 0 ? 0 : task_rows_ * packing_.padded_depth() * engine_.row_items;
   }
 
   // Cuts the product by its shape alone.
@@ -87,41 +87,32 @@ class Product {
       row_tasks_ = rows_ / (windows_.out_height * windows_.out_width) * strips_a_picture_;
     } else {
       std::int64_t most = min_i64(share, kRowBytes / (packing_.padded_depth() * engine_.row_items));
-      most = max_i64(kBlockRows, min_i64(kMaxRows, most) / kBlockRows * kBlockRows);
-      task_rows_ = round_up(ceil_div(rows_, ceil_div(rows_, most)), kBlockRows);
+      most = max_i64(engine_.block_rows, min_i64(kMaxRows, most) / engine_.block_rows * engine_.block_rows);
+      task_rows_ = round_up(ceil_div(rows_, ceil_div(rows_, most)), engine_.block_rows);
       row_tasks_ = ceil_div(rows_, task_rows_);
     }
     panels_ = max_i64(in_place_ ? 1 : kCopyPanels, ceil_div(packing_.panels(), ceil_div(wanted, row_tasks_)));
     groups_ = ceil_div(packing_.panels(), panels_);
   }
 
-  Int8Columns* set_columns(std::int64_t begin, std::int64_t end, void* scratch) const {
-    auto* columns = static_cast<Int8Columns*>(scratch);
-    for (std::int64_t panel = begin; panel < end; ++panel)
-      fastcnn::set_columns(finish_, p_.end, operands_, reinterpret_cast<const std::int32_t*>(packed_),
-                           panel * kInt8Columns, columns_of(panel), columns[panel - begin]);
-    return columns;
-  }
-
   std::int64_t columns_of(std::int64_t panel) const { return min_i64(kInt8Columns, p_.filters - panel * kInt8Columns); }
 
   // Panels [begin, end) for blocks of `rows` rows: body(first row, its panel, its sums) finishes a block.
   template <class Body>
-  void multiply(Int8Factors f, std::int64_t begin, std::int64_t end, const Int8Columns* columns,
-                const Body& body) const {
+  void multiply(Int8Factors f, std::int64_t begin, std::int64_t end, const Body& body) const {
     const auto* a = static_cast<const unsigned char*>(f.a);
     const std::int64_t rows = f.rows;
-    alignas(64) std::int32_t sums[kBlockRows * kInt8Columns];
+    alignas(64) std::int32_t sums[kInt8BlockRows * kInt8Columns];
     const bool near = (end - begin) * packing_.panel_bytes() <= kNearBytes;
     const auto block = [&](std::int64_t r, std::int64_t panel) {
       f.a = a + r * f.pitch * engine_.row_items;
-      f.rows = min_i64(kBlockRows, rows - r);
+      f.rows = min_i64(engine_.block_rows, rows - r);
       f.panel = packed_ + packing_.header_bytes() + panel * packing_.panel_bytes();
-      f.start = columns[panel - begin].start;
+      f.start = columns_[panel].start;
       if (!near && panel + 1 < end) {  // each block calls in its share of the next panel
-        f.next_bytes = round_up(ceil_div(packing_.panel_bytes() * kBlockRows, round_up(rows, kBlockRows)), 64);
+        f.next_bytes = round_up(ceil_div(packing_.panel_bytes() * engine_.block_rows, round_up(rows, engine_.block_rows)), 64);
         f.next =
-            packed_ + packing_.header_bytes() + (panel + 1) * packing_.panel_bytes() + r / kBlockRows * f.next_bytes;
+            packed_ + packing_.header_bytes() + (panel + 1) * packing_.panel_bytes() + r / engine_.block_rows * f.next_bytes;
       } else {
         f.next_bytes = 0;
       }
@@ -129,34 +120,32 @@ class Product {
       body(r, f.rows, panel, sums);
     };
     if (near) {
-      for (std::int64_t r = 0; r < rows; r += kBlockRows)
+      for (std::int64_t r = 0; r < rows; r += engine_.block_rows)
         for (std::int64_t panel = begin; panel < end; ++panel) block(r, panel);
     } else {
       for (std::int64_t panel = begin; panel < end; ++panel)
-        for (std::int64_t r = 0; r < rows; r += kBlockRows) block(r, panel);
+        for (std::int64_t r = 0; r < rows; r += engine_.block_rows) block(r, panel);
     }
   }
 
   // Results of `count` neighbouring pixels from `pixel` on.
-  void finish(const Int8Columns& columns, const std::int32_t* sums, std::int64_t pixel, std::int64_t count,
-              std::int64_t panel) const {
+  void finish(const std::int32_t* sums, std::int64_t pixel, std::int64_t count, std::int64_t panel) const {
     const std::int64_t at = pixel * p_.filters + panel * kInt8Columns;
-    engine_.finish({&finish_, &columns, sums, count, columns_of(panel),
+    engine_.finish({&finish_, &columns_[panel], sums, count, columns_of(panel),
                     operands_.residual + at * operands_.residual_item, operands_.y + at * operands_.y_item,
                     p_.filters});
   }
 
   void run_rows(std::int64_t task, std::int64_t begin, std::int64_t end, void* scratch) const {
     const std::int64_t first = task * task_rows_, count = min_i64(task_rows_, rows_ - first);
-    const std::int64_t pitch = packing_.padded_depth();
-    const bool copies = !in_place_ || count % 16 != 0;
-    unsigned char* copy = static_cast<unsigned char*>(scratch) + column_bytes();
+    const bool copies = !in_place_ || count % engine_.tile_rows != 0;
+    const std::int64_t pitch = copies ? packing_.padded_depth() : p_.channels;
+    unsigned char* copy = static_cast<unsigned char*>(scratch);
     if (copies) engine_.copy(windows_, first, count, copy, pitch);
-    const Int8Columns* columns = set_columns(begin, end, scratch);
     const Int8Factors f{
         copies ? copy : operands_.x + first * pitch, pitch, 0, count, 1, packing_.depth, nullptr, nullptr, nullptr, 0};
-    multiply(f, begin, end, columns, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
-      finish(columns[panel - begin], sums, first + r, n, panel);
+    multiply(f, begin, end, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
+      finish(sums, first + r, n, panel);
     });
   }
 
@@ -165,10 +154,9 @@ class Product {
     const std::int64_t picture = task / strips_a_picture_, top = task % strips_a_picture_ * lines_;
     const std::int64_t lines = min_i64(lines_, windows_.out_height - top), width = line();
     const std::int64_t line_bytes = width * p_.channels, copied = lines + h.extent() - 1;
-    unsigned char* strip = static_cast<unsigned char*>(scratch) + column_bytes();
+    unsigned char* strip = static_cast<unsigned char*>(scratch);
     const std::uint8_t* x = windows_.x + picture * windows_.height * windows_.width * p_.channels;
     for (std::int64_t i = 0; i < copied; ++i) copy_line(x, top - h.before + i, strip + i * line_bytes);
-    const Int8Columns* columns = set_columns(begin, end, scratch);
     const std::int64_t pixel = (picture * windows_.out_height + top) * windows_.out_width;
     const Int8Factors f{strip,
                         p_.channels,
@@ -180,12 +168,12 @@ class Product {
                         nullptr,
                         nullptr,
                         0};
-    multiply(f, begin, end, columns, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
+    multiply(f, begin, end, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
       for (std::int64_t done = 0; done < n;) {
         const std::int64_t i = (r + done) / width, j = (r + done) % width;
         const std::int64_t run = min_i64(n - done, width - j), real = min_i64(run, windows_.out_width - j);
         if (real > 0)
-          finish(columns[panel - begin], sums + done * kInt8Columns, pixel + i * windows_.out_width + j, real, panel);
+          finish(sums + done * kInt8Columns, pixel + i * windows_.out_width + j, real, panel);
         done += run;
       }
     });
@@ -211,6 +199,7 @@ class Product {
   Int8Operands operands_;
   Int8Finish finish_;
   const unsigned char* packed_;
+  Int8Columns* columns_;  // of each panel
   CodeWindows windows_;
   std::int64_t rows_;  // of the matrix
   bool in_place_, strips_;
@@ -220,6 +209,10 @@ class Product {
 };
 
 }  // namespace
+
+std::int64_t conv2d_int8_workspace(const Problem& problem) {
+  return int8_blocks(problem.as<Conv2dInt8Params>().filters) * static_cast<std::int64_t>(sizeof(Int8Columns));
+}
 
 void conv2d_int8(const Int8Engine& engine, const KernelArgs& args) { Product(engine, args).run(); }
 

@@ -92,6 +92,6 @@ void finish_block(const Int8Block& b) {
 
 }  // namespace
 
-const Int8Engine int8_engine{2, 2, nullptr, nullptr, copy, multiply, finish_block};
+const Int8Engine int8_engine{2, 2, kInt8Step, 1, kInt8BlockRows, nullptr, nullptr, copy, multiply, finish_block};
 
 }  // namespace fastcnn::FC_SIMD

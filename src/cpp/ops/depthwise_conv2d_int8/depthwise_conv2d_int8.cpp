@@ -68,6 +68,7 @@ constexpr KernelInfo kKernels[] = {
      .isa = Isa::Avx512Vnni,
      .run = depthwise_conv2d_int8_lines,
      .declines = depthwise_conv2d_int8_declines,
+     .workspace = depthwise_conv2d_int8_workspace,
      .pack = &depthwise_conv2d_int8_pack_op,
      .pack_params = pack_params},
     {.name = "depthwise_conv2d_int8_avx512", .isa = Isa::Avx512, .run = avx512::depthwise_conv2d_int8},

@@ -32,14 +32,19 @@ struct DepthwiseInt8Packing {
   FC_INLINE constexpr std::int64_t bytes() const { return header_bytes() + blocks() * block_bytes(); }
 };
 
-// Rows of a picture with their border, of which the kernel that multiplies four taps at once computes one line of
-// results.
+// Rows of the window that the kernel that multiplies four taps at once can take.
+inline constexpr std::int64_t kDepthwiseRows = 8;
+
+// A line of results. The window is 3, 5 or 7 columns wide; of 3 it has one group of four rows, else two.
 struct DepthwiseLine {
-  const unsigned char* rows;                  // the window's first, each of `line_bytes` bytes
-  std::int64_t line_bytes, channels, pixels;  // pixels of the result
-  std::int64_t height, width, stride;         // of the window
+  const unsigned char* const* rows;  // kDepthwiseRows: the picture's, or any where weights are zeros
+  const std::int64_t* steps;         // bytes from a row's pixel to the next
+  std::int64_t columns, channels;    // of the picture
+  std::int32_t zero;                 // the code of pixels beside it
+  std::int64_t pixels;               // of the result
+  std::int64_t width, stride, before;  // of the window
   const unsigned char* packed;
-  const Int8Columns* columns;  // of halves of blocks, in the tiles' order
+  const Int8Columns* blocks;  // two for each block of channels, in the tiles' order
   const Int8Finish* finish;
   std::uint8_t* y;
 };
@@ -58,6 +63,7 @@ namespace avx512vnni {
 void depthwise_line(const DepthwiseLine& line);
 }
 void depthwise_conv2d_int8_lines(const KernelArgs& args);
+std::int64_t depthwise_conv2d_int8_workspace(const Problem& problem);
 void depthwise_conv2d_int8_pack(const KernelArgs& args);
 const char* depthwise_conv2d_int8_declines(const Problem& problem);
 #endif

@@ -1,9 +1,10 @@
 // Computes   lines of depthwise_conv2d_int8 (the contract: depthwise_conv2d_int8.h).
 // Layout     NHWC; the bytes of four rows of the window are interleaved, so that a register holds four taps of 16
 //            channels.
-// Tile       64 channels x 4 output pixels: 16 registers of sums, 4 of interleaved bytes, 4 of rows.
-// Why        an interleaved column of the window serves all outputs of the tile that see it; packing the results undoes
-//            the order that interleaving leaves.
+// Tile       64 channels of a line: 4 registers of interleaved bytes, and 4 of sums for each of the output pixels whose
+//            windows see a column; of windows of one group of rows and 3 columns the weights stay in 12 more.
+// Why        each column is interleaved once for all outputs of the line, which are shifted through the registers: a
+//            line may have any number of pixels. Packing the results undoes the order that interleaving leaves.
 // Needs      AVX512-VNNI; weights packed by depthwise_conv2d_int8_pack.
 // Accuracy   exact sums.
 #include "ops/depthwise_conv2d_int8/depthwise_conv2d_int8.h"
@@ -17,32 +18,63 @@ using fastcnn::avx512::F32;
 using fastcnn::avx512::load;
 using fastcnn::avx512::set;
 
+constexpr int kTiles = kDepthwiseBlock / 16;
+
 struct Block {
-  std::int64_t first, count;  // channels
+  std::int64_t first;  // channel
+  __mmask64 real;
   const unsigned char* packed;
   const Int8Columns* columns;
 };
 
-FC_INLINE __m512i load_bytes(const unsigned char* p, __mmask64 real) { return _mm512_maskz_loadu_epi8(real, p); }
+// Columns of the picture one after the other, of `groups` times four rows.
+template <int groups>
+class Columns {
+ public:
+  Columns(const DepthwiseLine& line, const Block& block, std::int64_t first)
+      : column_(first), count_(line.columns), real_(block.real), outside_(_mm512_set1_epi8(line.zero)) {
+    for (int r = 0; r < 4 * groups; ++r) {
+      step_[r] = line.steps[r];
+      at_[r] = line.rows[r] + first * step_[r] + block.first;
+    }
+  }
 
-// Bytes of a column of the window: row r of the group to byte r of each channel.
-FC_INLINE void interleave(const unsigned char* x, std::int64_t line_bytes, std::int64_t rows, __mmask64 real,
-                          __m512i (&taps)[4]) {
-  const __m512i r0 = load_bytes(x, real), none = _mm512_setzero_si512();
-  const __m512i r1 = rows > 1 ? load_bytes(x + line_bytes, real) : none;
-  const __m512i r2 = rows > 2 ? load_bytes(x + 2 * line_bytes, real) : none;
-  const __m512i r3 = rows > 3 ? load_bytes(x + 3 * line_bytes, real) : none;
-  const __m512i lower01 = _mm512_unpacklo_epi8(r0, r1), upper01 = _mm512_unpackhi_epi8(r0, r1);
-  const __m512i lower23 = _mm512_unpacklo_epi8(r2, r3), upper23 = _mm512_unpackhi_epi8(r2, r3);
-  taps[0] = _mm512_unpacklo_epi16(lower01, lower23), taps[1] = _mm512_unpackhi_epi16(lower01, lower23);
-  taps[2] = _mm512_unpacklo_epi16(upper01, upper23), taps[3] = _mm512_unpackhi_epi16(upper01, upper23);
-}
+  // Of each group row r to byte r of each channel.
+  FC_INLINE void next(__m512i (&taps)[groups][kTiles]) {
+    const bool inside = column_ >= 0 && column_ < count_;
+#pragma GCC unroll 2
+    for (int g = 0; g < groups; ++g)
+      if (inside)
+        interleave(at_ + 4 * g, taps[g]);
+      else
+        for (int t = 0; t < kTiles; ++t) taps[g][t] = outside_;
+#pragma GCC unroll 8
+    for (int r = 0; r < 4 * groups; ++r) at_[r] += step_[r];
+    ++column_;
+  }
 
-FC_INLINE void store_pixel(const Int8Finish& f, const Block& block, __mmask64 real, const __m512i (&sum)[4],
-                           std::uint8_t* y) {
-  __m512i q[4];
+ private:
+  FC_INLINE void interleave(const unsigned char* const* rows, __m512i (&taps)[kTiles]) const {
+    __m512i row[4];
 #pragma GCC unroll 4
-  for (int t = 0; t < 4; ++t) {
+    for (int r = 0; r < 4; ++r) row[r] = _mm512_maskz_loadu_epi8(real_, rows[r]);
+    const __m512i lower01 = _mm512_unpacklo_epi8(row[0], row[1]), upper01 = _mm512_unpackhi_epi8(row[0], row[1]);
+    const __m512i lower23 = _mm512_unpacklo_epi8(row[2], row[3]), upper23 = _mm512_unpackhi_epi8(row[2], row[3]);
+    taps[0] = _mm512_unpacklo_epi16(lower01, lower23), taps[1] = _mm512_unpackhi_epi16(lower01, lower23);
+    taps[2] = _mm512_unpacklo_epi16(upper01, upper23), taps[3] = _mm512_unpackhi_epi16(upper01, upper23);
+  }
+
+  std::int64_t column_, count_;
+  __mmask64 real_;
+  __m512i outside_;
+  const unsigned char* at_[4 * groups];
+  std::int64_t step_[4 * groups];
+};
+
+FC_INLINE void store_pixel(const Int8Finish& f, const Block& block, const __m512i (&sum)[kTiles], std::uint8_t* y) {
+  __m512i q[kTiles];
+#pragma GCC unroll 4
+  for (int t = 0; t < kTiles; ++t) {
     const Int8Columns& columns = block.columns[t / 2];
     const F32 number = {_mm512_cvtepi32_ps(sum[t])};
     F32 v = fma(number, load(columns.scale + t % 2 * 16), load(columns.bias + t % 2 * 16));
@@ -56,50 +88,79 @@ FC_INLINE void store_pixel(const Int8Finish& f, const Block& block, __mmask64 re
     q[t] = _mm512_cvtps_epi32(min(set(f.high), v).v);  // what is below 0 is stored as 0
   }
   const __m512i bytes = _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
-  _mm512_mask_storeu_epi8(y, real, bytes);
+  _mm512_mask_storeu_epi8(y, block.real, bytes);
 }
 
-template <int pixels>
-FC_INLINE void convolve(const DepthwiseLine& line, const Block& block, std::int64_t j) {
-  const __mmask64 real = fastcnn::avx512::detail::first_bytes(block.count);
-  __m512i sum[pixels][4];
+// `groups` of four rows of a window that is `width` columns wide.
+template <int groups, int width, int stride>
+void convolve(const DepthwiseLine& line, const Block& block) {
+  constexpr int kSeen = (width + stride - 1) / stride;  // outputs that see a column
+  const auto weights_at = [&](int g, int b, int t) {
+    return _mm512_loadu_si512(block.packed + ((b * groups + g) * kTiles + t) * 64);
+  };
+  constexpr bool kKept = groups * width <= 3;
+  __m512i kept[kKept ? width : 1][kTiles];
+  if constexpr (kKept)
+    for (int b = 0; b < width; ++b)
+      for (int t = 0; t < kTiles; ++t) kept[b][t] = weights_at(0, b, t);
+
+  // Sums of the output pixels j ... j + kSeen - 1. The first steps are for pixels before the line, which are dropped.
+  __m512i sums[kSeen][kTiles];
+  const auto start = [&](__m512i(&sum)[kTiles]) {
+    for (int t = 0; t < kTiles; ++t) sum[t] = _mm512_load_si512(block.columns[t / 2].start + t % 2 * 16);
+  };
+#pragma GCC unroll 7
+  for (int d = 0; d < kSeen; ++d) start(sums[d]);
+  Columns<groups> columns(line, block, -line.before + (1 - kSeen) * stride + width - stride);
+  std::uint8_t* y = line.y + block.first;
+  for (std::int64_t j = 1 - kSeen; j < line.pixels; ++j) {
+#pragma GCC unroll 2
+    for (int k = 0; k < stride; ++k) {
+      __m512i taps[groups][kTiles];
+      columns.next(taps);
+#pragma GCC unroll 7
+      for (int d = 0; d < kSeen; ++d) {
+        const int b = width - stride + k - d * stride;
+        if (b < 0) continue;
+#pragma GCC unroll 2
+        for (int g = 0; g < groups; ++g)
 #pragma GCC unroll 4
-  for (int p = 0; p < pixels; ++p)
-#pragma GCC unroll 4
-    for (int t = 0; t < 4; ++t) sum[p][t] = _mm512_load_si512(block.columns[t / 2].start + t % 2 * 16);
-  const std::int64_t groups = ceil_div(line.height, 4), columns = (pixels - 1) * line.stride + line.width;
-  const unsigned char* x = line.rows + j * line.stride * line.channels + block.first;
-  for (std::int64_t c = 0; c < columns; ++c, x += line.channels)
-    for (std::int64_t g = 0; g < groups; ++g) {
-      __m512i taps[4];
-      interleave(x + 4 * g * line.line_bytes, line.line_bytes, line.height - 4 * g, real, taps);
-#pragma GCC unroll 4
-      for (int p = 0; p < pixels; ++p) {
-        const std::int64_t b = c - p * line.stride;
-        if (b < 0 || b >= line.width) continue;
-        const unsigned char* weights = block.packed + (b * groups + g) * 4 * kDepthwiseBlock;
-#pragma GCC unroll 4
-        for (int t = 0; t < 4; ++t)
-          sum[p][t] = _mm512_dpbusd_epi32(sum[p][t], taps[t], _mm512_loadu_si512(weights + t * 64));
+          for (int t = 0; t < kTiles; ++t)
+            sums[d][t] = _mm512_dpbusd_epi32(sums[d][t], taps[g][t], kKept ? kept[b][t] : weights_at(g, b, t));
       }
     }
+    if (j >= 0) {
+      store_pixel(*line.finish, block, sums[0], y);
+      y += line.channels;
+    }
+#pragma GCC unroll 7
+    for (int d = 0; d + 1 < kSeen; ++d)
 #pragma GCC unroll 4
-  for (int p = 0; p < pixels; ++p)
-    store_pixel(*line.finish, block, real, sum[p], line.y + (j + p) * line.channels + block.first);
+      for (int t = 0; t < kTiles; ++t) sums[d][t] = sums[d + 1][t];
+    start(sums[kSeen - 1]);
+  }
+}
+
+template <int groups, int width>
+void convolve_blocks(const DepthwiseLine& line) {
+  const DepthwiseInt8Packing packing{4 * groups, width, line.channels};
+  for (std::int64_t b = 0; b < packing.blocks(); ++b) {
+    const std::int64_t first = b * kDepthwiseBlock;
+    const Block block{first, fastcnn::avx512::detail::first_bytes(line.channels - first),
+                      line.packed + b * packing.block_bytes(), line.blocks + 2 * b};
+    line.stride == 1 ? convolve<groups, width, 1>(line, block) : convolve<groups, width, 2>(line, block);
+  }
 }
 
 }  // namespace
 
 void depthwise_line(const DepthwiseLine& line) {
-  const DepthwiseInt8Packing packing{line.height, line.width, line.channels};
-  for (std::int64_t b = 0; b < packing.blocks(); ++b) {
-    const std::int64_t first = b * kDepthwiseBlock;
-    const Block block{first, min_i64(kDepthwiseBlock, line.channels - first), line.packed + b * packing.block_bytes(),
-                      line.columns + 2 * b};
-    std::int64_t j = 0;
-    for (; j + 4 <= line.pixels; j += 4) convolve<4>(line, block, j);
-    for (; j < line.pixels; ++j) convolve<1>(line, block, j);
-  }
+  if (line.width == 3)
+    convolve_blocks<1, 3>(line);
+  else if (line.width == 5)
+    convolve_blocks<2, 5>(line);
+  else
+    convolve_blocks<2, 7>(line);
 }
 
 }  // namespace fastcnn::avx512vnni

@@ -87,12 +87,20 @@ Int8Finish int8_finish(const Int8Epilogue& e, const KernelArgs& args) {
 
 void set_columns(const Int8Finish& finish, const Int8Epilogue& e, const Int8Operands& operands,
                  const std::int32_t* sums, std::int64_t first, std::int64_t count, Int8Columns& columns) {
-  for (std::int64_t i = 0; i < kInt8Columns; ++i) {
-    const bool real = i < count;
-    columns.scale[i] = real ? e.x.scale * operands.scale[first + i] * finish.factor : 0.0f;
-    const float bias = real && operands.bias != nullptr ? operands.bias[first + i] : 0.0f;
-    columns.bias[i] = std::fma(bias, finish.factor, finish.offset);
-    columns.start[i] = real && sums != nullptr ? -e.x.zero_point * sums[first + i] : 0;
+  if (count < kInt8Columns) columns = {};
+  const float* const scale = operands.scale + first;
+  for (std::int64_t i = 0; i < count; ++i) columns.scale[i] = e.x.scale * scale[i] * finish.factor;
+  if (operands.bias == nullptr) {
+    std::fill_n(columns.bias, count, finish.offset);
+  } else {
+    const float* const bias = operands.bias + first;
+    const double factor = finish.factor, offset = finish.offset;  // the product is exact
+    for (std::int64_t i = 0; i < count; ++i) columns.bias[i] = static_cast<float>(bias[i] * factor + offset);
+  }
+  if (sums == nullptr) {
+    std::fill_n(columns.start, count, 0);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) columns.start[i] = -e.x.zero_point * sums[first + i];
   }
 }
 

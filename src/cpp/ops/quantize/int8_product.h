@@ -48,7 +48,9 @@ struct Int8Finish {
 // Columns that are computed together; what is given by column has as many elements.
 inline constexpr int kInt8Columns = 32;
 
-// What is given by column, whole registers of it on the stack.
+inline constexpr std::int64_t int8_blocks(std::int64_t columns) { return ceil_div(columns, kInt8Columns); }
+
+// What is given by column, whole registers of it.
 struct Int8Columns {
   alignas(64) float scale[kInt8Columns], bias[kInt8Columns];
   alignas(64) std::int32_t start[kInt8Columns];  // of the sums: - x.zero_point sum_k w[k, o]
