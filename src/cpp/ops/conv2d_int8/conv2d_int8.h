@@ -34,26 +34,30 @@ struct CodeWindows {
   std::uint8_t zero;  // the code of pixels outside
 };
 
-// sums (rows x kInt8Columns) = start + A panel. The sum runs over `taps` runs of `run` elements of each row of A: of
-// several, each is a multiple of kInt8Step; after a single one elements up to the next multiple of Int8Engine's `terms`
-// are readable, and their weights are 0. Rows of A up to the next multiple of its `tile_rows` are readable.
+// sums (rows x kInt8Columns) = start + A panel, for `rows` rows of A from `first` on. The sum runs over `taps` runs of
+// `run` elements of each row: of several, each is a multiple of kInt8Step; after a single one elements up to the next
+// multiple of Int8Engine's `terms` are readable, and their weights are 0. Rows of A up to the next multiple of its
+// `tile_rows` are readable.
 struct Int8Factors {
   const void* a;
   std::int64_t pitch, tap_pitch;  // elements from row to row, and from run to run
-  std::int64_t rows, taps, run;
-  const void* panel;
-  const std::int32_t* start;
-  const void* next;  // what to call in meanwhile
-  std::int64_t next_bytes;
+  std::int64_t line, gap;         // after each so many rows so many elements are left out
+  std::int64_t taps, run;
+  std::int64_t first = 0, rows = 0;
+  const void* panel = nullptr;
+  const std::int32_t* start = nullptr;
+  const void* next = nullptr;  // what to call in meanwhile
+  std::int64_t next_bytes = 0;
 };
 
 // How an instruction set multiplies: a row of its op's table is one of these with the loops of conv2d_int8_product.cpp.
 struct Int8Engine {
-  int row_items;     // bytes of an element of the matrix of windows, and of packed weights
-  int packed_pairs;  // neighbours of a sum that lie together in packed weights
-  int terms, tile_rows;  // multiples that it reads of a sum, and of rows
-  int block_rows;        // that it likes to multiply at a time
-  void (*begin)();   // before the blocks of a task, in its thread; may be nullptr, like end
+  int row_items;                    // bytes of an element of the matrix of windows, and of packed weights
+  int packed_pairs;                 // neighbours of a sum that lie together in packed weights
+  int terms, tile_rows;             // multiples that it reads of a sum, and of rows
+  int block_tiles, most_tile_rows;  // what it multiplies at a time: so many tiles of at most so many rows
+  bool gaps;                        // whether rows may lie in lines
+  void (*begin)();                  // before the blocks of a task, in its thread; may be nullptr, like end
   void (*end)();
   // Rows [first, first + count) of the matrix of windows, `pitch` elements apart.
   void (*copy)(const CodeWindows& windows, std::int64_t first, std::int64_t count, void* to, std::int64_t pitch);

@@ -25,7 +25,7 @@ FC_INLINE void multiply_rows(const Int8Factors& f, std::int32_t* sums) {
   load_tile_rows<0>(f.start, 0);  // the same row 16 times
   load_tile_rows<1>(f.start + 16, 0);
   if constexpr (two) load_tile_rows<2>(f.start, 0), load_tile_rows<3>(f.start + 16, 0);
-  const auto* row = static_cast<const unsigned char*>(f.a);
+  const auto* row = static_cast<const unsigned char*>(f.a) + f.first * f.pitch;
   const auto* b = static_cast<const unsigned char*>(f.panel);
   const auto* next = static_cast<const char*>(f.next);
   const std::int64_t next_bytes = ceil_div(f.next_bytes, f.taps * ceil_div(f.run, kInt8Step));
@@ -65,6 +65,6 @@ void finish(const Int8Block& block) { fastcnn::avx512::int8_engine.finish(block)
 
 }  // namespace
 
-const Int8Engine int8_engine{1, 4, kInt8Step, kTileRows, 2 * kTileRows, begin, end, copy, multiply, finish};
+const Int8Engine int8_engine{1, 4, kInt8Step, kTileRows, 2, kTileRows, false, begin, end, copy, multiply, finish};
 
 }  // namespace fastcnn::amx

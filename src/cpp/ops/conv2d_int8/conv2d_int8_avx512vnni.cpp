@@ -1,7 +1,7 @@
 // Computes   blocks of conv2d_int8's matrix product with AVX512-VNNI (the contract: conv2d_int8.h).
 // Layout     rows of bytes, in the picture itself or copied; weights by four neighbouring terms of a column.
-// Tile       14 x 32: 28 registers of sums + 2 of weights + 1 broadcast of four terms = 31 of 32; the 32 rows of a
-//            block are 11 + 11 + 10.
+// Tile       14 x 32: 28 registers of sums + 2 of weights + 1 broadcast of four terms = 31 of 32; of a line of the
+//            picture, or of two.
 // Why        one instruction makes 64 products, four times those of a multiply-add of floats, and two start each cycle
 //            (Zen 5), or one. Weights of 14 rows are read from L2 less often than those of fewer.
 // Needs      AVX512-VNNI; weights packed by conv2d_int8_pack_tiles.
@@ -32,46 +32,70 @@ struct Codes {
   static FC_INLINE Sum add(Sum sum, __m512i a, __m512i b) { return _mm512_dpbusd_epi32(sum, a, b); }
 };
 
-template <int rows>
-void multiply_rows(const Int8Factors& f, std::int64_t first_row, std::int32_t* sums) {
-  __m512i sum[rows][kHalves];
+// What is called in: so many bytes with each step, all at once they would take every fill buffer from rows and weights.
+struct Ahead {
+  const char* next;
+  std::int64_t bytes;
+};
+
+// `rows` rows of each of `tiles` lines.
+template <int tiles, int rows>
+void multiply_rows(const Int8Factors& f, std::int64_t first, Ahead ahead, std::int32_t* sums) {
+  __m512i sum[tiles * rows][kHalves];
 #pragma GCC unroll 14
-  for (int r = 0; r < rows; ++r)
+  for (int r = 0; r < tiles * rows; ++r)
 #pragma GCC unroll 2
     for (int half = 0; half < kHalves; ++half) sum[r][half] = _mm512_loadu_si512(f.start + 16 * half);
-  const auto* row = static_cast<const unsigned char*>(f.a) + first_row * f.pitch;
+  const unsigned char* row[tiles];
+  for (int t = 0; t < tiles; ++t) {
+    const std::int64_t at = first + t * rows;
+    row[t] = static_cast<const unsigned char*>(f.a) + at * f.pitch + at / f.line * f.gap;
+  }
   const auto* b = static_cast<const unsigned char*>(f.panel);
-  for (std::int64_t tap = 0; tap < f.taps; ++tap, row += f.tap_pitch)
+  for (std::int64_t tap = 0; tap < f.taps; ++tap) {
     for (std::int64_t k = 0; k < f.run; k += kInt8Step, b += kHalves * kInt8Step * 16) {
-      const unsigned char* const a[] = {row + k};
+      const unsigned char* a[tiles];
+      for (int t = 0; t < tiles; ++t) a[t] = row[t] + k;
       dot_step<Codes>(sum, a, f.pitch, b, kInt8Step * 16, groups_of(f.run - k));
+      for (std::int64_t i = 0; i < ahead.bytes; i += 64) _mm_prefetch(ahead.next + i, _MM_HINT_T1);
+      ahead.next += ahead.bytes;
     }
-  sums += first_row * kInt8Columns;
+    for (int t = 0; t < tiles; ++t) row[t] += f.tap_pitch;
+  }
+  sums += (first - f.first) * kInt8Columns;
 #pragma GCC unroll 14
-  for (int r = 0; r < rows; ++r)
+  for (int r = 0; r < tiles * rows; ++r)
 #pragma GCC unroll 2
     for (int half = 0; half < kHalves; ++half) _mm512_storeu_si512(sums + r * kInt8Columns + 16 * half, sum[r][half]);
 }
 
-using MultiplyRows = void (*)(const Int8Factors&, std::int64_t, std::int32_t*);
-constexpr MultiplyRows kMultiply[kRows] = {multiply_rows<1>,  multiply_rows<2>,  multiply_rows<3>,  multiply_rows<4>,
-                                           multiply_rows<5>,  multiply_rows<6>,  multiply_rows<7>,  multiply_rows<8>,
-                                           multiply_rows<9>,  multiply_rows<10>, multiply_rows<11>, multiply_rows<12>,
-                                           multiply_rows<13>, multiply_rows<14>};
+using MultiplyRows = void (*)(const Int8Factors&, std::int64_t, Ahead, std::int32_t*);
+constexpr MultiplyRows kOneLine[kRows] = {
+    multiply_rows<1, 1>,  multiply_rows<1, 2>,  multiply_rows<1, 3>,  multiply_rows<1, 4>, multiply_rows<1, 5>,
+    multiply_rows<1, 6>,  multiply_rows<1, 7>,  multiply_rows<1, 8>,  multiply_rows<1, 9>, multiply_rows<1, 10>,
+    multiply_rows<1, 11>, multiply_rows<1, 12>, multiply_rows<1, 13>, multiply_rows<1, 14>};
+constexpr MultiplyRows kTwoLines[kRows / 2] = {multiply_rows<2, 1>, multiply_rows<2, 2>, multiply_rows<2, 3>,
+                                               multiply_rows<2, 4>, multiply_rows<2, 5>, multiply_rows<2, 6>,
+                                               multiply_rows<2, 7>};
 
 void multiply(const Int8Factors& f, std::int32_t* sums) {
-  for (std::int64_t row = 0, tiles = ceil_div(f.rows, kRows); tiles > 0; --tiles) {
-    const std::int64_t rows = ceil_div(f.rows - row, tiles);  // as even as can be
-    kMultiply[rows - 1](f, row, sums);
+  const std::int64_t steps = f.taps * ceil_div(f.run, kInt8Step);
+  Ahead ahead{static_cast<const char*>(f.next), 0};
+  for (std::int64_t row = f.first, end = f.first + f.rows; row < end;) {
+    const std::int64_t in_line = min_i64(f.line - row % f.line, end - row);
+    const bool two = 2 * f.line <= kRows && in_line == f.line && end - row >= 2 * f.line;
+    const std::int64_t rows = two ? 2 * f.line : min_i64(kRows, in_line);
+    ahead.bytes = round_up(ceil_div(f.next_bytes * rows, f.rows * steps), 64);
+    (two ? kTwoLines[f.line - 1] : kOneLine[rows - 1])(f, row, ahead, sums);
+    ahead.next += ahead.bytes * steps;
     row += rows;
   }
-  for (std::int64_t i = 0; i < f.next_bytes; i += 64) _mm_prefetch(static_cast<const char*>(f.next) + i, _MM_HINT_T1);
 }
 
 void finish(const Int8Block& block) { fastcnn::avx512::int8_engine.finish(block); }
 
 }  // namespace
 
-const Int8Engine int8_engine{1, 4, 4, 1, 2 * kRows, nullptr, nullptr, copy, multiply, finish};
+const Int8Engine int8_engine{1, 4, 4, 1, 2, kRows, true, nullptr, nullptr, copy, multiply, finish};
 
 }  // namespace fastcnn::avx512vnni

@@ -1,10 +1,10 @@
 // Computes   conv2d_int8 as a matrix product: a row is an output pixel, a column a filter, the sum runs over the
 //            window.
 // Layout     of rows, one of three: where the picture is such a matrix already (1 x 1, stride 1, channels a multiple of
-//            the engine's `terms`) it is read in place. Windows of stride 1 whose rows are a multiple of kInt8Step are read in
-//            strips: rows of the picture copied with their border into the thread's scratch, where each pixel begins a
-//            window; windows that begin in the border are computed, too, and dropped. Other windows are copied, each to
-//            a row. Weights are packed once (Int8Packing).
+//            the engine's `terms`) it is read in place. Windows of stride 1 whose rows are a multiple of kInt8Step are
+//            read in strips: rows of the picture copied with their border into the thread's scratch, where each pixel
+//            begins a window; windows that begin in the border are left out, or computed, too, and dropped. Other
+//            windows are copied, each to a row. Weights are packed once (Int8Packing).
 // Why        a copied window is a byte a term, which is much where there are few filters; a strip is a byte a pixel.
 //            Tiles of either have rows of several lines of the picture, whatever its width.
 // Needs      an Int8Engine.
@@ -24,7 +24,7 @@ constexpr std::int64_t kMaxRows = 256, kMinRows = 64;
 // Weights that stay near while a task's rows go by; else its rows do while panels go by.
 constexpr std::int64_t kNearBytes = 256 * 1024;
 // Multiply-adds that are worth a task, and as many tasks as are wanted at least where there is such work.
-constexpr std::int64_t kTaskWork = std::int64_t{1} << 20, kTasks = 16;
+constexpr std::int64_t kTaskWork = std::int64_t{1} << 21, kTasks = 16;
 // Tasks that share rows copy them all, so for no fewer panels than these.
 constexpr std::int64_t kCopyPanels = 8;
 
@@ -47,7 +47,7 @@ class Product {
     const bool same = h.size == 1 && w.size == 1 && h.before == 0 && w.before == 0 && y[1] == x[1] && y[2] == x[2];
     in_place_ = bytes && step && same && p_.channels % engine.terms == 0;
     strips_ = bytes && step && !in_place_ && w.dilation == 1 && w.size * p_.channels % kInt8Step == 0 &&
-              y[2] + w.size - 1 <= kMaxRows;
+              (engine.gaps || y[2] + w.size - 1 <= kMaxRows);
     cut();
     for (std::int64_t panel = 0; panel < packing_.panels(); ++panel)
       set_columns(finish_, p_.end, operands_, reinterpret_cast<const std::int32_t*>(packed_), panel * kInt8Columns,
@@ -66,10 +66,10 @@ class Product {
  private:
   std::int64_t line() const { return windows_.out_width + p_.window.w.size - 1; }  // pixels of a strip's row
 
+  std::int64_t block_rows() const { return std::int64_t{engine_.block_tiles} * engine_.most_tile_rows; }
   std::int64_t scratch_bytes() const {
     // The last rows of the last block begin beyond the strip's windows.
-    if (strips_)
-      return (lines_ + p_.window.h.extent() - 1) * line() * p_.channels + (engine_.block_rows + p_.window.w.size) * p_.channels;
+    if (strips_) return ((lines_ + p_.window.h.extent() - 1) * line() + block_rows() + p_.window.w.size) * p_.channels;
     return in_place_ && rows_ % engine_.tile_rows == 0 ? 0 : task_rows_ * packing_.padded_depth() * engine_.row_items;
   }
 
@@ -87,8 +87,8 @@ class Product {
       row_tasks_ = rows_ / (windows_.out_height * windows_.out_width) * strips_a_picture_;
     } else {
       std::int64_t most = min_i64(share, kRowBytes / (packing_.padded_depth() * engine_.row_items));
-      most = max_i64(engine_.block_rows, min_i64(kMaxRows, most) / engine_.block_rows * engine_.block_rows);
-      task_rows_ = round_up(ceil_div(rows_, ceil_div(rows_, most)), engine_.block_rows);
+      most = max_i64(block_rows(), min_i64(kMaxRows, most) / block_rows() * block_rows());
+      task_rows_ = round_up(ceil_div(rows_, ceil_div(rows_, most)), block_rows());
       row_tasks_ = ceil_div(rows_, task_rows_);
     }
     panels_ = max_i64(in_place_ ? 1 : kCopyPanels, ceil_div(packing_.panels(), ceil_div(wanted, row_tasks_)));
@@ -97,34 +97,39 @@ class Product {
 
   std::int64_t columns_of(std::int64_t panel) const { return min_i64(kInt8Columns, p_.filters - panel * kInt8Columns); }
 
-  // Panels [begin, end) for blocks of `rows` rows: body(first row, its panel, its sums) finishes a block.
+  // Panels [begin, end) for `rows` rows, block by block: body(first row, rows, panel, sums) finishes one.
   template <class Body>
-  void multiply(Int8Factors f, std::int64_t begin, std::int64_t end, const Body& body) const {
-    const auto* a = static_cast<const unsigned char*>(f.a);
-    const std::int64_t rows = f.rows;
+  void multiply(Int8Factors f, std::int64_t rows, std::int64_t begin, std::int64_t end, const Body& body) const {
+    // Tiles end where lines do; two short lines are one.
+    const std::int64_t line = 2 * f.line <= engine_.most_tile_rows ? 2 * f.line : f.line;
+    const std::int64_t tiles = ceil_div(line, engine_.most_tile_rows), tile_rows = ceil_div(line, tiles);
+    const std::int64_t blocks = ceil_div(ceil_div(rows, line) * tiles, engine_.block_tiles);
+    const auto first_of = [&](std::int64_t block) {
+      const std::int64_t tile = block * engine_.block_tiles;
+      return min_i64(rows, tile / tiles * line + min_i64(line, tile % tiles * tile_rows));
+    };
     alignas(64) std::int32_t sums[kInt8BlockRows * kInt8Columns];
-    const bool near = (end - begin) * packing_.panel_bytes() <= kNearBytes;
-    const auto block = [&](std::int64_t r, std::int64_t panel) {
-      f.a = a + r * f.pitch * engine_.row_items;
-      f.rows = min_i64(engine_.block_rows, rows - r);
-      f.panel = packed_ + packing_.header_bytes() + panel * packing_.panel_bytes();
+    const unsigned char* panels = packed_ + packing_.header_bytes();
+    const bool near = packing_.panels() * packing_.panel_bytes() <= kNearBytes;
+    const auto multiply_block = [&](std::int64_t block, std::int64_t panel) {
+      f.first = first_of(block), f.rows = first_of(block + 1) - f.first;
+      f.panel = panels + panel * packing_.panel_bytes();
       f.start = columns_[panel].start;
-      if (!near && panel + 1 < end) {  // each block calls in its share of the next panel
-        f.next_bytes = round_up(ceil_div(packing_.panel_bytes() * engine_.block_rows, round_up(rows, engine_.block_rows)), 64);
-        f.next =
-            packed_ + packing_.header_bytes() + (panel + 1) * packing_.panel_bytes() + r / engine_.block_rows * f.next_bytes;
+      if (!near && panel + 1 < packing_.panels()) {  // each block calls in its share of the next panel
+        f.next_bytes = round_up(ceil_div(packing_.panel_bytes(), blocks), 64);
+        f.next = panels + (panel + 1) * packing_.panel_bytes() + block * f.next_bytes;
       } else {
         f.next_bytes = 0;
       }
       engine_.multiply(f, sums);
-      body(r, f.rows, panel, sums);
+      body(f.first, f.rows, panel, sums);
     };
     if (near) {
-      for (std::int64_t r = 0; r < rows; r += engine_.block_rows)
-        for (std::int64_t panel = begin; panel < end; ++panel) block(r, panel);
+      for (std::int64_t block = 0; block < blocks; ++block)
+        for (std::int64_t panel = begin; panel < end; ++panel) multiply_block(block, panel);
     } else {
       for (std::int64_t panel = begin; panel < end; ++panel)
-        for (std::int64_t r = 0; r < rows; r += engine_.block_rows) block(r, panel);
+        for (std::int64_t block = 0; block < blocks; ++block) multiply_block(block, panel);
     }
   }
 
@@ -142,9 +147,14 @@ class Product {
     const std::int64_t pitch = copies ? packing_.padded_depth() : p_.channels;
     unsigned char* copy = static_cast<unsigned char*>(scratch);
     if (copies) engine_.copy(windows_, first, count, copy, pitch);
-    const Int8Factors f{
-        copies ? copy : operands_.x + first * pitch, pitch, 0, count, 1, packing_.depth, nullptr, nullptr, nullptr, 0};
-    multiply(f, begin, end, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
+    const Int8Factors f{.a = copies ? copy : operands_.x + first * pitch,
+                        .pitch = pitch,
+                        .tap_pitch = 0,
+                        .line = count,
+                        .gap = 0,
+                        .taps = 1,
+                        .run = packing_.depth};
+    multiply(f, count, begin, end, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
       finish(sums, first + r, n, panel);
     });
   }
@@ -158,25 +168,31 @@ class Product {
     const std::uint8_t* x = windows_.x + picture * windows_.height * windows_.width * p_.channels;
     for (std::int64_t i = 0; i < copied; ++i) copy_line(x, top - h.before + i, strip + i * line_bytes);
     const std::int64_t pixel = (picture * windows_.out_height + top) * windows_.out_width;
-    const Int8Factors f{strip,
-                        p_.channels,
-                        h.dilation * line_bytes,
-                        lines * width,
-                        h.size,
-                        w.size * p_.channels,
-                        nullptr,
-                        nullptr,
-                        nullptr,
-                        0};
-    multiply(f, begin, end, [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
-      for (std::int64_t done = 0; done < n;) {
-        const std::int64_t i = (r + done) / width, j = (r + done) % width;
-        const std::int64_t run = min_i64(n - done, width - j), real = min_i64(run, windows_.out_width - j);
-        if (real > 0)
-          finish(sums + done * kInt8Columns, pixel + i * windows_.out_width + j, real, panel);
-        done += run;
-      }
-    });
+    Int8Factors f{.a = strip,
+                  .pitch = p_.channels,
+                  .tap_pitch = h.dilation * line_bytes,
+                  .line = lines * width,
+                  .gap = 0,
+                  .taps = h.size,
+                  .run = w.size * p_.channels};
+    if (engine_.gaps) {
+      f.line = windows_.out_width;
+      f.gap = (width - windows_.out_width) * p_.channels;
+      multiply(f, lines * windows_.out_width, begin, end,
+               [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
+                 finish(sums, pixel + r, n, panel);
+               });
+      return;
+    }
+    multiply(f, lines * width, begin, end,
+             [&](std::int64_t r, std::int64_t n, std::int64_t panel, const std::int32_t* sums) {
+               for (std::int64_t done = 0; done < n;) {
+                 const std::int64_t i = (r + done) / width, j = (r + done) % width;
+                 const std::int64_t run = min_i64(n - done, width - j), real = min_i64(run, windows_.out_width - j);
+                 if (real > 0) finish(sums + done * kInt8Columns, pixel + i * windows_.out_width + j, real, panel);
+                 done += run;
+               }
+             });
   }
 
   // Row `i` of a picture, which may lie outside, with its border.

@@ -28,7 +28,7 @@ FC_INLINE void multiply_tile(const Int8Factors& f, std::int64_t row, int half, s
   I32 sum[rows][kRegisters];
   for (int r = 0; r < rows; ++r)
     for (int v = 0; v < kRegisters; ++v) sum[r][v] = load(f.start + 16 * half + v * F32::width);
-  const auto* a = static_cast<const std::int16_t*>(f.a) + row * f.pitch;
+  const auto* a = static_cast<const std::int16_t*>(f.a) + (f.first + row) * f.pitch;
   const auto* b = static_cast<const std::int16_t*>(f.panel) + half * kInt8Step * 16;
   for (std::int64_t tap = 0; tap < f.taps; ++tap, a += f.tap_pitch)
     for (std::int64_t step = 0; step < f.run; step += kInt8Step, b += 2 * kInt8Step * 16) {
@@ -92,6 +92,7 @@ void finish_block(const Int8Block& b) {
 
 }  // namespace
 
-const Int8Engine int8_engine{2, 2, kInt8Step, 1, kInt8BlockRows, nullptr, nullptr, copy, multiply, finish_block};
+const Int8Engine int8_engine{2,     2,       kInt8Step, 1,    2,        kInt8BlockRows / 2,
+                             false, nullptr, nullptr,   copy, multiply, finish_block};
 
 }  // namespace fastcnn::FC_SIMD

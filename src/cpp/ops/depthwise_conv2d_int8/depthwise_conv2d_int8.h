@@ -37,11 +37,11 @@ inline constexpr std::int64_t kDepthwiseRows = 8;
 
 // A line of results. The window is 3, 5 or 7 columns wide; of 3 it has one group of four rows, else two.
 struct DepthwiseLine {
-  const unsigned char* const* rows;  // kDepthwiseRows: the picture's, or any where weights are zeros
-  const std::int64_t* steps;         // bytes from a row's pixel to the next
-  std::int64_t columns, channels;    // of the picture
-  std::int32_t zero;                 // the code of pixels beside it
-  std::int64_t pixels;               // of the result
+  const unsigned char* const* rows;    // kDepthwiseRows: the picture's, or any where weights are zeros
+  const std::int64_t* steps;           // bytes from a row's pixel to the next
+  std::int64_t columns, channels;      // of the picture
+  std::int32_t zero;                   // the code of pixels beside it
+  std::int64_t pixels;                 // of the result
   std::int64_t width, stride, before;  // of the window
   const unsigned char* packed;
   const Int8Columns* blocks;  // two for each block of channels, in the tiles' order

@@ -27,8 +27,8 @@ struct Workspace {
         zeros(reinterpret_cast<unsigned char*>(blocks + 2 * packing.blocks())) {}
 };
 
-void set_blocks(const Int8Finish& finish, const Int8Epilogue& e, const Int8Operands& operands,
-                const std::int32_t* sums, const DepthwiseInt8Packing& packing, Int8Columns* blocks) {
+void set_blocks(const Int8Finish& finish, const Int8Epilogue& e, const Int8Operands& operands, const std::int32_t* sums,
+                const DepthwiseInt8Packing& packing, Int8Columns* blocks) {
   for (std::int64_t half = 0; half < 2 * packing.blocks(); ++half) {
     const std::int64_t first = half * kInt8Columns;
     Int8Columns natural;
