@@ -50,7 +50,7 @@ template <int parts, int row_tiles, int column_tiles>
 void multiply_tiles(const SplitProduct& p) {
   const auto product = [] { multiply_add_tiles<row_tiles, column_tiles>(); };
   const unsigned char *b = p.b, *next = p.next;
-  if (p.ahead != nullptr) avx512bf16::prefetch(*p.ahead);
+  if (p.finish != nullptr && p.finish->ahead != nullptr) avx512bf16::prefetch(*p.finish);
   if (p.accumulate)
     each_c<row_tiles, column_tiles>(p.c, []<int t>(float* c) { load_tile<t>(c); });
   else

@@ -37,26 +37,25 @@ struct MicroTile {
 // Calls in rows of a result, some with each step: all at once they would take every fill buffer from A and B.
 class RowsAhead {
  public:
-  RowsAhead(const SplitProduct& p, const MicroTile& m) : f_(p.ahead), row_(m.ahead_begin), end_(m.ahead_end) {
-    std::int64_t steps = 0;
-    for (int i = 0; i < p.num_runs; ++i) steps += p.runs[i].steps;
-    share_ = ceil_div((end_ - row_) * kUnit, max_i64(1, steps));
+  RowsAhead(const SplitProduct& p, const MicroTile& m) : f_(p.finish), row_(static_cast<unsigned>(m.ahead_begin)), end_(static_cast<unsigned>(m.ahead_end)) {
+    unsigned steps = 0;
+    for (int i = 0; i < p.num_runs; ++i) steps += static_cast<unsigned>(p.runs[i].steps);
+    share_ = steps > 0 ? ((end_ - row_) * kUnit + steps - 1) / steps : (end_ - row_) * kUnit;
     due_ = row_ * kUnit;
     if (steps == 0) step();  // what lies between the strides of a transposed convolution has no terms
   }
   FC_INLINE void step() {
     due_ += share_;
-    const int due = static_cast<int>(min_i64(end_, ceil_div(due_, kUnit)));
-    if (row_ < due) prefetch_rows(*f_, row_, due);
+    const unsigned up_to = (due_ + kUnit - 1) / kUnit, due = up_to < end_ ? up_to : end_;
+    if (row_ < due) prefetch_rows(*f_, static_cast<int>(row_), static_cast<int>(due));
     row_ = due;
   }
 
  private:
-  static constexpr std::int64_t kUnit = 64;  // of a row
+  static constexpr unsigned kUnit = 64;  // of a row
 
   const SplitFinish* f_;
-  int row_, end_;
-  std::int64_t share_, due_;
+  unsigned row_, end_, share_, due_;
 };
 
 // Activations that only bound what they are given.
@@ -80,37 +79,62 @@ FC_INLINE __m512 load_any(const void* from, bool bf16, std::int64_t at, __mmask1
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
 }
 
+// What is given by column.
+template <int column_tiles>
+struct Columns {
+  __mmask16 lanes[column_tiles];
+  __m512 bias[column_tiles];
+
+  explicit Columns(const SplitFinish& f) {
+    for (int n = 0; n < column_tiles; ++n) {
+      lanes[n] = fastcnn::avx512::detail::first_lanes(f.columns - n * kSplitColumns);
+      bias[n] = f.bias != nullptr ? _mm512_maskz_loadu_ps(lanes[n], f.bias + n * kSplitColumns) : _mm512_setzero_ps();
+    }
+  }
+};
+
+// Sums of a row become its results.
+template <bool residual, bool bf16_c, int column_tiles>
+FC_INLINE void finish_row(const SplitFinish& f, const Bounds& bounds, const Columns<column_tiles>& columns,
+                          const __m512 (&sums)[column_tiles], std::int64_t at) {
+  __m512 y[column_tiles];
+#pragma GCC unroll 2
+  for (int n = 0; n < column_tiles; ++n) {
+    y[n] = _mm512_add_ps(sums[n], columns.bias[n]);
+    if constexpr (residual)
+      y[n] = _mm512_add_ps(y[n], load_any(f.residual, f.bf16_residual, at + n * kSplitColumns, columns.lanes[n]));
+    y[n] = bounds(y[n]);
+    if constexpr (!bf16_c)
+      _mm512_mask_storeu_ps(static_cast<float*>(f.c) + at + n * kSplitColumns, columns.lanes[n], y[n]);
+  }
+  if constexpr (bf16_c && column_tiles == 2)  // a line
+    _mm512_mask_storeu_epi16(static_cast<Bf16*>(f.c) + at, _mm512_kunpackw(columns.lanes[1], columns.lanes[0]),
+                             (__m512i)_mm512_cvtne2ps_pbh(y[1], y[0]));
+  else if constexpr (bf16_c)
+    _mm256_mask_storeu_epi16(static_cast<Bf16*>(f.c) + at, columns.lanes[0], (__m256i)_mm512_cvtneps_pbh(y[0]));
+}
+
+template <class Body>
+FC_INLINE void with_kind(const SplitFinish& f, const Body& body) {
+  if (f.residual != nullptr)
+    f.bf16_c ? body.template operator()<true, true>() : body.template operator()<true, false>();
+  else
+    f.bf16_c ? body.template operator()<false, true>() : body.template operator()<false, false>();
+}
+
 // As finish() of a strip (split_avx512bf16.cpp) the rows of a micro-tile.
 template <int rows, int tile_rows, int column_tiles>
 FC_INLINE void finish_rows(const SplitFinish& f, const MicroTile& m, const __m512 (&sums)[rows][column_tiles]) {
   const Bounds bounds(f.activation);
-  __mmask16 lanes[column_tiles];
-  __m512 bias[column_tiles];
-  for (int n = 0; n < column_tiles; ++n) {
-    lanes[n] = fastcnn::avx512::detail::first_lanes(f.columns - n * kSplitColumns);
-    bias[n] = f.bias != nullptr ? _mm512_maskz_loadu_ps(lanes[n], f.bias + n * kSplitColumns) : _mm512_setzero_ps();
-  }
+  const Columns<column_tiles> columns(f);
+  with_kind(f, [&]<bool residual, bool bf16_c>() {
 #pragma GCC unroll 14
-  for (int r = 0; r < rows; ++r) {
-    const int row = (m.tile + r / tile_rows) * f.tile_rows + m.first_row + r % tile_rows;
-    if (row >= f.rows || f.at[row] < 0) continue;
-    __m512 y[column_tiles];
-#pragma GCC unroll 2
-    for (int n = 0; n < column_tiles; ++n) {
-      const std::int64_t at = f.at[row] + n * kSplitColumns;
-      y[n] = _mm512_add_ps(sums[r][n], bias[n]);
-      if (f.residual != nullptr) y[n] = _mm512_add_ps(y[n], load_any(f.residual, f.bf16_residual, at, lanes[n]));
-      y[n] = bounds(y[n]);
-      if (!f.bf16_c)
-        _mm512_mask_storeu_ps(static_cast<float*>(f.c) + at, lanes[n], y[n]);
-      else if (column_tiles == 1)
-        _mm256_mask_storeu_epi16(static_cast<Bf16*>(f.c) + at, lanes[n], (__m256i)_mm512_cvtneps_pbh(y[n]));
+    for (int r = 0; r < rows; ++r) {
+      const int row = (m.tile + r / tile_rows) * f.tile_rows + m.first_row + r % tile_rows;
+      if (row < f.rows && f.at[row] >= 0)
+        finish_row<residual, bf16_c>(f, bounds, columns, sums[r], f.at[row]);
     }
-    if constexpr (column_tiles == 2)
-      if (f.bf16_c)  // a line
-        _mm512_mask_storeu_epi16(static_cast<Bf16*>(f.c) + f.at[row], _mm512_kunpackw(lanes[1], lanes[0]),
-                                 (__m512i)_mm512_cvtne2ps_pbh(y[1], y[0]));
-  }
+  });
 }
 
 // `rows` rows of each of `tiles` tiles of A.
@@ -127,15 +151,15 @@ void multiply_rows(const SplitProduct& p, const MicroTile& m) {
   };
   each_c([&](__m512& sum, const float* c) { sum = p.accumulate ? _mm512_loadu_ps(c) : _mm512_setzero_ps(); });
   const std::int64_t b_step = p.b_step_stride != 0 ? p.b_step_stride : column_tiles * kSplitTileBytes;
-  RowsAhead rows_ahead(p, m);
   const auto multiply_add = [&]<bool ahead>() {
     const unsigned char *b = p.b, *next = p.next;
+    RowsAhead rows_ahead(p, m);
     for (const SplitRun* run = p.runs; run < p.runs + p.num_runs; ++run) {
       if (run->b != nullptr) b = run->b;
       const unsigned char* a[tiles];
       for (int t = 0; t < tiles; ++t) a[t] = run->a[m.tile + t] + m.first_row * p.row_stride;
       for (std::int64_t step = 0; step < run->steps; ++step, b += b_step) {
-        rows_ahead.step();
+        if constexpr (ahead) rows_ahead.step();
         const int pairs = step + 1 < run->steps ? kSplitDepth / 2 : p.last_pairs;
         dot_step<Pairs>(sums, a, p.row_stride, b, p.b_tile_stride, pairs);
         for (int t = 0; t < tiles; ++t) a[t] += p.step_stride;
@@ -147,7 +171,7 @@ void multiply_rows(const SplitProduct& p, const MicroTile& m) {
       }
     }
   };
-  if (m.next_begin == m.next_end)
+  if (m.next_begin == m.next_end && m.ahead_begin == m.ahead_end)
     multiply_add.template operator()<false>();
   else
     multiply_add.template operator()<true>();
@@ -167,17 +191,21 @@ constexpr const MultiplyRows* kOneTile[kRows] = {kColumns<1, 1>,  kColumns<1, 2>
 constexpr const MultiplyRows* kTwoTiles[kRows / 2] = {kColumns<2, 1>, kColumns<2, 2>, kColumns<2, 3>, kColumns<2, 4>,
                                                       kColumns<2, 5>, kColumns<2, 6>, kColumns<2, 7>};
 
+int rows_ahead(const SplitProduct& p) {
+  return p.finish != nullptr && p.finish->ahead != nullptr ? p.finish->rows : 0;
+}
+
 void multiply_by_tiles(const SplitProduct& p, int columns) {
   const int parts = p.tile_rows <= kRows ? 1 : 2, first = (p.tile_rows + parts - 1) / parts;
   const std::int64_t share =
       p.next_bytes == 0 ? 0 : round_up(ceil_div(p.next_bytes, p.row_tiles * parts), kSplitRowBytes);
-  const int all_ahead = p.ahead != nullptr ? p.ahead->rows : 0, parts_in_all = p.row_tiles * parts;
+  const int parts_in_all = p.row_tiles * parts;
   int part = 0;
   MicroTile m{};
   for (; m.tile < p.row_tiles; ++m.tile)
     for (m.first_row = 0; m.first_row < p.tile_rows; m.first_row += first) {
       m.next_end = min_i64(p.next_bytes, m.next_begin + share);
-      m.ahead_end = all_ahead * ++part / parts_in_all;
+      m.ahead_end = rows_ahead(p) * ++part / parts_in_all;
       const int rows = p.tile_rows - m.first_row < first ? p.tile_rows - m.first_row : first;
       kOneTile[rows - 1][columns](p, m);
       m.next_begin = m.next_end, m.ahead_begin = m.ahead_end;
@@ -187,7 +215,7 @@ void multiply_by_tiles(const SplitProduct& p, int columns) {
 void multiply(const SplitProduct& p) {
   const int columns = p.column_tiles - 1;
   if (p.row_tiles == 2 && 2 * p.tile_rows <= kRows)
-    kTwoTiles[p.tile_rows - 1][columns](p, {0, 0, 0, p.next_bytes, 0, p.ahead != nullptr ? p.ahead->rows : 0});
+    kTwoTiles[p.tile_rows - 1][columns](p, {0, 0, 0, p.next_bytes, 0, rows_ahead(p)});
   else
     multiply_by_tiles(p, columns);
   if (p.finish != nullptr && !Bounds::suffice(p.finish->activation)) finish(*p.finish);

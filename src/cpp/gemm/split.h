@@ -67,7 +67,8 @@ struct SplitFinish {
   int rows, tile_rows;  // of the strip, and of each of its tiles but the last
   int column_tiles;
   std::int64_t columns;
-  const std::int64_t* at;  // in c and in residual alike
+  const std::int64_t* at;               // in c and in residual alike
+  const std::int64_t* ahead = nullptr;  // such of as many rows, whose lines are called in meanwhile; nullptr: none
   void* c;
   const void* residual;  // or nullptr
   const float* bias;     // or nullptr
@@ -93,7 +94,6 @@ struct SplitProduct {
   bool accumulate;
   float* c;
   const SplitFinish* finish = nullptr;  // what becomes of the sums, c being their scratch; nullptr: they stay in c
-  const SplitFinish* ahead = nullptr;   // what it, or the one of the product after this, will touch is called in
 };
 
 // Floats -> tiles of so many parts.
@@ -115,7 +115,7 @@ struct SplitEngine {
 #if FC_X86
 namespace avx512bf16 {
 extern const SplitLayout one_part, two_parts, three_parts;
-void prefetch(const SplitFinish& f);  // calls in what finish() will touch
+void prefetch(const SplitFinish& f);  // calls in the rows ahead
 void finish(const SplitFinish& f);
 void turn(const SplitTurn& t);
 

@@ -224,6 +224,7 @@ class SplitWorker {
                              .column_tiles = column_tiles,
                              .columns = min_i64(kSplitTiles * kSplitColumns, p_.columns - column),
                              .at = at_ + slot * kStripRows,
+                             .ahead = at_ + slot * kStripRows,
                              .c = element(p_.c, p_.bf16_c, start),
                              .residual = element(p_.residual, p_.bf16_residual, start),
                              .bias = p_.bias != nullptr ? p_.bias + batch_ * p_.bias_stride + column : nullptr,
@@ -246,8 +247,7 @@ class SplitWorker {
                       .tile_rows = grid_.tile_rows,
                       .accumulate = part > 0,
                       .c = sums,
-                      .finish = last ? &finish : nullptr,
-                      .ahead = last ? &finish : nullptr});
+                      .finish = last ? &finish : nullptr});
   }
 
   const SplitEngine& engine_;

@@ -4,6 +4,7 @@
 // weights of what follows it in its last tile are zeros.
 #include "ops/bf16_windows.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -23,6 +24,8 @@ constexpr std::int64_t kStepBytes = kSplitTiles * kSplitTileBytes;  // of a pane
 
 // What of the picture a task reads, while it stays in L2 beside B, or beside a panel of B.
 constexpr std::int64_t kPictureBytes = 256 * 1024, kLargePictureBytes = 1024 * 1024;
+// A result of so few bytes is near from layer to layer; in a sum of so few steps calling it in costs more than it saves.
+constexpr std::int64_t kNearResult = std::int64_t{8} << 20, kShortSteps = 2;
 constexpr std::int64_t kSlack = kSplitDepth * kItem;  // after a copy: what the last tile may read
 // Tasks that are wanted, as far as each has so many products of numbers, so many rows of a picture where windows of
 // several overlap, and so many panels, or more where each would copy its part of the picture.
@@ -42,6 +45,7 @@ struct Grid {
   std::int64_t panels, steps;
   std::int64_t row_chunks, chunk, column_chunks;  // a task is so many rows (linear: tiles), and some panels
   bool resident;                                  // B stays in L2
+  bool calls_in;                                  // lines of the result, before they are written
 
   explicit Grid(const Bf16Windows& product) : p(product) {
     const Shape& x = p.x.shape();
@@ -67,6 +71,8 @@ struct Grid {
     const std::int64_t units = linear ? tiles : height;
     const std::int64_t unit_bytes = (linear ? tile_rows : h.stride * x_width) * channels * kItem;
     const std::int64_t most = max_i64(kSplitTiles, (resident ? kPictureBytes : kLargePictureBytes) / unit_bytes);
+    const std::int64_t item = p.bf16_c ? sizeof(Bf16) : sizeof(float);
+    calls_in = steps > kShortSteps || pictures * height * width * p.filters * item > kNearResult;
     const std::int64_t products = pictures * height * width * steps * kSplitDepth * p.filters;
     const std::int64_t wanted = max_i64(1, min_i64(kTasks, products / kTaskProducts));
     row_chunks = ceil_div(units, most);
@@ -81,6 +87,8 @@ struct Grid {
         1, min_i64(panels / (linear ? kLeastPanels : kLeastPanelsOfCopy), ceil_div(wanted, row_chunks * pictures)));
   }
   std::int64_t tasks() const { return pictures * row_chunks * column_chunks; }
+  // Of terms that count in the last step of a run.
+  int last_pairs() const { return static_cast<int>(ceil_div(terms - (steps_in_row - 1) * kSplitDepth, 2)); }
   std::int64_t runs() const { return p.window.h.size * (p.window.w.dilation == 1 ? 1 : p.window.w.size); }
 
   // The part of the picture that a task copies: rows, pixels of each, bytes.
@@ -101,10 +109,6 @@ struct Place {
   std::int64_t row, first, skip;
 };
 
-// A product of a task: a strip of tiles with a panel of B.
-struct Step {
-  std::int64_t strip, panel;
-};
 
 class Task {
  public:
@@ -132,30 +136,36 @@ class Task {
     const std::int64_t last = (column_chunk + 1) * grid_.panels / grid_.column_chunks;
     const std::int64_t strips = ceil_div(last_tile_ - first_tile_, kSplitTiles);
     engine_.configure(static_cast<int>(grid_.tile_rows));
-    find_rows(0, at_);
+    set_problem();
+    find_rows(0, at_ahead_);
     if (grid_.resident) {  // whole pixels of the result are written together
       const std::int64_t share = next_strip_share(last - first);
       for (std::int64_t s = 0; s < strips; ++s) {
-        aim(s);
+        set_strip(s, strips);
         for (std::int64_t panel = first; panel < last; ++panel) {
-          const Step after = panel + 1 < last ? Step{s, panel + 1} : Step{s + 1, first};
-          const bool ahead = share > 0 && s + 1 < strips;
-          multiply({s, panel}, after.strip < strips ? &after : nullptr,
-                   ahead ? runs_->a[0] + strip_bytes() + (panel - first) * grid_.steps * share : nullptr,
-                   ahead ? share : 0);
+          set_panel(panel);
+          if (s == 0)  // B comes from afar once
+            call_in(panel_of_b(panel) + gemm::kSplitStreamAhead, panel_step(panel));
+          else if (s + 1 < strips)
+            call_in(runs_->a[0] + strip_bytes() + (panel - first) * grid_.steps * share, share);
+          else
+            call_in(nullptr, 0);
+          engine_.multiply(product_);
         }
       }
     } else {
-      for (std::int64_t panel = first; panel < last; ++panel)
+      for (std::int64_t panel = first; panel < last; ++panel) {
+        set_panel(panel);
+        // The next panel, which may be the next task's, is called in, a share with each strip.
+        const std::int64_t share =
+            panel + 1 < grid_.panels ? round_up(ceil_div(panel_step(panel + 1), strips), 64) : 0;
+        if (panel > first) find_rows(0, at_ahead_);
         for (std::int64_t s = 0; s < strips; ++s) {
-          // While a panel is used, the next is called in, a share with each strip.
-          const bool ahead = panel + 1 < last;
-          const std::int64_t share = ahead ? round_up(ceil_div(panel_step(panel + 1), strips), 64) : 0;
-          const Step after = s + 1 < strips ? Step{s + 1, panel} : Step{0, panel + 1};
-          aim(s);
-          multiply({s, panel}, after.panel < last ? &after : nullptr,
-                   ahead ? panel_of_b(panel + 1) + s * grid_.steps * share : nullptr, share);
+          set_strip(s, strips);
+          call_in(panel_of_b(panel + 1) + s * grid_.steps * share, share);
+          engine_.multiply(product_);
         }
+      }
     }
     engine_.release();
   }
@@ -227,11 +237,13 @@ class Task {
 
   // Where the rows of a strip start in the result.
   void find_rows(std::int64_t strip, std::int64_t* at) const {
+    std::int64_t* const end = at + kSplitTiles * kSplitRows;
     for (int t = 0; t < row_tiles(strip); ++t) {
       const Place to = place(tile_of(strip) + t);
       const std::int64_t start = picture_ * p_.picture + to.row * p_.row + to.first * p_.pixel;
       for (std::int64_t r = 0; r < grid_.tile_rows; ++r) *at++ = r < to.skip ? -1 : start + r * p_.pixel;
     }
+    std::fill(at, end, -1);
   }
 
   // The runs of a strip.
@@ -253,49 +265,43 @@ class Task {
       }
   }
 
-  gemm::SplitFinish finish_of(const Step& step, const std::int64_t* at) {
-    const std::int64_t column = step.panel * kPanelColumns;
-    return {.sums = sums_,
-            .rows = static_cast<int>(row_tiles(step.strip) * grid_.tile_rows),
-            .tile_rows = static_cast<int>(grid_.tile_rows),
-            .column_tiles = column_tiles(step.panel),
-            .columns = min_i64(kPanelColumns, p_.filters - column),
-            .at = at,
-            .c = gemm::element(p_.c, p_.bf16_c, column),
-            .residual = gemm::element(p_.residual, p_.bf16_residual, column),
-            .bias = p_.bias != nullptr ? p_.bias + column : nullptr,
-            .bf16_c = p_.bf16_c,
-            .bf16_residual = p_.bf16_residual,
-            .activation = p_.activation,
-            .alpha = p_.alpha};
+  // What all products of the task share, what those of a strip do, and of a panel.
+  void set_problem() {
+    finish_ = {.sums = sums_,
+               .tile_rows = static_cast<int>(grid_.tile_rows),
+               .bf16_c = p_.bf16_c,
+               .bf16_residual = p_.bf16_residual,
+               .activation = p_.activation,
+               .alpha = p_.alpha};
+    product_ = {.runs = runs_,
+                .num_runs = static_cast<int>(grid_.runs()),
+                .row_stride = p_.window.w.stride * pixel_,
+                .step_stride = kSplitDepth * kItem,
+                .tile_rows = static_cast<int>(grid_.tile_rows),
+                .last_pairs = grid_.last_pairs(),
+                .c = sums_,
+                .finish = &finish_};
   }
-
-  void multiply(const Step& step, const Step* after, const unsigned char* next, std::int64_t next_bytes) {
-    const gemm::SplitFinish finish = finish_of(step, at_);
-    gemm::SplitFinish ahead;
-    if (after != nullptr) {
-      const bool moves = after->strip != step.strip;
-      if (moves) find_rows(after->strip, at_after_);
-      ahead = finish_of(*after, moves ? at_after_ : at_);
-    }
-    engine_.multiply({.runs = runs_,
-                      .num_runs = static_cast<int>(grid_.runs()),
-                      .row_stride = p_.window.w.stride * pixel_,
-                      .part_stride = 0,
-                      .step_stride = kSplitDepth * kItem,
-                      .b = panel_of_b(step.panel),
-                      .next = next,
-                      .next_bytes = next_bytes,
-                      .row_tiles = row_tiles(step.strip),
-                      .column_tiles = column_tiles(step.panel),
-                      .tile_rows = static_cast<int>(grid_.tile_rows),
-                      .last_pairs = static_cast<int>(ceil_div(grid_.terms - (grid_.steps_in_row - 1) * kSplitDepth, 2)),
-                      .accumulate = false,
-                      .c = sums_,
-                      .finish = &finish,
-                      .ahead = after != nullptr ? &ahead : nullptr});
-    if (after != nullptr && after->strip != step.strip) std::swap(at_, at_after_);
+  // After the strip before it, or find_rows().
+  void set_strip(std::int64_t strip, std::int64_t strips) {
+    std::swap(at_, at_ahead_);
+    aim(strip);
+    product_.row_tiles = row_tiles(strip);
+    finish_.rows = static_cast<int>(product_.row_tiles * grid_.tile_rows);
+    finish_.at = at_;
+    if (strip + 1 < strips) find_rows(strip + 1, at_ahead_);
+    finish_.ahead = strip + 1 < strips && grid_.calls_in ? at_ahead_ : nullptr;
   }
+  void set_panel(std::int64_t panel) {
+    const std::int64_t column = panel * kPanelColumns;
+    product_.b = panel_of_b(panel);
+    product_.column_tiles = finish_.column_tiles = column_tiles(panel);
+    finish_.columns = min_i64(kPanelColumns, p_.filters - column);
+    finish_.c = gemm::element(p_.c, p_.bf16_c, column);
+    finish_.residual = gemm::element(p_.residual, p_.bf16_residual, column);
+    finish_.bias = p_.bias != nullptr ? p_.bias + column : nullptr;
+  }
+  void call_in(const unsigned char* next, std::int64_t bytes) { product_.next = next, product_.next_bytes = bytes; }
 
   const Grid& grid_;
   const Bf16Windows& p_;
@@ -309,8 +315,10 @@ class Task {
   std::int64_t pixel_ = 0, row_ = 0;  // bytes to the next, where the tiles are read
   std::int64_t picture_ = 0, first_row_ = 0;
   std::int64_t first_tile_ = 0, last_tile_ = 0;
+  gemm::SplitProduct product_{};
+  gemm::SplitFinish finish_{};
   // Of the strip and of the next.
-  std::int64_t rows_[2][kSplitTiles * kSplitRows], *at_ = rows_[0], *at_after_ = rows_[1];
+  std::int64_t rows_[2][kSplitTiles * kSplitRows], *at_ = rows_[0], *at_ahead_ = rows_[1];
 };
 
 }  // namespace
