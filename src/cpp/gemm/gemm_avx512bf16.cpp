@@ -16,6 +16,7 @@
 namespace fastcnn::gemm::avx512bf16 {
 namespace {
 
+#include "gemm/finish_row.inl"
 #include "gemm/prefetch_rows.inl"
 #include "simd/dot_step.inl"
 
@@ -37,7 +38,8 @@ struct MicroTile {
 // Calls in rows of a result, some with each step: all at once they would take every fill buffer from A and B.
 class RowsAhead {
  public:
-  RowsAhead(const SplitProduct& p, const MicroTile& m) : f_(p.finish), row_(static_cast<unsigned>(m.ahead_begin)), end_(static_cast<unsigned>(m.ahead_end)) {
+  RowsAhead(const SplitProduct& p, const MicroTile& m)
+      : f_(p.finish), row_(static_cast<unsigned>(m.ahead_begin)), end_(static_cast<unsigned>(m.ahead_end)) {
     unsigned steps = 0;
     for (int i = 0; i < p.num_runs; ++i) steps += static_cast<unsigned>(p.runs[i].steps);
     share_ = steps > 0 ? ((end_ - row_) * kUnit + steps - 1) / steps : (end_ - row_) * kUnit;
@@ -58,70 +60,6 @@ class RowsAhead {
   unsigned row_, end_, share_, due_;
 };
 
-// Activations that only bound what they are given.
-struct Bounds {
-  __m512 low = _mm512_set1_ps(-__builtin_inff()), high = _mm512_set1_ps(__builtin_inff());
-
-  static bool suffice(Activation a) {
-    return a == Activation::Linear || a == Activation::Relu || a == Activation::Relu6;
-  }
-  explicit Bounds(Activation a) {
-    if (a != Activation::Linear) low = _mm512_setzero_ps();
-    if (a == Activation::Relu6) high = _mm512_set1_ps(6);
-  }
-  // NaN, as the second operand, is kept.
-  FC_INLINE __m512 operator()(__m512 x) const { return _mm512_min_ps(high, _mm512_max_ps(low, x)); }
-};
-
-FC_INLINE __m512 load_any(const void* from, bool bf16, std::int64_t at, __mmask16 lanes) {
-  if (!bf16) return _mm512_maskz_loadu_ps(lanes, static_cast<const float*>(from) + at);
-  const __m256i half = _mm256_maskz_loadu_epi16(lanes, static_cast<const Bf16*>(from) + at);
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
-}
-
-// What is given by column.
-template <int column_tiles>
-struct Columns {
-  __mmask16 lanes[column_tiles];
-  __m512 bias[column_tiles];
-
-  explicit Columns(const SplitFinish& f) {
-    for (int n = 0; n < column_tiles; ++n) {
-      lanes[n] = fastcnn::avx512::detail::first_lanes(f.columns - n * kSplitColumns);
-      bias[n] = f.bias != nullptr ? _mm512_maskz_loadu_ps(lanes[n], f.bias + n * kSplitColumns) : _mm512_setzero_ps();
-    }
-  }
-};
-
-// Sums of a row become its results.
-template <bool residual, bool bf16_c, int column_tiles>
-FC_INLINE void finish_row(const SplitFinish& f, const Bounds& bounds, const Columns<column_tiles>& columns,
-                          const __m512 (&sums)[column_tiles], std::int64_t at) {
-  __m512 y[column_tiles];
-#pragma GCC unroll 2
-  for (int n = 0; n < column_tiles; ++n) {
-    y[n] = _mm512_add_ps(sums[n], columns.bias[n]);
-    if constexpr (residual)
-      y[n] = _mm512_add_ps(y[n], load_any(f.residual, f.bf16_residual, at + n * kSplitColumns, columns.lanes[n]));
-    y[n] = bounds(y[n]);
-    if constexpr (!bf16_c)
-      _mm512_mask_storeu_ps(static_cast<float*>(f.c) + at + n * kSplitColumns, columns.lanes[n], y[n]);
-  }
-  if constexpr (bf16_c && column_tiles == 2)  // a line
-    _mm512_mask_storeu_epi16(static_cast<Bf16*>(f.c) + at, _mm512_kunpackw(columns.lanes[1], columns.lanes[0]),
-                             (__m512i)_mm512_cvtne2ps_pbh(y[1], y[0]));
-  else if constexpr (bf16_c)
-    _mm256_mask_storeu_epi16(static_cast<Bf16*>(f.c) + at, columns.lanes[0], (__m256i)_mm512_cvtneps_pbh(y[0]));
-}
-
-template <class Body>
-FC_INLINE void with_kind(const SplitFinish& f, const Body& body) {
-  if (f.residual != nullptr)
-    f.bf16_c ? body.template operator()<true, true>() : body.template operator()<true, false>();
-  else
-    f.bf16_c ? body.template operator()<false, true>() : body.template operator()<false, false>();
-}
-
 // As finish() of a strip (split_avx512bf16.cpp) the rows of a micro-tile.
 template <int rows, int tile_rows, int column_tiles>
 FC_INLINE void finish_rows(const SplitFinish& f, const MicroTile& m, const __m512 (&sums)[rows][column_tiles]) {
@@ -131,8 +69,7 @@ FC_INLINE void finish_rows(const SplitFinish& f, const MicroTile& m, const __m51
 #pragma GCC unroll 14
     for (int r = 0; r < rows; ++r) {
       const int row = (m.tile + r / tile_rows) * f.tile_rows + m.first_row + r % tile_rows;
-      if (row < f.rows && f.at[row] >= 0)
-        finish_row<residual, bf16_c>(f, bounds, columns, sums[r], f.at[row]);
+      if (row < f.rows && f.at[row] >= 0) finish_row<residual, bf16_c>(f, bounds, columns, sums[r], f.at[row]);
     }
   });
 }
@@ -175,7 +112,7 @@ void multiply_rows(const SplitProduct& p, const MicroTile& m) {
     multiply_add.template operator()<false>();
   else
     multiply_add.template operator()<true>();
-  if (p.finish != nullptr && Bounds::suffice(p.finish->activation))
+  if (p.finish != nullptr && bounds_suffice(p.finish->activation))
     finish_rows<tiles * rows, rows>(*p.finish, m, sums);
   else
     each_c([](__m512 sum, float* c) { _mm512_storeu_ps(c, sum); });
@@ -191,9 +128,7 @@ constexpr const MultiplyRows* kOneTile[kRows] = {kColumns<1, 1>,  kColumns<1, 2>
 constexpr const MultiplyRows* kTwoTiles[kRows / 2] = {kColumns<2, 1>, kColumns<2, 2>, kColumns<2, 3>, kColumns<2, 4>,
                                                       kColumns<2, 5>, kColumns<2, 6>, kColumns<2, 7>};
 
-int rows_ahead(const SplitProduct& p) {
-  return p.finish != nullptr && p.finish->ahead != nullptr ? p.finish->rows : 0;
-}
+int rows_ahead(const SplitProduct& p) { return p.finish != nullptr && p.finish->ahead != nullptr ? p.finish->rows : 0; }
 
 void multiply_by_tiles(const SplitProduct& p, int columns) {
   const int parts = p.tile_rows <= kRows ? 1 : 2, first = (p.tile_rows + parts - 1) / parts;
@@ -218,7 +153,7 @@ void multiply(const SplitProduct& p) {
     kTwoTiles[p.tile_rows - 1][columns](p, {0, 0, 0, p.next_bytes, 0, rows_ahead(p)});
   else
     multiply_by_tiles(p, columns);
-  if (p.finish != nullptr && !Bounds::suffice(p.finish->activation)) finish(*p.finish);
+  if (p.finish != nullptr && !bounds_suffice(p.finish->activation)) finish(*p.finish);
 }
 
 void nothing_to_configure(int) {}
@@ -226,6 +161,6 @@ void nothing_to_release() {}
 
 }  // namespace
 
-const SplitEngine bf16{1, kRows, one_part, nothing_to_configure, nothing_to_release, multiply};
+const SplitEngine bf16{1, kRows, one_part, nothing_to_configure, nothing_to_release, multiply, multiply_short};
 
 }  // namespace fastcnn::gemm::avx512bf16

@@ -60,6 +60,11 @@ struct SplitRun {
   const unsigned char* b = nullptr;  // its tiles of B; nullptr: those after the run's before
 };
 
+// Of activations: whether it is a matter of bounds.
+inline bool bounds_suffice(Activation a) {
+  return a == Activation::Linear || a == Activation::Relu || a == Activation::Relu6;
+}
+
 // Sums of a strip, finished and stored: row r goes to element at[r] of c, or nowhere if that is negative. c and
 // the residual are floats, or bfloat16 where it is said.
 struct SplitFinish {
@@ -96,6 +101,17 @@ struct SplitProduct {
   const SplitFinish* finish = nullptr;  // what becomes of the sums, c being their scratch; nullptr: they stay in c
 };
 
+// act(A B + bias + residual) of sums of few terms in one part: `rows` rows of A, each of `pairs` pairs, with a panel of
+// B. Rows of A are `row_stride` bytes apart, those of c and of the residual `pitch` elements, from the first on
+// (`finish` has no `at`). The activation only bounds.
+struct ShortProduct {
+  const unsigned char *a, *b;
+  std::int64_t row_stride, rows, pitch;
+  int pairs;
+  bool calls_in;  // the lines of c and of the residual of as many rows after these
+  const SplitFinish* finish;
+};
+
 // Floats -> tiles of so many parts.
 struct SplitLayout {
   void (*split_rows)(const SplitRows&);
@@ -110,6 +126,7 @@ struct SplitEngine {
   void (*configure)(int rows);  // rows of A's tiles from now on, for the calling thread, until release()
   void (*release)();
   void (*multiply)(const SplitProduct&);  // after configure()
+  void (*multiply_short)(const ShortProduct&) = nullptr;
 };
 
 #if FC_X86
@@ -118,6 +135,7 @@ extern const SplitLayout one_part, two_parts, three_parts;
 void prefetch(const SplitFinish& f);  // calls in the rows ahead
 void finish(const SplitFinish& f);
 void turn(const SplitTurn& t);
+void multiply_short(const ShortProduct& p);
 
 extern const SplitEngine bf16;  // one part
 }  // namespace avx512bf16

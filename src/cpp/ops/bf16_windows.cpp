@@ -24,8 +24,10 @@ constexpr std::int64_t kStepBytes = kSplitTiles * kSplitTileBytes;  // of a pane
 
 // What of the picture a task reads, while it stays in L2 beside B, or beside a panel of B.
 constexpr std::int64_t kPictureBytes = 256 * 1024, kLargePictureBytes = 1024 * 1024;
-// A result of so few bytes is near from layer to layer; in a sum of so few steps calling it in costs more than it saves.
+// A result of so few bytes is near from layer to layer; in a sum of so few steps calling it in costs more than it
+// saves.
 constexpr std::int64_t kNearResult = std::int64_t{8} << 20, kShortSteps = 2;
+constexpr std::int64_t kShortSum = 64;
 constexpr std::int64_t kSlack = kSplitDepth * kItem;  // after a copy: what the last tile may read
 // Tasks that are wanted, as far as each has so many products of numbers, so many rows of a picture where windows of
 // several overlap, and so many panels, or more where each would copy its part of the picture.
@@ -46,6 +48,7 @@ struct Grid {
   std::int64_t row_chunks, chunk, column_chunks;  // a task is so many rows (linear: tiles), and some panels
   bool resident;                                  // B stays in L2
   bool calls_in;                                  // lines of the result, before they are written
+  bool short_sums;                                // pixels follow each other, each with a step of whole registers
 
   explicit Grid(const Bf16Windows& product) : p(product) {
     const Shape& x = p.x.shape();
@@ -73,6 +76,8 @@ struct Grid {
     const std::int64_t most = max_i64(kSplitTiles, (resident ? kPictureBytes : kLargePictureBytes) / unit_bytes);
     const std::int64_t item = p.bf16_c ? sizeof(Bf16) : sizeof(float);
     calls_in = steps > kShortSteps || pictures * height * width * p.filters * item > kNearResult;
+    short_sums = linear && resident && channels <= kShortSum && channels % 2 == 0 &&
+                 p.engine.multiply_short != nullptr && gemm::bounds_suffice(p.activation);
     const std::int64_t products = pictures * height * width * steps * kSplitDepth * p.filters;
     const std::int64_t wanted = max_i64(1, min_i64(kTasks, products / kTaskProducts));
     row_chunks = ceil_div(units, most);
@@ -109,7 +114,6 @@ struct Place {
   std::int64_t row, first, skip;
 };
 
-
 class Task {
  public:
   Task(const Grid& grid, void* memory)
@@ -124,6 +128,9 @@ class Task {
   static std::int64_t bytes(const Grid& grid) { return runs_bytes(grid) + kSumsBytes + grid.copied_bytes(); }
 
   void compute(std::int64_t picture, std::int64_t row_chunk, std::int64_t column_chunk) {
+    const std::int64_t first = column_chunk * grid_.panels / grid_.column_chunks;
+    const std::int64_t last = (column_chunk + 1) * grid_.panels / grid_.column_chunks;
+    if (grid_.short_sums) return compute_short(row_chunk, first, last);
     const std::int64_t units = grid_.linear ? grid_.tiles : grid_.height;
     const std::int64_t begin = row_chunk * grid_.chunk, end = min_i64(units, begin + grid_.chunk);
     first_row_ = grid_.linear ? 0 : begin;
@@ -132,8 +139,6 @@ class Task {
     last_tile_ = grid_.linear ? end : end * grid_.tiles;
     direct_ = grid_.direct(end == units && picture + 1 == grid_.pictures);
     locate(begin, end);
-    const std::int64_t first = column_chunk * grid_.panels / grid_.column_chunks;
-    const std::int64_t last = (column_chunk + 1) * grid_.panels / grid_.column_chunks;
     const std::int64_t strips = ceil_div(last_tile_ - first_tile_, kSplitTiles);
     engine_.configure(static_cast<int>(grid_.tile_rows));
     set_problem();
@@ -157,8 +162,7 @@ class Task {
       for (std::int64_t panel = first; panel < last; ++panel) {
         set_panel(panel);
         // The next panel, which may be the next task's, is called in, a share with each strip.
-        const std::int64_t share =
-            panel + 1 < grid_.panels ? round_up(ceil_div(panel_step(panel + 1), strips), 64) : 0;
+        const std::int64_t share = panel + 1 < grid_.panels ? round_up(ceil_div(panel_step(panel + 1), strips), 64) : 0;
         if (panel > first) find_rows(0, at_ahead_);
         for (std::int64_t s = 0; s < strips; ++s) {
           set_strip(s, strips);
@@ -172,6 +176,26 @@ class Task {
 
  private:
   static constexpr std::int64_t kSumsBytes = kSplitTiles * kSplitTiles * kSplitTileBytes;
+
+  // Some rows at a time, so that whole pixels of the result are written together.
+  void compute_short(std::int64_t row_chunk, std::int64_t first, std::int64_t last) {
+    constexpr std::int64_t kRows = 64;
+    const std::int64_t chunk = grid_.chunk * grid_.tile_rows, begin = row_chunk * chunk;
+    const std::int64_t end = min_i64(grid_.width, begin + chunk);
+    set_problem();
+    for (std::int64_t row = begin; row < end; row += kRows)
+      for (std::int64_t panel = first; panel < last; ++panel) {
+        set_panel(panel, row * p_.pixel);
+        engine_.multiply_short({.a = p_.x.as<unsigned char>() + row * grid_.pitch,
+                                .b = product_.b,
+                                .row_stride = grid_.pitch,
+                                .rows = min_i64(kRows, end - row),
+                                .pitch = p_.pixel,
+                                .pairs = static_cast<int>(grid_.channels / 2),
+                                .calls_in = grid_.calls_in,
+                                .finish = &finish_});
+      }
+  }
 
   // Where the tiles of output rows (linear: tiles) [begin, end) are read: in the picture, or in a copy of that part.
   void locate(std::int64_t begin, std::int64_t end) {
@@ -292,13 +316,13 @@ class Task {
     if (strip + 1 < strips) find_rows(strip + 1, at_ahead_);
     finish_.ahead = strip + 1 < strips && grid_.calls_in ? at_ahead_ : nullptr;
   }
-  void set_panel(std::int64_t panel) {
+  void set_panel(std::int64_t panel, std::int64_t start = 0) {
     const std::int64_t column = panel * kPanelColumns;
     product_.b = panel_of_b(panel);
     product_.column_tiles = finish_.column_tiles = column_tiles(panel);
     finish_.columns = min_i64(kPanelColumns, p_.filters - column);
-    finish_.c = gemm::element(p_.c, p_.bf16_c, column);
-    finish_.residual = gemm::element(p_.residual, p_.bf16_residual, column);
+    finish_.c = gemm::element(p_.c, p_.bf16_c, start + column);
+    finish_.residual = gemm::element(p_.residual, p_.bf16_residual, start + column);
     finish_.bias = p_.bias != nullptr ? p_.bias + column : nullptr;
   }
   void call_in(const unsigned char* next, std::int64_t bytes) { product_.next = next, product_.next_bytes = bytes; }
