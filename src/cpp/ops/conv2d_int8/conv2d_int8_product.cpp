@@ -23,6 +23,7 @@ constexpr std::int64_t kRowBytes = 384 * 1024, kWeightBytes = 1024 * 1024;
 constexpr std::int64_t kMaxRows = 256, kMinRows = 64;
 // Weights that stay near while a task's rows go by; else its rows do while panels go by.
 constexpr std::int64_t kNearBytes = 256 * 1024;
+constexpr std::int64_t kStreamAhead = 16 * 1024;
 // Multiply-adds that are worth a task, and as many tasks as are wanted at least where there is such work.
 constexpr std::int64_t kTaskWork = std::int64_t{1} << 21, kTasks = 16;
 // Tasks that share rows copy them all, so for no fewer panels than these.
@@ -115,11 +116,13 @@ class Product {
       f.first = first_of(block), f.rows = first_of(block + 1) - f.first;
       f.panel = panels + panel * packing_.panel_bytes();
       f.start = columns_[panel].start;
-      if (!near && panel + 1 < packing_.panels()) {  // each block calls in its share of the next panel
+      f.next_bytes = 0;
+      if (near && block == 0) {  // weights come from afar once
+        f.next = static_cast<const unsigned char*>(f.panel) + kStreamAhead;
+        f.next_bytes = packing_.panel_bytes();
+      } else if (!near && panel + 1 < packing_.panels()) {  // each block calls in its share of the next panel
         f.next_bytes = round_up(ceil_div(packing_.panel_bytes(), blocks), 64);
         f.next = panels + (panel + 1) * packing_.panel_bytes() + block * f.next_bytes;
-      } else {
-        f.next_bytes = 0;
       }
       engine_.multiply(f, sums);
       body(f.first, f.rows, panel, sums);
