@@ -75,7 +75,7 @@ struct Grid {
     const std::int64_t unit_bytes = (linear ? tile_rows : h.stride * x_width) * channels * kItem;
     const std::int64_t most = max_i64(kSplitTiles, (resident ? kPictureBytes : kLargePictureBytes) / unit_bytes);
     const std::int64_t item = p.bf16_c ? sizeof(Bf16) : sizeof(float);
-    calls_in = steps > kShortSteps || pictures * height * width * p.filters * item > kNearResult;
+    calls_in = steps > kShortSteps || p.residual != nullptr || pictures * height * width * p.filters * item > kNearResult;
     short_sums = linear && resident && channels <= kShortSum && channels % 2 == 0 &&
                  p.engine.multiply_short != nullptr && gemm::bounds_suffice(p.activation);
     const std::int64_t products = pictures * height * width * steps * kSplitDepth * p.filters;
