@@ -60,6 +60,42 @@ FC_INLINE void store(Bf16* p, F32 a, std::int64_t n) {
   for (std::int64_t i = 0; i < n && i < F32::width; ++i) p[i] = lanes[i];
 }
 
+// Numbers in bfloat16 as they are stored, and as integers in the same order: zeros alike, NaN above all others.
+struct Bf16s {
+  static constexpr int width = 16;
+  __m256i v;
+};
+struct Bf16Order {
+  static constexpr int width = Bf16s::width;
+  __m256i v;
+};
+struct Bf16Mask {
+  __m256i v;
+};
+namespace detail {
+constexpr short kBf16Shift = 128, kBf16Infinity = 0x7f80 - kBf16Shift;  // so far down negative NaN come out at the top
+}
+FC_INLINE Bf16s load_bf16s(const Bf16* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+FC_INLINE void store(Bf16* p, Bf16s a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v); }
+FC_INLINE Bf16Order lowest_order() { return {_mm256_set1_epi16(-0x7f80 - detail::kBf16Shift)}; }
+FC_INLINE Bf16Order order(Bf16s a) {
+  const __m256i sign = _mm256_srai_epi16(a.v, 15);
+  const __m256i folded = _mm256_xor_si256(_mm256_and_si256(a.v, _mm256_set1_epi16(0x7fff)), sign);
+  return {_mm256_sub_epi16(_mm256_sub_epi16(folded, sign), _mm256_set1_epi16(detail::kBf16Shift))};
+}
+FC_INLINE Bf16s number(Bf16Order a) {
+  const __m256i value = _mm256_add_epi16(a.v, _mm256_set1_epi16(detail::kBf16Shift));
+  return {_mm256_or_si256(_mm256_abs_epi16(value), _mm256_and_si256(value, _mm256_set1_epi16(-0x8000)))};
+}
+FC_INLINE Bf16Order max(Bf16Order a, Bf16Order b) { return {_mm256_max_epi16(a.v, b.v)}; }
+FC_INLINE Bf16Mask alike(Bf16Order a, Bf16Order b) {  // NaN are
+  const __m256i infinity = _mm256_set1_epi16(detail::kBf16Infinity);
+  const __m256i nan = _mm256_and_si256(_mm256_cmpgt_epi16(a.v, infinity), _mm256_cmpgt_epi16(b.v, infinity));
+  return {_mm256_or_si256(_mm256_cmpeq_epi16(a.v, b.v), nan)};
+}
+FC_INLINE Bf16s keep(Bf16Mask m, Bf16s a) { return {_mm256_and_si256(m.v, a.v)}; }
+FC_INLINE Bf16s drop(Bf16Mask m, Bf16s a) { return {_mm256_andnot_si256(m.v, a.v)}; }
+
 FC_INLINE F32 operator+(F32 a, F32 b) { return {_mm256_add_ps(a.v, b.v)}; }
 FC_INLINE F32 operator-(F32 a, F32 b) { return {_mm256_sub_ps(a.v, b.v)}; }
 FC_INLINE F32 operator*(F32 a, F32 b) { return {_mm256_mul_ps(a.v, b.v)}; }

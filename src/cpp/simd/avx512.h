@@ -55,6 +55,42 @@ FC_INLINE void store(Bf16* p, F32 a, std::int64_t n) {
   _mm256_mask_storeu_epi16(p, detail::first_lanes(n), detail::narrow(a));
 }
 
+// Numbers in bfloat16 as they are stored, and as integers in the same order: zeros alike, NaN above all others.
+struct Bf16s {
+  static constexpr int width = 32;
+  __m512i v;
+};
+struct Bf16Order {
+  static constexpr int width = Bf16s::width;
+  __m512i v;
+};
+struct Bf16Mask {
+  __mmask32 v;
+};
+namespace detail {
+constexpr short kBf16Shift = 128, kBf16Infinity = 0x7f80 - kBf16Shift;  // so far down negative NaN come out at the top
+}
+FC_INLINE Bf16s load_bf16s(const Bf16* p) { return {_mm512_loadu_si512(p)}; }
+FC_INLINE void store(Bf16* p, Bf16s a) { _mm512_storeu_si512(p, a.v); }
+FC_INLINE Bf16Order lowest_order() { return {_mm512_set1_epi16(-0x7f80 - detail::kBf16Shift)}; }
+FC_INLINE Bf16Order order(Bf16s a) {
+  const __m512i sign = _mm512_srai_epi16(a.v, 15);  // (a & 0x7fff) ^ sign, less sign: two's complement
+  const __m512i folded = _mm512_ternarylogic_epi32(a.v, _mm512_set1_epi16(0x7fff), sign, 0x6a);
+  return {_mm512_sub_epi16(_mm512_sub_epi16(folded, sign), _mm512_set1_epi16(detail::kBf16Shift))};
+}
+FC_INLINE Bf16s number(Bf16Order a) {
+  const __m512i value = _mm512_add_epi16(a.v, _mm512_set1_epi16(detail::kBf16Shift));
+  return {_mm512_ternarylogic_epi32(_mm512_abs_epi16(value), value, _mm512_set1_epi16(-0x8000), 0xf8)};
+}
+FC_INLINE Bf16Order max(Bf16Order a, Bf16Order b) { return {_mm512_max_epi16(a.v, b.v)}; }
+FC_INLINE Bf16Mask alike(Bf16Order a, Bf16Order b) {  // NaN are
+  const __m512i infinity = _mm512_set1_epi16(detail::kBf16Infinity);
+  const __mmask32 nan = _mm512_cmpgt_epi16_mask(b.v, infinity);
+  return {_mm512_cmpeq_epi16_mask(a.v, b.v) | _mm512_mask_cmpgt_epi16_mask(nan, a.v, infinity)};
+}
+FC_INLINE Bf16s keep(Bf16Mask m, Bf16s a) { return {_mm512_maskz_mov_epi16(m.v, a.v)}; }
+FC_INLINE Bf16s drop(Bf16Mask m, Bf16s a) { return {_mm512_maskz_mov_epi16(~m.v, a.v)}; }
+
 FC_INLINE F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
 FC_INLINE F32 operator-(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
 FC_INLINE F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }

@@ -40,6 +40,19 @@ FC_INLINE PoolSpan window_span(const WindowAxis& axis, bool include_pad, std::in
   return {axis.start(out) + begin * axis.dilation, axis.dilation, inside, include_pad ? padded : inside};
 }
 
+// Outputs that follow each other whose spans differ by `shift` alone.
+struct PoolRun {
+  PoolSpan span;  // of the first
+  std::int64_t outputs, shift;
+};
+
+// From output `out` on: those whose windows lie within the picture, or one.
+FC_INLINE PoolRun window_run(const WindowAxis& axis, bool include_pad, std::int64_t out, std::int64_t in_size) {
+  const std::int64_t room = in_size - axis.extent() - axis.start(out);
+  const bool inside = axis.start(out) >= 0 && room >= 0;
+  return {window_span(axis, include_pad, out, in_size), inside ? divide(room, axis.stride) + 1 : 1, axis.stride};
+}
+
 FC_INLINE PoolSpan adaptive_span(std::int64_t out, std::int64_t in_size, std::int64_t out_size) {
   const std::int64_t begin = divide(out * in_size, out_size), end = ceil_div((out + 1) * in_size, out_size);
   return {begin, 1, end - begin, end - begin};

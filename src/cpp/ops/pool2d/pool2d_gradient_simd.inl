@@ -1,6 +1,7 @@
 // Computes   gradients of max, average and adaptive average pooling (the contract: pool2d_gradient.h).
 // Layout     NHWC; a vector holds neighbouring channels of one pixel.
-// Tile       max: one register of channels of one output pixel, the rest of its dy (3 registers: y, rest, x). Average:
+// Tile       max: one register of channels of one output pixel, the rest of its dy (3 registers: y, rest, x), in
+//            bfloat16 as integers in the same order where windows tile the picture. Average:
 //            one register of channels of one input pixel.
 // Why        max compares each pixel of a window with the maximum that the forward pass left, which finds the first one
 //            in order without indices kept from there; windows that tile the picture write each pixel once, others add
@@ -9,6 +10,7 @@
 // Accuracy   max: sums of as many terms as windows overlap, in the reference's order, rounded as they are stored.
 //            Average: one rounding more a term (the reciprocal of the count).
 #include "ops/gather_pixels.inl"
+#include "ops/pool2d/call_in.inl"
 #include "ops/pool2d/pool2d_gradient.h"
 #include "simd/math.inl"
 #include "simd/run.inl"
@@ -34,6 +36,21 @@ FC_INLINE void give_to_maximum(const Item* x, const Item* y, const Item* dy, Ite
   }
 }
 
+// The same of a register of numbers stored in bfloat16, which need not be widened, where windows tile the picture.
+FC_INLINE void give_to_maximum(const Bf16* x, const Bf16* y, const Bf16* dy, Bf16* dx, std::int64_t row_pitch,
+                               std::int64_t pitch, PoolSpan h, PoolSpan w) {
+  const Bf16Order best = order(load_bf16s(y));
+  Bf16s rest = load_bf16s(dy);
+  for (std::int64_t a = 0; a < h.count; ++a) {
+    std::int64_t at = (h.first + a * h.step) * row_pitch + w.first * pitch;
+    for (std::int64_t b = 0; b < w.count; ++b, at += w.step * pitch) {
+      const Bf16Mask found = alike(order(load_bf16s(x + at)), best);
+      store(dx + at, keep(found, rest));
+      rest = drop(found, rest);
+    }
+  }
+}
+
 // Whether the windows along an axis hold each pixel exactly once.
 FC_INLINE bool tiles_axis(const WindowAxis& axis, std::int64_t in_size, std::int64_t outputs) {
   return axis.stride == axis.size && axis.dilation == 1 && axis.before == 0 && outputs * axis.size >= in_size;
@@ -45,7 +62,7 @@ FC_INLINE void max_gradient(const KernelArgs& args) {
   const Shape &s = args.in[0].shape(), &t = args.in[1].shape();
   const Item *x = args.in[0].as<Item>(), *y = args.in[1].as<Item>(), *dy = args.in[2].as<Item>();
   Item* dx = args.out[0].as<Item>();
-  const std::int64_t channels = s[3], row_pitch = s[2] * channels;
+  const std::int64_t channels = s[3], row_pitch = s[2] * channels, ahead = pixels_ahead<Item>(channels);
   // Windows overlap, so a task has a whole picture; of few pictures, some of its channels.
   constexpr std::int64_t kPictures = 8, kLine = 64;
   const std::int64_t parts = max_i64(1, min_i64(ceil_div(channels, kLine), kPictures / max_i64(1, s[0])));
@@ -69,7 +86,18 @@ FC_INLINE void max_gradient(const KernelArgs& args) {
       for (std::int64_t j = 0; j < t[2]; ++j) {
         const PoolSpan w = window_span(p.window.w, false, j, s[2]);
         const std::int64_t out = ((n * t[1] + i) * t[2] + j) * channels + begin;
-        each_register(count, [&](std::int64_t c, auto lanes) {
+        if constexpr (tiles) {
+          const std::int64_t next = from + (w.first + ahead) * channels;
+          call_in<0>(x + next, row_pitch, channels, h, w.count, count);
+          call_in<1>(dx + next, row_pitch, channels, h, w.count, count);
+        }
+        std::int64_t done = 0;
+        if constexpr (tiles && sizeof(Item) == sizeof(Bf16))
+          for (; done + Bf16s::width <= count; done += Bf16s::width)
+            give_to_maximum(x + from + done, y + out + done, dy + out + done, dx + from + done, row_pitch, channels, h,
+                            w);
+        each_register(count - done, [&](std::int64_t i, auto lanes) {
+          const std::int64_t c = done + i;
           give_to_maximum<tiles>(x + from + c, y + out + c, dy + out + c, dx + from + c, row_pitch, channels, h, w,
                                  lanes);
         });
