@@ -34,6 +34,9 @@ FC_INLINE F32 load(const float* p, std::int64_t n) { return {_mm256_maskload_ps(
 FC_INLINE void store(float* p, F32 a) { _mm256_storeu_ps(p, a.v); }
 FC_INLINE void store(float* p, F32 a, std::int64_t n) { _mm256_maskstore_ps(p, detail::first_lanes(n), a.v); }
 
+// Past the cache, to a whole register's boundary; _mm_sfence() before another thread reads it.
+FC_INLINE void stream(float* p, F32 a) { _mm256_stream_ps(p, a.v); }
+
 // From and to bfloat16, as to_bf16() rounds.
 namespace detail {
 FC_INLINE F32 widen(__m128i x) { return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16))}; }

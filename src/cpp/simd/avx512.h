@@ -34,6 +34,9 @@ FC_INLINE F32 load(const float* p, std::int64_t n) { return {_mm512_maskz_loadu_
 FC_INLINE void store(float* p, F32 a) { _mm512_storeu_ps(p, a.v); }
 FC_INLINE void store(float* p, F32 a, std::int64_t n) { _mm512_mask_storeu_ps(p, detail::first_lanes(n), a.v); }
 
+// Past the cache, to a whole register's boundary; _mm_sfence() before another thread reads it.
+FC_INLINE void stream(float* p, F32 a) { _mm512_stream_ps(p, a.v); }
+
 // From and to bfloat16, as to_bf16() rounds.
 namespace detail {
 FC_INLINE F32 widen(__m256i x) { return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16))}; }

@@ -40,7 +40,8 @@ struct OutputTile {
   float alpha;
 };
 
-// u[p * stride + f] = (G w G^T)[p], one channel; zero for filters <= f < width
+// u[p * stride + f] = (G w G^T)[p], one channel; zero for filters <= f < width. Written past the cache (simd/README.md:
+// stream).
 struct KernelRow {
   const float* w;  // w[t * tap + f], t < 9
   std::int64_t tap;

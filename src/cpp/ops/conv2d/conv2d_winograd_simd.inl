@@ -77,7 +77,7 @@ void kernel(const KernelRow& r) {
   for (std::int64_t f = 0; f < r.width; f += F32::width)
     transform<3, n>(
         step, [&](int i, int j) { return load(r.w + (i * 3 + j) * r.tap + f, r.filters - f); },
-        [&](int i, int j, F32 u) { store(r.u + (i * n + j) * r.stride + f, u); });
+        [&](int i, int j, F32 u) { stream(r.u + (i * n + j) * r.stride + f, u); });
 }
 
 template <int m, class Item>
