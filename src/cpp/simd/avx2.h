@@ -34,8 +34,9 @@ FC_INLINE F32 load(const float* p, std::int64_t n) { return {_mm256_maskload_ps(
 FC_INLINE void store(float* p, F32 a) { _mm256_storeu_ps(p, a.v); }
 FC_INLINE void store(float* p, F32 a, std::int64_t n) { _mm256_maskstore_ps(p, detail::first_lanes(n), a.v); }
 
-// Past the cache, to a whole register's boundary; _mm_sfence() before another thread reads it.
+// Past the cache, to a whole register's boundary; streams_done() before another thread reads it.
 FC_INLINE void stream(float* p, F32 a) { _mm256_stream_ps(p, a.v); }
+FC_INLINE void streams_done() { _mm_sfence(); }
 
 // From and to bfloat16, as to_bf16() rounds.
 namespace detail {

@@ -11,10 +11,6 @@
 // Source     A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2016.
 #include "ops/conv2d/conv2d_winograd.h"
 
-#if FC_X86
-#include <xmmintrin.h>
-#endif
-
 #include <cstring>
 #include <utility>
 
@@ -275,20 +271,18 @@ void winograd::pack(const Transforms& transforms, const KernelArgs& args) {
   const float* w = args.in[0].as<float>();
   float* u = args.out[0].as<float>();
   constexpr std::int64_t kChannels = 16;  // of a task
-  parallel_ranges(panels.count * p.channels, kChannels, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t panel = row / p.channels, c = row % p.channels;
-      const std::int64_t column = panels.first_column(panel), width = panels.vectors(panel) * panels.width;
-      transforms.kernel({.w = w + c * p.filters + column,
-                         .tap = p.channels * p.filters,
-                         .filters = min_i64(width, p.filters - column),
-                         .width = width,
-                         .u = u + panels.offset(panel, positions(transforms) * p.channels) + c * width,
-                         .stride = p.channels * width});
-    }
-    // There are four results for a weight, in whole lines that no cache holds, and most have left it when they are
-    // read: they go past it.
-    _mm_sfence();
+  const std::int64_t parts = ceil_div(p.channels, kChannels);
+  parallel_for(panels.count * parts, [&](std::int64_t task) {
+    const std::int64_t panel = task / parts, c = task % parts * kChannels;
+    const std::int64_t column = panels.first_column(panel), width = panels.vectors(panel) * panels.width;
+    transforms.kernel({.w = w + c * p.filters + column,
+                       .tap = p.channels * p.filters,
+                       .channel = p.filters,
+                       .channels = min_i64(kChannels, p.channels - c),
+                       .filters = min_i64(width, p.filters - column),
+                       .width = width,
+                       .u = u + panels.offset(panel, positions(transforms) * p.channels) + c * width,
+                       .stride = p.channels * width});
   });
 }
 

@@ -40,12 +40,12 @@ struct OutputTile {
   float alpha;
 };
 
-// u[p * stride + f] = (G w G^T)[p], one channel; zero for filters <= f < width. Written past the cache (simd/README.md:
-// stream).
-struct KernelRow {
-  const float* w;  // w[t * tap + f], t < 9
-  std::int64_t tap;
-  std::int64_t filters, width;
+// u[p * stride + c * width + f] = (G w G^T)[p] of channel c; zero for filters <= f < width. Past the cache: there are
+// four results for a weight, in whole lines that no cache holds, and most would have left it when they are read.
+struct KernelRows {
+  const float* w;  // w[t * tap + c * channel + f], t < 9
+  std::int64_t tap, channel;
+  std::int64_t channels, filters, width;
   float* u;
   std::int64_t stride;
 };
@@ -56,7 +56,7 @@ struct Transforms {
   const gemm::Engine* engine;
   void (*input)(const InputTile&);
   void (*output)(const OutputTile&);
-  void (*kernel)(const KernelRow&);
+  void (*kernel)(const KernelRows&);
 };
 
 // The gradient of w is the adjoint of all that: dU[p] = sum over tiles of V[p]^T D[p], D = A dy A^T, dw = G^T dU G.

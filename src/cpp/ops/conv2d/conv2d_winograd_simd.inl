@@ -71,13 +71,17 @@ void output(const OutputTile& t) {
 }
 
 template <int m>
-void kernel(const KernelRow& r) {
+void kernel(const KernelRows& r) {
   constexpr int n = m + 2;
   const auto step = [](const auto& g, auto& u) { Points<m>::kernel(g, u); };
-  for (std::int64_t f = 0; f < r.width; f += F32::width)
-    transform<3, n>(
-        step, [&](int i, int j) { return load(r.w + (i * 3 + j) * r.tap + f, r.filters - f); },
-        [&](int i, int j, F32 u) { stream(r.u + (i * n + j) * r.stride + f, u); });
+  const float* w = r.w;
+  float* u = r.u;
+  for (std::int64_t c = 0; c < r.channels; ++c, w += r.channel, u += r.width)
+    for (std::int64_t f = 0; f < r.width; f += F32::width)
+      transform<3, n>(
+          step, [&](int i, int j) { return load(w + (i * 3 + j) * r.tap + f, r.filters - f); },
+          [&](int i, int j, F32 v) { stream(u + (i * n + j) * r.stride + f, v); });
+  streams_done();
 }
 
 template <int m, class Item>
