@@ -24,6 +24,16 @@ CONV_INT8 = [
     Case("conv2d_int8", ((1, 12, 5, 32), (3, 2, 32, 33)), {"dilation": (2, 1)}),
     Case("conv2d_int8", ((1, 3, 40, 64), (1, 5, 64, 16)), {"pads": (1, 2, 6, 3)}),
     Case("conv2d_int8", ((1, 30, 60, 64), (3, 3, 64, 64)), {"pads": (0, 1, 1, 0)}),
+    # Lines of the picture: two short ones at a time, an odd one, several tiles of one, a long one.
+    *(
+        Case("conv2d_int8", ((2, 7, w, 64), (3, 3, 64, 40)), {"padding": "same"})
+        for w in (1, 3, 7, 13, 28, 33)
+    ),
+    Case("conv2d_int8", ((1, 4, 300, 64), (3, 3, 64, 33)), {"padding": "same"}),
+    # Pointwise, channels a multiple of 4, tiles of rows with tails.
+    Case("conv2d_int8", ((1, 14, 14, 96), (1, 1, 96, 24)), {}),
+    Case("conv2d_int8", ((1, 7, 7, 16), (1, 1, 16, 100)), {}),
+    Case("conv2d_int8", ((3, 5, 9, 20), (1, 1, 20, 33)), {}),
     # Several tasks by rows and by columns; long sums.
     Case("conv2d_int8", ((1, 40, 41, 16), (3, 3, 16, 33)), {"padding": "same"}),
     Case("conv2d_int8", ((1, 7, 7, 512), (3, 3, 512, 130)), {"padding": "same"}),
@@ -44,6 +54,18 @@ DEPTHWISE_INT8 = [
     Case("depthwise_conv2d_int8", ((1, 9, 8, 5), (3, 3, 5, 1)), {"dilation": (2, 3)}),
     Case("depthwise_conv2d_int8", ((1, 3, 3, 5), (2, 2, 5, 1)), {"pads": (4, 3, 3, 4)}),
     Case("depthwise_conv2d_int8", ((1, 2, 3, 40), (5, 7, 40, 1)), {"padding": "same"}),
+    *(
+        Case("depthwise_conv2d_int8", ((1, 8, w, 70), (*k, 70, 1)), {"strides": s, "padding": p})
+        for w, k, s, p in (
+            (1, (3, 3), 1, "same"),
+            (2, (3, 3), 2, "same"),
+            (14, (4, 3), 1, "same"),
+            (15, (1, 3), 2, "valid"),
+            (9, (8, 5), 2, "same"),
+            (12, (6, 7), 1, "same"),
+        )
+    ),
+    Case("depthwise_conv2d_int8", ((1, 3, 3, 5), (3, 3, 5, 1)), {"pads": (6, 7, 5, 6)}),
     # Several tasks.
     Case("depthwise_conv2d_int8", ((2, 33, 30, 96), (3, 3, 96, 1)), {"padding": "same"}),
 ]

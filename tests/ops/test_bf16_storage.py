@@ -92,6 +92,13 @@ CONVOLUTIONS = [
     ((1, 9, 8, 80), (3, 3, 80, 32), {"padding": "same"}),
     ((1, 9, 8, 20), (2, 3, 20, 8), {"padding": "valid"}),
     ((0, 5, 6, 32), (1, 1, 32, 16), {}),
+    # Sums of few terms; tails of rows and columns; a result that is called in.
+    ((1, 3, 3, 2), (1, 1, 2, 31), {}),
+    ((1, 9, 11, 16), (1, 1, 16, 96), {}),
+    ((2, 5, 7, 48), (1, 1, 48, 33), {}),
+    ((1, 8, 9, 34), (1, 1, 34, 17), {}),
+    ((1, 14, 14, 64), (1, 1, 64, 256), {}),
+    ((1, 200, 210, 16), (1, 1, 16, 104), {}),
 ]
 CONV_OF_BF16 = [k for k in kernel_rows("conv2d") if k.startswith("conv2d_bf16_")]
 CONV_KERNELS = CONV_OF_BF16 + [
@@ -255,6 +262,44 @@ def test_max_pooling(kernel: str, shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(run_guarded(plan, [x]), expected)
 
 
+def corners_of_bf16(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of bfloat16, among them NaN and infinities of both signs, zeros and subnormals."""
+    bits = np.array([0x7FC0, 0xFFC0, 0x7F81, 0xFF81, 0xFFFF, 0x7F80, 0xFF80, 0, 0x8000, 1, 0x8001])
+    x = rounded(rng.standard_normal(shape).astype(np.float32))
+    chosen = (rng.choice(bits, shape).astype(np.uint32) << 16).view(np.float32)
+    return np.where(rng.random(shape) < 0.3, chosen, x)
+
+
+@pytest.mark.parametrize("kernel", [k for k in kernel_rows("max_pool2d", "cpu") if "ref" not in k])
+def test_maxima_of_corners(kernel: str) -> None:
+    x = corners_of_bf16(np.random.default_rng(6), (2, 8, 10, 180))
+    x[0, :2, :2] = -np.inf
+    plan = plan_between_casts("max_pool2d", [x], {0}, {"pool_size": 2}, kernel)
+    with np.errstate(invalid="ignore"):
+        expected = pooling.max_pool2d(x, pool_size=2)
+    assert np.isnan(expected).any()
+    assert np.isneginf(expected).any()
+    np.testing.assert_array_equal(run_guarded(plan, [x]), expected)
+
+
+@pytest.mark.parametrize(
+    "kernel", [k for k in kernel_rows("max_pool2d_gradient", "cpu") if "ref" not in k]
+)
+def test_the_first_of_several_maxima_gets_the_gradient(kernel: str) -> None:
+    """Of zeros of both signs, and of NaN, too."""
+    rng = np.random.default_rng(7)
+    x = corners_of_bf16(rng, (2, 8, 10, 180))
+    x[0] = np.where(rng.random(x[0].shape) < 0.5, 0.0, -0.0)
+    with np.errstate(invalid="ignore"):
+        y = pooling.max_pool2d(x, pool_size=2).astype(np.float32)
+    dy = rounded(rng.standard_normal(y.shape).astype(np.float32))
+    attrs = {"pool_size": 2}
+    plan = plan_between_casts("max_pool2d_gradient", [x, y, dy], {0, 1, 2}, attrs, kernel)
+    (reference,) = [k for k in kernel_rows("max_pool2d_gradient", "cpu") if k.endswith("ref")]
+    plain = plan_between_casts("max_pool2d_gradient", [x, y, dy], set(), attrs, reference)
+    np.testing.assert_array_equal(run_guarded(plan, [x, y, dy]), plain.run([x, y, dy])[0])
+
+
 def test_a_row_that_reads_no_bfloat16_says_so() -> None:
     x, w = np.zeros((1, 4, 4, 8), np.float32), np.zeros((1, 1, 8, 8), np.float32)
     for kernel in kernel_rows("conv2d", "cpu"):
@@ -303,6 +348,8 @@ ALIKE = [
         "shape": [2, 6, 5, 7], "begin": [0, 5, 1, 2], "size": [2, 3, 2, 5], "step": [1, -2, 2, 1],
     }),
     ("max_pool2d_gradient", [(2, 8, 6, 19), (2, 4, 3, 19), (2, 4, 3, 19)], {0, 1, 2},
+     {"pool_size": 2}),
+    ("max_pool2d_gradient", [(2, 8, 6, 110), (2, 4, 3, 110), (2, 4, 3, 110)], {0, 1, 2},
      {"pool_size": 2}),
     ("max_pool2d_gradient", [(2, 9, 7, 35), (2, 5, 4, 35), (2, 5, 4, 35)], {0, 1, 2},
      {"pool_size": 3, "strides": 2, "padding": "same"}),
