@@ -27,6 +27,7 @@ constexpr std::int64_t kPictureBytes = 256 * 1024, kLargePictureBytes = 1024 * 1
 // A result of so few bytes is near from layer to layer; in a sum of so few steps calling it in costs more than it
 // saves.
 constexpr std::int64_t kNearResult = std::int64_t{8} << 20, kShortSteps = 2;
+// Few terms: a tile of many rows takes longer to make ready and to finish than to multiply.
 constexpr std::int64_t kShortSum = 64;
 constexpr std::int64_t kSlack = kSplitDepth * kItem;  // after a copy: what the last tile may read
 // Tasks that are wanted, as far as each has so many products of numbers, so many rows of a picture where windows of
@@ -48,7 +49,7 @@ struct Grid {
   std::int64_t row_chunks, chunk, column_chunks;  // a task is so many rows (linear: tiles), and some panels
   bool resident;                                  // B stays in L2
   bool calls_in;                                  // lines of the result, before they are written
-  bool short_sums;                                // pixels follow each other, each with a step of whole registers
+  bool short_sums;                                // pixels follow each other, each with few terms
 
   explicit Grid(const Bf16Windows& product) : p(product) {
     const Shape& x = p.x.shape();
@@ -75,7 +76,8 @@ struct Grid {
     const std::int64_t unit_bytes = (linear ? tile_rows : h.stride * x_width) * channels * kItem;
     const std::int64_t most = max_i64(kSplitTiles, (resident ? kPictureBytes : kLargePictureBytes) / unit_bytes);
     const std::int64_t item = p.bf16_c ? sizeof(Bf16) : sizeof(float);
-    calls_in = steps > kShortSteps || p.residual != nullptr || pictures * height * width * p.filters * item > kNearResult;
+    calls_in =
+        steps > kShortSteps || p.residual != nullptr || pictures * height * width * p.filters * item > kNearResult;
     short_sums = linear && resident && channels <= kShortSum && channels % 2 == 0 &&
                  p.engine.multiply_short != nullptr && gemm::bounds_suffice(p.activation);
     const std::int64_t products = pictures * height * width * steps * kSplitDepth * p.filters;
