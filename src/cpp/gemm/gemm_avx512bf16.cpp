@@ -16,17 +16,12 @@
 namespace fastcnn::gemm::avx512bf16 {
 namespace {
 
-#include "gemm/finish_row.inl"
+#include "gemm/avx512bf16_rows.inl"
 #include "gemm/prefetch_rows.inl"
 #include "simd/dot_step.inl"
 
 constexpr int kRows = 14;  // of a micro-tile
 constexpr std::int64_t kTileFloats = kSplitTileBytes / sizeof(float), kRowFloats = kTileFloats / kSplitRows;
-
-struct Pairs {
-  using Sum = __m512;
-  static FC_INLINE Sum add(Sum sum, __m512i a, __m512i b) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
-};
 
 // Where a micro-tile starts in A; its share, in bytes, of what each step calls in, and its rows of `ahead`.
 struct MicroTile {

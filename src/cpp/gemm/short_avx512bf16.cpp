@@ -13,15 +13,10 @@
 namespace fastcnn::gemm::avx512bf16 {
 namespace {
 
-#include "gemm/finish_row.inl"
+#include "gemm/avx512bf16_rows.inl"
 #include "simd/dot_step.inl"
 
 constexpr int kRows = 8;
-
-struct Pairs {
-  using Sum = __m512;
-  static FC_INLINE Sum add(Sum sum, __m512i a, __m512i b) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
-};
 
 template <int write>
 FC_INLINE void prefetch_columns(const void* from, bool bf16, std::int64_t at) {

@@ -101,9 +101,9 @@ class Product {
   // Panels [begin, end) for `rows` rows, block by block: body(first row, rows, panel, sums) finishes one.
   template <class Body>
   void multiply(Int8Factors f, std::int64_t rows, std::int64_t begin, std::int64_t end, const Body& body) const {
-    // Tiles end where lines do; two short lines are one.
-    const std::int64_t line = 2 * f.line <= engine_.most_tile_rows ? 2 * f.line : f.line;
-    const std::int64_t tiles = ceil_div(line, engine_.most_tile_rows), tile_rows = ceil_div(line, tiles);
+    // Where rows lie in lines, tiles end where these do, as even as can be; two short lines are one.
+    const std::int64_t most = engine_.most_tile_rows, line = 2 * f.line <= most ? 2 * f.line : f.line;
+    const std::int64_t tiles = ceil_div(line, most), tile_rows = engine_.gaps ? ceil_div(line, tiles) : most;
     const std::int64_t blocks = ceil_div(ceil_div(rows, line) * tiles, engine_.block_tiles);
     const auto first_of = [&](std::int64_t block) {
       const std::int64_t tile = block * engine_.block_tiles;

@@ -1,5 +1,10 @@
-// How sums of 16 or 32 columns become a row of results while they are in registers, with AVX512-BF16. Included in the
-// namespace of a kernel.
+// What kernels of AVX512-BF16 share: the product of pairs, and how sums of 16 or 32 columns become a row of results
+// while they are in registers. Included in the namespace of a kernel.
+
+struct Pairs {
+  using Sum = __m512;
+  static FC_INLINE Sum add(Sum sum, __m512i a, __m512i b) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
+};
 
 // Activations that only bound what they are given.
 struct Bounds {
