@@ -14,16 +14,10 @@ namespace fastcnn::gemm::avx512bf16 {
 namespace {
 
 #include "gemm/avx512bf16_rows.inl"
+#include "gemm/prefetch_rows.inl"
 #include "simd/dot_step.inl"
 
 constexpr int kRows = 8;
-
-template <int write>
-FC_INLINE void prefetch_columns(const void* from, bool bf16, std::int64_t at) {
-  const auto* line = static_cast<const char*>(from) + at * (bf16 ? 2 : 4);
-  __builtin_prefetch(line, write);
-  if (!bf16) __builtin_prefetch(line + 64, write);
-}
 
 // Rows from `first` on.
 template <int rows, bool residual, bool bf16_c, int column_tiles>
@@ -31,14 +25,8 @@ FC_INLINE void multiply_rows(const ShortProduct& p, const Bounds& bounds, const 
                              std::int64_t first) {
   const SplitFinish& f = *p.finish;
   const std::int64_t at = first * p.pitch;
-  if (p.calls_in) {
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; ++r) {
-      const std::int64_t ahead = at + (r + p.rows) * p.pitch;
-      prefetch_columns<1>(f.c, bf16_c, ahead);
-      if constexpr (residual) prefetch_columns<0>(f.residual, f.bf16_residual, ahead);
-    }
-  }
+  if (p.calls_in)
+    for (int r = 0; r < rows; ++r) prefetch_row(f, at + (r + p.rows) * p.pitch);
   __m512 sums[rows][column_tiles] = {};
   const unsigned char *const row = p.a + first * p.row_stride, *b = p.b;
   for (int k = 0; k < p.pairs; k += kSplitDepth / 2, b += column_tiles * kSplitTileBytes) {

@@ -46,7 +46,7 @@ struct KernelRows {
   const float* w;  // w[t * tap + c * channel + f], t < 9
   std::int64_t tap, channel;
   std::int64_t channels, filters, width;
-  float* u;
+  float* u;  // at the boundary of a line, as each row of it
   std::int64_t stride;
 };
 

@@ -22,8 +22,8 @@ struct Conv2dInt8Params {
 
 // Steps of a sum are taken by kInt8Step; what is beyond the depth has weight 0.
 inline constexpr std::int64_t kInt8Step = 64;
-// Rows of the matrix of windows that an engine multiplies at a time, at most.
-inline constexpr int kInt8BlockRows = 32;
+// Tiles of rows of the matrix of windows that are multiplied at a time, and their rows at most.
+inline constexpr int kInt8BlockTiles = 2, kInt8TileRows = 16;
 
 // Windows of output pixels, to be laid out as rows of a matrix.
 struct CodeWindows {
@@ -37,7 +37,7 @@ struct CodeWindows {
 // sums (rows x kInt8Columns) = start + A panel, for `rows` rows of A from `first` on. The sum runs over `taps` runs of
 // `run` elements of each row: of several, each is a multiple of kInt8Step; after a single one elements up to the next
 // multiple of Int8Engine's `terms` are readable, and their weights are 0. Rows of A up to the next multiple of its
-// `tile_rows` are readable.
+// `rows` are readable.
 struct Int8Factors {
   const void* a;
   std::int64_t pitch, tap_pitch;  // elements from row to row, and from run to run
@@ -52,12 +52,12 @@ struct Int8Factors {
 
 // How an instruction set multiplies: a row of its op's table is one of these with the loops of conv2d_int8_product.cpp.
 struct Int8Engine {
-  int row_items;                    // bytes of an element of the matrix of windows, and of packed weights
-  int packed_pairs;                 // neighbours of a sum that lie together in packed weights
-  int terms, tile_rows;             // multiples that it reads of a sum, and of rows
-  int block_tiles, most_tile_rows;  // what it multiplies at a time: so many tiles of at most so many rows
-  bool gaps;                        // whether rows may lie in lines
-  void (*begin)();                  // before the blocks of a task, in its thread; may be nullptr, like end
+  int row_items;     // bytes of an element of the matrix of windows, and of packed weights
+  int packed_pairs;  // neighbours of a sum that lie together in packed weights
+  int terms, rows;   // multiples that it reads of a sum, and of rows
+  int tile_rows;     // of a tile at most
+  bool gaps;         // whether rows may lie in lines
+  void (*begin)();   // before the blocks of a task, in its thread; may be nullptr, like end
   void (*end)();
   // Rows [first, first + count) of the matrix of windows, `pitch` elements apart.
   void (*copy)(const CodeWindows& windows, std::int64_t first, std::int64_t count, void* to, std::int64_t pitch);

@@ -65,6 +65,16 @@ void finish(const Int8Block& block) { fastcnn::avx512::int8_engine.finish(block)
 
 }  // namespace
 
-const Int8Engine int8_engine{1, 4, kInt8Step, kTileRows, 2, kTileRows, false, begin, end, copy, multiply, finish};
+const Int8Engine int8_engine{.row_items = 1,
+                             .packed_pairs = 4,
+                             .terms = kInt8Step,
+                             .rows = kTileRows,
+                             .tile_rows = kTileRows,
+                             .gaps = false,
+                             .begin = begin,
+                             .end = end,
+                             .copy = copy,
+                             .multiply = multiply,
+                             .finish = finish};
 
 }  // namespace fastcnn::amx

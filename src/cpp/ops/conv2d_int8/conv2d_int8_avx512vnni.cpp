@@ -85,7 +85,7 @@ void multiply(const Int8Factors& f, std::int32_t* sums) {
     const std::int64_t in_line = min_i64(f.line - row % f.line, end - row);
     const bool two = 2 * f.line <= kRows && in_line == f.line && end - row >= 2 * f.line;
     const std::int64_t rows = two ? 2 * f.line : min_i64(kRows, in_line);
-    ahead.bytes = round_up(ceil_div(f.next_bytes * rows, f.rows * steps), 64);
+    ahead.bytes = f.next_bytes == 0 ? 0 : round_up(ceil_div(f.next_bytes * rows, f.rows * steps), 64);
     (two ? kTwoLines[f.line - 1] : kOneLine[rows - 1])(f, row, ahead, sums);
     ahead.next += ahead.bytes * steps;
     row += rows;
@@ -96,6 +96,16 @@ void finish(const Int8Block& block) { fastcnn::avx512::int8_engine.finish(block)
 
 }  // namespace
 
-const Int8Engine int8_engine{1, 4, 4, 1, 2, kRows, true, nullptr, nullptr, copy, multiply, finish};
+const Int8Engine int8_engine{.row_items = 1,
+                             .packed_pairs = 4,
+                             .terms = 4,
+                             .rows = 1,
+                             .tile_rows = kRows,
+                             .gaps = true,
+                             .begin = nullptr,
+                             .end = nullptr,
+                             .copy = copy,
+                             .multiply = multiply,
+                             .finish = finish};
 
 }  // namespace fastcnn::avx512vnni

@@ -11,6 +11,7 @@
 // Accuracy   exact sums; then the contract's formula.
 #include <cstring>
 
+#include "gemm/blocking.h"
 #include "ops/conv2d_int8/conv2d_int8.h"
 #include "ops/quantize/int8_attrs.h"
 
@@ -23,7 +24,6 @@ constexpr std::int64_t kRowBytes = 384 * 1024, kWeightBytes = 1024 * 1024;
 constexpr std::int64_t kMaxRows = 256, kMinRows = 64;
 // Weights that stay near while a task's rows go by; else its rows do while panels go by.
 constexpr std::int64_t kNearBytes = 256 * 1024;
-constexpr std::int64_t kStreamAhead = 16 * 1024;
 // Multiply-adds that are worth a task, and as many tasks as are wanted at least where there is such work.
 constexpr std::int64_t kTaskWork = std::int64_t{1} << 21, kTasks = 16;
 // Tasks that share rows copy them all, so for no fewer panels than these.
@@ -67,11 +67,11 @@ class Product {
  private:
   std::int64_t line() const { return windows_.out_width + p_.window.w.size - 1; }  // pixels of a strip's row
 
-  std::int64_t block_rows() const { return std::int64_t{engine_.block_tiles} * engine_.most_tile_rows; }
+  std::int64_t block_rows() const { return std::int64_t{kInt8BlockTiles} * engine_.tile_rows; }
   std::int64_t scratch_bytes() const {
     // The last rows of the last block begin beyond the strip's windows.
     if (strips_) return ((lines_ + p_.window.h.extent() - 1) * line() + block_rows() + p_.window.w.size) * p_.channels;
-    return in_place_ && rows_ % engine_.tile_rows == 0 ? 0 : task_rows_ * packing_.padded_depth() * engine_.row_items;
+    return in_place_ && rows_ % engine_.rows == 0 ? 0 : task_rows_ * packing_.padded_depth() * engine_.row_items;
   }
 
   // Cuts the product by its shape alone.
@@ -102,23 +102,25 @@ class Product {
   template <class Body>
   void multiply(Int8Factors f, std::int64_t rows, std::int64_t begin, std::int64_t end, const Body& body) const {
     // Where rows lie in lines, tiles end where these do, as even as can be; two short lines are one.
-    const std::int64_t most = engine_.most_tile_rows, line = 2 * f.line <= most ? 2 * f.line : f.line;
+    const std::int64_t most = engine_.tile_rows, line = 2 * f.line <= most ? 2 * f.line : f.line;
     const std::int64_t tiles = ceil_div(line, most), tile_rows = engine_.gaps ? ceil_div(line, tiles) : most;
-    const std::int64_t blocks = ceil_div(ceil_div(rows, line) * tiles, engine_.block_tiles);
+    const std::int64_t blocks = ceil_div(ceil_div(rows, line) * tiles, kInt8BlockTiles);
     const auto first_of = [&](std::int64_t block) {
-      const std::int64_t tile = block * engine_.block_tiles;
+      const std::int64_t tile = block * kInt8BlockTiles;
       return min_i64(rows, tile / tiles * line + min_i64(line, tile % tiles * tile_rows));
     };
-    alignas(64) std::int32_t sums[kInt8BlockRows * kInt8Columns];
+    alignas(64) std::int32_t sums[kInt8BlockTiles * kInt8TileRows * kInt8Columns];
     const unsigned char* panels = packed_ + packing_.header_bytes();
     const bool near = packing_.panels() * packing_.panel_bytes() <= kNearBytes;
-    const auto multiply_block = [&](std::int64_t block, std::int64_t panel) {
+    const auto set_rows = [&](std::int64_t block) {
       f.first = first_of(block), f.rows = first_of(block + 1) - f.first;
+    };
+    const auto multiply_block = [&](std::int64_t block, std::int64_t panel) {
       f.panel = panels + panel * packing_.panel_bytes();
       f.start = columns_[panel].start;
       f.next_bytes = 0;
       if (near && block == 0) {  // weights come from afar once
-        f.next = static_cast<const unsigned char*>(f.panel) + kStreamAhead;
+        f.next = static_cast<const unsigned char*>(f.panel) + gemm::kSplitStreamAhead;
         f.next_bytes = packing_.panel_bytes();
       } else if (!near && panel + 1 < packing_.panels()) {  // each block calls in its share of the next panel
         f.next_bytes = round_up(ceil_div(packing_.panel_bytes(), blocks), 64);
@@ -128,11 +130,16 @@ class Product {
       body(f.first, f.rows, panel, sums);
     };
     if (near) {
-      for (std::int64_t block = 0; block < blocks; ++block)
+      for (std::int64_t block = 0; block < blocks; ++block) {
+        set_rows(block);
         for (std::int64_t panel = begin; panel < end; ++panel) multiply_block(block, panel);
+      }
     } else {
       for (std::int64_t panel = begin; panel < end; ++panel)
-        for (std::int64_t block = 0; block < blocks; ++block) multiply_block(block, panel);
+        for (std::int64_t block = 0; block < blocks; ++block) {
+          set_rows(block);
+          multiply_block(block, panel);
+        }
     }
   }
 
@@ -146,7 +153,7 @@ class Product {
 
   void run_rows(std::int64_t task, std::int64_t begin, std::int64_t end, void* scratch) const {
     const std::int64_t first = task * task_rows_, count = min_i64(task_rows_, rows_ - first);
-    const bool copies = !in_place_ || count % engine_.tile_rows != 0;
+    const bool copies = !in_place_ || count % engine_.rows != 0;
     const std::int64_t pitch = copies ? packing_.padded_depth() : p_.channels;
     unsigned char* copy = static_cast<unsigned char*>(scratch);
     if (copies) engine_.copy(windows_, first, count, copy, pitch);

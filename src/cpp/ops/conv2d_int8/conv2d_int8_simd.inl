@@ -92,7 +92,16 @@ void finish_block(const Int8Block& b) {
 
 }  // namespace
 
-const Int8Engine int8_engine{2,     2,       kInt8Step, 1,    2,        kInt8BlockRows / 2,
-                             false, nullptr, nullptr,   copy, multiply, finish_block};
+const Int8Engine int8_engine{.row_items = 2,
+                             .packed_pairs = 2,
+                             .terms = kInt8Step,
+                             .rows = 1,
+                             .tile_rows = kInt8TileRows,
+                             .gaps = false,
+                             .begin = nullptr,
+                             .end = nullptr,
+                             .copy = copy,
+                             .multiply = multiply,
+                             .finish = finish_block};
 
 }  // namespace fastcnn::FC_SIMD

@@ -1,8 +1,8 @@
 // Computes   gradients of max, average and adaptive average pooling (the contract: pool2d_gradient.h).
 // Layout     NHWC; a vector holds neighbouring channels of one pixel.
 // Tile       max: one register of channels of one output pixel, the rest of its dy (3 registers: y, rest, x), in
-//            bfloat16 as integers in the same order where windows tile the picture. Average:
-//            one register of channels of one input pixel.
+//            bfloat16 as integers in the same order where windows tile the picture. Average: one register of channels
+//            of one input pixel.
 // Why        max compares each pixel of a window with the maximum that the forward pass left, which finds the first one
 //            in order without indices kept from there; windows that tile the picture write each pixel once, others add
 //            into rows that were cleared just before. Average gathers: each pixel is written once. Bound by memory.
