@@ -61,6 +61,7 @@ FC_INLINE __m512i count_lanes() { return _mm512_set_epi32(15, 14, 13, 12, 11, 10
 // the row, where the mask says so.
 struct Piece {
   std::int64_t row, offset;
+  std::int64_t at;  // of that number, from the first of the window
   __mmask32 mask;
 };
 
@@ -82,32 +83,42 @@ void gather_windows(const Bf16WindowRows& p, std::int64_t first, std::int64_t co
     for (std::int64_t a = 0; a < h.size; ++a) {
       const std::int64_t offset = r * kPixels - a * numbers;
       const __mmask32 mask = bits(-offset, numbers - offset);
-      if (mask != 0) pieces[num_pieces++] = {a, offset, mask};
+      if (mask != 0) pieces[num_pieces++] = {a, offset, a * h.dilation * row_pitch + offset, mask};
     }
     last[r] = num_pieces;
   }
   std::int64_t j = first % p.out_width, i = first / p.out_width % p.out_height;
   const Bf16* picture = p.x + first / p.out_width / p.out_height * p.height * row_pitch;
-  for (std::int64_t k = 0; k < count; ++k, to += pitch) {
+  for (std::int64_t k = 0; k < count;) {
     const std::int64_t top = h.start(i), left = w.start(j);
-    const bool inside = top >= 0 && top + h.extent() <= p.height && left >= 0 && left + w.size <= p.width;
     const Bf16* from = picture + top * row_pitch + left * p.channels;
-    for (std::int64_t r = 0; r < h.stride; ++r)  // what the window below adds
-      __builtin_prefetch(from + (h.extent() + r) * row_pitch);
-    const auto place = [&](const Piece& piece) { return from + piece.row * h.dilation * row_pitch + piece.offset; };
-    for (std::int64_t r = 0, n = 0; r < registers; ++r) {
-      __m512i all = _mm512_setzero_si512();
-      if (inside)
-        for (; n < last[r]; ++n) all = _mm512_mask_loadu_epi16(all, pieces[n].mask, place(pieces[n]));
-      for (; n < last[r]; ++n) {
-        const Piece& piece = pieces[n];
-        if (piece.row < h.first_tap(i) || piece.row >= h.last_tap(i, p.height)) continue;
-        const __mmask32 there = bits(-left * p.channels - piece.offset, (p.width - left) * p.channels - piece.offset);
-        all = _mm512_mask_loadu_epi16(all, piece.mask & there, place(piece));
+    // The next window, one register after the other.
+    const auto gather = [&](const auto& load_piece) {
+      for (std::int64_t r = 0; r < h.stride; ++r)  // what the window below adds
+        __builtin_prefetch(from + (h.extent() + r) * row_pitch);
+      for (std::int64_t r = 0, n = 0; r < registers; ++r) {
+        __m512i all = _mm512_setzero_si512();
+        for (; n < last[r]; ++n) all = load_piece(all, pieces[n]);
+        _mm512_storeu_si512(to + r * kPixels, all);
       }
-      _mm512_storeu_si512(to + r * kPixels, all);
+      to += pitch, from += w.stride * p.channels, ++j, ++k;
+    };
+    const bool rows_inside = top >= 0 && top + h.extent() <= p.height;
+    const std::int64_t beyond = p.width - w.size - left;  // pixels right of the window
+    if (rows_inside && left >= 0 && beyond >= 0) {
+      // All windows of a line that lie inside have the same pieces.
+      const std::int64_t end = k + min_i64(min_i64(count - k, p.out_width - j), beyond / w.stride + 1);
+      while (k < end)
+        gather(
+            [&](__m512i all, const Piece& piece) { return _mm512_mask_loadu_epi16(all, piece.mask, from + piece.at); });
+    } else {
+      gather([&](__m512i all, const Piece& piece) {
+        if (piece.row < h.first_tap(i) || piece.row >= h.last_tap(i, p.height)) return all;
+        const __mmask32 there = bits(-left * p.channels - piece.offset, (p.width - left) * p.channels - piece.offset);
+        return _mm512_mask_loadu_epi16(all, piece.mask & there, from + piece.at);
+      });
     }
-    if (++j < p.out_width) continue;
+    if (j < p.out_width) continue;
     j = 0;
     if (++i < p.out_height) continue;
     i = 0, picture += p.height * row_pitch;
