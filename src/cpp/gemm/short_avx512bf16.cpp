@@ -1,7 +1,7 @@
 // Computes   C = act(A B + bias + residual) from numbers in bfloat16, few terms a sum (the contract: split.h).
-// Layout     rows of A in the picture itself; of B tiles whose rows hold the pairs of 16 columns.
-// Tile       8 x 32: 16 accumulators + 2 of B + 1 broadcast of A, 4 for the results.
-// Why        a tile of 14 rows is made ready and finished for as long as it is multiplied. Here nothing is to be made
+// Layout     rows of A, and the runs of each, in the picture itself; of B tiles whose rows hold the pairs of 16
+// columns. Tile       8 x 32: 16 accumulators + 2 of B + 1 broadcast of A, 4 for the results. Why        a tile of 14
+// rows is made ready and finished for as long as it is multiplied. Here nothing is to be made
 //            ready but three addresses, and the sums of a tile are few enough for the processor to begin the next while
 //            it finishes them. B is in L1, so that 10 loads for 16 products do not matter.
 // Needs      AVX512-BF16.
@@ -28,12 +28,13 @@ FC_INLINE void multiply_rows(const ShortProduct& p, const Bounds& bounds, const 
   if (p.calls_in)
     for (int r = 0; r < rows; ++r) prefetch_row(f, at + (r + p.rows) * p.pitch);
   __m512 sums[rows][column_tiles] = {};
-  const unsigned char *const row = p.a + first * p.row_stride, *b = p.b;
-  for (int k = 0; k < p.pairs; k += kSplitDepth / 2, b += column_tiles * kSplitTileBytes) {
-    const unsigned char* const a[] = {row + k * 4};
-    const int left = p.pairs - k;
-    dot_step<Pairs>(sums, a, p.row_stride, b, kSplitTileBytes, left < kSplitDepth / 2 ? left : kSplitDepth / 2);
-  }
+  const unsigned char *row = p.a + first * p.row_stride, *b = p.b;
+  for (int run = 0; run < p.num_runs; ++run, row += p.run_stride)
+    for (int k = 0; k < p.pairs; k += kSplitDepth / 2, b += column_tiles * kSplitTileBytes) {
+      const unsigned char* const a[] = {row + k * 4};
+      const int left = p.pairs - k;
+      dot_step<Pairs>(sums, a, p.row_stride, b, kSplitTileBytes, left < kSplitDepth / 2 ? left : kSplitDepth / 2);
+    }
 #pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) finish_row<residual, bf16_c>(f, bounds, columns, sums[r], at + r * p.pitch);
 }

@@ -101,13 +101,15 @@ struct SplitProduct {
   const SplitFinish* finish = nullptr;  // what becomes of the sums, c being their scratch; nullptr: they stay in c
 };
 
-// act(A B + bias + residual) of sums of few terms in one part: `rows` rows of A, each of `pairs` pairs, with a panel of
-// B. Rows of A are `row_stride` bytes apart, those of c and of the residual `pitch` elements, from the first on
-// (`finish` has no `at`). The activation only bounds.
+// act(A B + bias + residual) of sums of few terms in one part: `rows` rows of A, each of runs of `pairs` pairs, with a
+// panel of B, where each run starts a step. Rows of A are `row_stride` bytes apart, runs `run_stride`, rows of c and of
+// the residual `pitch` elements, from the first on (`finish` has no `at`). The activation only bounds.
 struct ShortProduct {
   const unsigned char *a, *b;
   std::int64_t row_stride, rows, pitch;
   int pairs;
+  int num_runs = 1;
+  std::int64_t run_stride = 0;
   bool calls_in;  // the lines of c and of the residual of as many rows after these
   const SplitFinish* finish;
 };

@@ -47,7 +47,7 @@ struct Grid {
   std::int64_t row_chunks, chunk, column_chunks;  // a task is so many rows (linear: tiles), and some panels
   bool resident;                                  // B stays in L2
   bool calls_in;                                  // lines of the result, before they are written
-  bool short_sums;                                // pixels follow each other, each with few terms
+  bool short_sums;                                // of few terms, for a kernel of their own
 
   explicit Grid(const Bf16Windows& product) : p(product) {
     const Shape& x = p.x.shape();
@@ -73,11 +73,11 @@ struct Grid {
     const std::int64_t units = linear ? tiles : height;
     const std::int64_t unit_bytes = (linear ? tile_rows : h.stride * x_width) * channels * kItem;
     const std::int64_t most = max_i64(kSplitTiles, (resident ? kPictureBytes : kLargePictureBytes) / unit_bytes);
-    const bool few = steps * kSplitDepth <= kShortSum;
+    const bool few = h.size * terms <= kShortSum;
     const std::int64_t item = p.bf16_c ? sizeof(Bf16) : sizeof(float);
     calls_in = !few || p.residual != nullptr || pictures * height * width * p.filters * item > kNearResult;
-    short_sums = few && linear && resident && channels % 2 == 0 && p.engine.multiply_short != nullptr &&
-                 gemm::bounds_suffice(p.activation);
+    short_sums = few && (linear ? channels % 2 == 0 : h.size > 0 && w.dilation == 1) && resident &&
+                 p.engine.multiply_short != nullptr && gemm::bounds_suffice(p.activation);
     const std::int64_t products = pictures * height * width * steps * kSplitDepth * p.filters;
     const std::int64_t wanted = max_i64(1, min_i64(kTasks, products / kTaskProducts));
     row_chunks = ceil_div(units, most);
@@ -130,7 +130,7 @@ class Task {
   void compute(std::int64_t picture, std::int64_t row_chunk, std::int64_t column_chunk) {
     const std::int64_t first = column_chunk * grid_.panels / grid_.column_chunks;
     const std::int64_t last = (column_chunk + 1) * grid_.panels / grid_.column_chunks;
-    if (grid_.short_sums) return compute_short(row_chunk, first, last);
+    if (grid_.short_sums && grid_.linear) return compute_short(row_chunk, first, last);
     const std::int64_t units = grid_.linear ? grid_.tiles : grid_.height;
     const std::int64_t begin = row_chunk * grid_.chunk, end = min_i64(units, begin + grid_.chunk);
     first_row_ = grid_.linear ? 0 : begin;
@@ -139,6 +139,7 @@ class Task {
     last_tile_ = grid_.linear ? end : end * grid_.tiles;
     direct_ = grid_.direct(end == units && picture + 1 == grid_.pictures);
     locate(begin, end);
+    if (grid_.short_sums) return compute_short_windows(begin, end, first, last);
     const std::int64_t strips = ceil_div(last_tile_ - first_tile_, kSplitTiles);
     engine_.configure(static_cast<int>(grid_.tile_rows));
     set_problem();
@@ -193,6 +194,26 @@ class Task {
                                 .pitch = p_.pixel,
                                 .pairs = static_cast<int>(grid_.channels / 2),
                                 .calls_in = grid_.calls_in,
+                                .finish = &finish_});
+      }
+  }
+
+  // Of rows [begin, end) of the result.
+  void compute_short_windows(std::int64_t begin, std::int64_t end, std::int64_t first, std::int64_t last) {
+    const auto &h = p_.window.h, &w = p_.window.w;
+    set_problem();
+    for (std::int64_t row = begin; row < end; ++row)
+      for (std::int64_t panel = first; panel < last; ++panel) {
+        set_panel(panel, picture_ * p_.picture + row * p_.row);
+        engine_.multiply_short({.a = from_ + (row - first_row_) * h.stride * row_,
+                                .b = product_.b,
+                                .row_stride = w.stride * pixel_,
+                                .rows = grid_.width,
+                                .pitch = p_.pixel,
+                                .pairs = static_cast<int>(ceil_div(grid_.terms, 2)),
+                                .num_runs = static_cast<int>(h.size),
+                                .run_stride = h.dilation * row_,
+                                .calls_in = grid_.calls_in && row + 1 < end,
                                 .finish = &finish_});
       }
   }
