@@ -102,7 +102,9 @@ CONVOLUTIONS = [
 ]
 CONV_OF_BF16 = [k for k in kernel_rows("conv2d") if k.startswith("conv2d_bf16_")]
 CONV_KERNELS = CONV_OF_BF16 + [
-    k for k in kernel_rows("conv2d", "cpu") if k.startswith("conv2d_f32_bf16_")
+    k
+    for k in kernel_rows("conv2d", "cpu")
+    if k.startswith("conv2d_f32_bf16_") and "winograd" not in k
 ]
 
 
@@ -149,19 +151,28 @@ def test_convolution(
 
 def storing(op: str) -> list[str]:
     """Rows of Winograd's that read and write either format."""
-    return [k for k in kernel_rows(op, "cpu") if "winograd" in k and k.endswith("avx512")]
+    return [k for k in kernel_rows(op, "cpu") if "winograd" in k and not k.endswith("avx2")]
 
 
 @pytest.mark.parametrize("kernel", storing("conv2d"))
 @pytest.mark.parametrize("storage", ["float32", "bfloat16"])
 @pytest.mark.parametrize("stored", [{0}, {0, 3}, {3}, set()], ids=str)
 @pytest.mark.parametrize(
-    ("shape", "filters"), [((2, 9, 15, 35), 41), ((1, 14, 14, 64), 64), ((1, 24, 21, 16), 96)]
+    ("shape", "filters"),
+    [
+        ((2, 9, 15, 35), 41),
+        ((2, 9, 15, 34), 41),
+        ((1, 14, 14, 64), 64),
+        ((1, 24, 21, 16), 96),
+        ((1, 6, 9, 160), 17),
+    ],
 )
 def test_winograd(
     kernel: str, storage: str, stored: set[int], shape: tuple[int, ...], filters: int
 ) -> None:
     # What is computed between reading and writing is the same as of float32 with such values.
+    if "bf16" in kernel and shape[3] % 2:
+        pytest.skip("takes an even number of channels only")
     rng = np.random.default_rng(7)
     shapes = [shape, (3, 3, shape[3], filters), (filters,), (*shape[:3], filters)]
     arrays = [rng.standard_normal(s).astype(np.float32) for s in shapes]
@@ -303,7 +314,7 @@ def test_the_first_of_several_maxima_gets_the_gradient(kernel: str) -> None:
 def test_a_row_that_reads_no_bfloat16_says_so() -> None:
     x, w = np.zeros((1, 4, 4, 8), np.float32), np.zeros((1, 1, 8, 8), np.float32)
     for kernel in kernel_rows("conv2d", "cpu"):
-        if kernel in CONV_OF_BF16 or ("winograd" in kernel and kernel.endswith("avx512")):
+        if kernel in CONV_OF_BF16 or kernel in storing("conv2d"):
             continue
         with pytest.raises(Exception, match="does not read bfloat16"):
             plan_between_casts("conv2d", [x, w], {0}, {}, kernel)

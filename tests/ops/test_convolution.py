@@ -17,6 +17,7 @@ from tests.harness import (
     dot_bound,
     each_kernel,
     kernel_rows,
+    precision_of,
     run_kernel,
     same_bits_at_any_thread_count,
 )
@@ -30,6 +31,10 @@ def terms(case: Case) -> int:
     """Products in one output's sum, at most."""
     kernel = case.shapes[1]
     return int(np.prod(kernel[:3] if case.op == "conv2d" else (*kernel[:2], kernel[3])))
+
+
+# docs/precision.md: of the largest output.
+MEDIUM = 1e-2
 
 
 def check_sums(kernel: str, case: Case) -> None:
@@ -61,7 +66,7 @@ def largest_of_tile(y: np.ndarray, tile: int) -> np.ndarray:
 @pytest.mark.parametrize("kernel", [k for k in kernel_rows("conv2d") if winograd_tile(k)])
 @pytest.mark.parametrize("channels", [64, 512])
 @pytest.mark.parametrize("data", ["normal", "after relu", "wide"])
-def test_winograd_errs_in_the_class_of_a_direct_sum(kernel: str, channels: int, data: str) -> None:
+def test_winograd_errs_in_the_class_of_its_level(kernel: str, channels: int, data: str) -> None:
     rng = np.random.default_rng(11)
     x = rng.standard_normal((1, 14, 14, channels))
     if data == "after relu":
@@ -75,6 +80,8 @@ def test_winograd_errs_in_the_class_of_a_direct_sum(kernel: str, channels: int, 
     errors, direct = (run_kernel(k, case, [x, w])[0] - exact for k in (kernel, "conv2d_f32_ref"))
     # On wide data a direct sum may by luck round the few outputs that count hardly at all.
     limit = 1e-5 * np.abs(exact).max() if data == "wide" else 4 * np.abs(direct).max()
+    if precision_of(kernel) == "medium":
+        limit = MEDIUM * np.abs(exact).max()
     assert np.abs(errors).max() <= limit
 
 
@@ -96,6 +103,8 @@ def test_conv2d_weight_gradient(kernel: str, case: Case) -> None:
     pixels = int(np.prod(case.shapes[1][:3]))
     if winograd_tile(kernel):  # the taps of a pair of channels share their errors
         magnitudes[...] = magnitudes.max(axis=(0, 1), keepdims=True)
+        if precision_of(kernel) == "medium":  # sums are rounded, which are larger than their terms
+            magnitudes *= 2
     expected = reference.conv2d_weight_gradient(x, dy, **case.attrs)
     assert_within(dw, expected, dot_bound(magnitudes, pixels, kernel))
 
@@ -121,7 +130,7 @@ def test_parts_of_the_longest_sums_fit_a_grid(kernel: str) -> None:
     "kernel", [k for k in kernel_rows("conv2d_weight_gradient") if winograd_tile(k)]
 )
 @pytest.mark.parametrize("data", ["normal", "after relu", "wide"])
-def test_winograd_gradient_errs_in_the_class_of_a_direct_sum(kernel: str, data: str) -> None:
+def test_winograd_gradient_errs_in_the_class_of_its_level(kernel: str, data: str) -> None:
     rng = np.random.default_rng(12)
     x, dy = rng.standard_normal((2, 3, 14, 14, 32))
     if data == "after relu":
@@ -137,6 +146,8 @@ def test_winograd_gradient_errs_in_the_class_of_a_direct_sum(kernel: str, data: 
     for n, i, j in np.ndindex(dy.shape[:3]):
         direct += padded[n, i : i + 3, j : j + 3, :, None] * dy[n, i, j]
     limit = 1e-5 * np.abs(exact).max() if data == "wide" else 4 * np.abs(direct - exact).max()
+    if precision_of(kernel) == "medium":
+        limit = MEDIUM * np.abs(exact).max()
     assert np.abs(dw - exact).max() <= limit
 
 

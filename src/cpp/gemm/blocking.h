@@ -15,6 +15,7 @@ struct Blocking {
 };
 
 inline constexpr Blocking kAvx512Blocking{.rows = 7, .vectors = 4, .width = 16, .tall_rows = 14, .tall_vectors = 2};
+inline constexpr Blocking kAvx512Bf16Blocking{.rows = 14, .vectors = 2, .width = 16, .tall_rows = 0, .tall_vectors = 0};
 inline constexpr Blocking kAvx2Blocking{.rows = 6, .vectors = 2, .width = 8, .tall_rows = 12, .tall_vectors = 1};
 inline constexpr int kMaxRows = 7;       // of a tile whose rows lie anywhere
 inline constexpr int kMaxTileRows = 14;  // of any tile

@@ -19,7 +19,12 @@ using namespace fastcnn::FC_SIMD;
 
 constexpr int kPitch = F32::width;
 
-template <int rows, int vectors>
+// What meets in a micro-tile: a number of A and a vector of B, in float32.
+struct Numbers {
+  static FC_INLINE F32 add(F32 sum, F32 a, F32 b) { return fma(a, b, sum); }
+};
+
+template <int rows, int vectors, class Factors = Numbers>
 void outer_tile(const OuterTile& t) {
   constexpr int kWidth = F32::width;
   F32 acc[rows][vectors];
@@ -43,7 +48,7 @@ void outer_tile(const OuterTile& t) {
       for (int r = 0; r < rows; ++r) {
         const F32 av = set(a[r]);
 #pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) acc[r][v] = fma(av, bv[v], acc[r][v]);
+        for (int v = 0; v < vectors; ++v) acc[r][v] = Factors::add(acc[r][v], av, bv[v]);
       }
       _mm_prefetch(reinterpret_cast<const char*>(next + line * (64 / sizeof(float))), _MM_HINT_T1);
       if (++line == t.next_lines) line = 0, next += t.next_step;

@@ -64,6 +64,10 @@ extern const OuterEngine outer_engine;
 namespace avx512 {
 extern const OuterEngine outer_engine;
 }
+namespace avx512bf16 {
+// A and B are of pairs of pixels: what counts as a float is one channel of two of them, in bfloat16.
+extern const OuterEngine outer_engine;
+}  // namespace avx512bf16
 #endif
 
 }  // namespace fastcnn::gemm

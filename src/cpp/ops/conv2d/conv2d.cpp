@@ -89,6 +89,11 @@ constexpr KernelInfo kPackAvx2[] = {{.name = "conv2d_pack_n16_f32", .run = avx2:
 template <const winograd::Transforms& transforms>
 struct Winograd {
   static void run(const KernelArgs& args) { winograd::convolve(transforms, args); }
+  static const char* declines(const Problem& problem) {
+    if (const char* reason = winograd::declines(problem)) return reason;
+    const bool pairs = problem.as<Conv2dParams>().channels % 2 == 0;
+    return transforms.bf16 && !pairs ? "takes an even number of channels only" : nullptr;
+  }
   static const char* yields(const Problem& problem) { return winograd::yields(transforms, problem); }
   static std::int64_t workspace(const Problem& problem) { return winograd::workspace(transforms, problem); }
   static void pack(const KernelArgs& args) { winograd::pack(transforms, args); }
@@ -100,6 +105,7 @@ struct Winograd {
 };
 using Winograd4Avx512 = Winograd<winograd::avx512::f4>;
 using Winograd2Avx512 = Winograd<winograd::avx512::f2>;
+using Winograd2Bf16 = Winograd<winograd::avx512bf16::f2>;
 using Winograd4Avx2 = Winograd<winograd::avx2::f4>;
 using Winograd2Avx2 = Winograd<winograd::avx2::f2>;
 
@@ -107,6 +113,8 @@ constexpr KernelInfo kPackWinograd4Avx512[] = {
     {.name = "conv2d_pack_winograd4_n64_f32", .isa = Isa::Avx512, .run = Winograd4Avx512::pack}};
 constexpr KernelInfo kPackWinograd2Avx512[] = {
     {.name = "conv2d_pack_winograd2_n64_f32", .isa = Isa::Avx512, .run = Winograd2Avx512::pack}};
+constexpr KernelInfo kPackWinograd2Bf16[] = {
+    {.name = "conv2d_pack_winograd2_bf16", .isa = Isa::Avx512Bf16, .run = Winograd2Bf16::pack}};
 constexpr KernelInfo kPackWinograd4Avx2[] = {
     {.name = "conv2d_pack_winograd4_n16_f32", .isa = Isa::Avx2, .run = Winograd4Avx2::pack}};
 constexpr KernelInfo kPackWinograd2Avx2[] = {
@@ -138,6 +146,10 @@ const Op conv2d_pack_winograd2_n64_op{.name = "conv2d_pack_winograd2_n64",
                                       .parse = nullptr,
                                       .infer = Winograd2Avx512::infer_pack,
                                       .kernels = kPackWinograd2Avx512};
+const Op conv2d_pack_winograd2_bf16_op{.name = "conv2d_pack_winograd2_bf16",
+                                       .parse = nullptr,
+                                       .infer = Winograd2Bf16::infer_pack,
+                                       .kernels = kPackWinograd2Bf16};
 const Op conv2d_pack_winograd4_n16_op{.name = "conv2d_pack_winograd4_n16",
                                       .parse = nullptr,
                                       .infer = Winograd4Avx2::infer_pack,
@@ -183,6 +195,19 @@ constexpr KernelInfo kKernels[] = {
      .pack = &conv2d_pack_bf16_op,
      .pack_params = pack_params,
      .pitched_result = true,
+     .bf16_result = true},
+    {.name = "conv2d_f32_bf16_winograd2_avx512bf16",
+     .isa = Isa::Avx512Bf16,
+     .precision = Precision::Medium,
+     .run = Winograd2Bf16::run,
+     .declines = Winograd2Bf16::declines,
+     .yields = Winograd2Bf16::yields,
+     .workspace = Winograd2Bf16::workspace,
+     .pack = &conv2d_pack_winograd2_bf16_op,
+     .pack_params = pack_params,
+     .pitched_picture = true,
+     .pitched_result = true,
+     .bf16_picture = true,
      .bf16_result = true},
     {.name = "conv2d_f32_winograd4_avx512",
      .isa = Isa::Avx512,

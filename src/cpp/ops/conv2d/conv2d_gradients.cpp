@@ -60,7 +60,7 @@ const char* yields_bf16x3(const Problem& problem) {
   constexpr std::int64_t kManyChannels = 128;
   const auto& p = problem.as<Conv2dParams>();
   if (min_i64(p.channels, p.filters) < kManyChannels && winograd::declines(problem) == nullptr &&
-      winograd::weight_gradient_yields(problem) == nullptr)
+      winograd::weight_gradient_yields(winograd::avx512::gradient4, problem) == nullptr)
     return "Winograd's transforms save more than AMX with so few channels";
   return weight_gradient_yields<gemm::amx::bf16x3>(problem);
 }
@@ -72,6 +72,7 @@ using Bf16GradientAvx512Bf16 = Bf16WeightGradient<gemm::avx512bf16::bf16, gemm::
 template <const winograd::GradientTransforms& transforms>
 struct Winograd {
   static void run(const KernelArgs& args) { winograd::weight_gradient(transforms, args); }
+  static const char* yields(const Problem& problem) { return winograd::weight_gradient_yields(transforms, problem); }
   static std::int64_t workspace(const Problem& problem) {
     return winograd::weight_gradient_workspace(transforms, problem);
   }
@@ -100,11 +101,19 @@ constexpr KernelInfo kKernels[] = {
      .run = WeightGradient<gemm::amx::bf16x3>::run,
      .yields = yields_bf16x3,
      .workspace = WeightGradient<gemm::amx::bf16x3>::workspace},
+    {.name = "conv2d_weight_gradient_f32_bf16_winograd2_avx512bf16",
+     .isa = Isa::Avx512Bf16,
+     .precision = Precision::Medium,
+     .run = Winograd<winograd::avx512bf16::gradient2>::run,
+     .declines = winograd::declines,
+     .yields = Winograd<winograd::avx512bf16::gradient2>::yields,
+     .workspace = Winograd<winograd::avx512bf16::gradient2>::workspace,
+     .bf16_alike = first_operands<2>},
     {.name = "conv2d_weight_gradient_f32_winograd4_avx512",
      .isa = Isa::Avx512,
      .run = Winograd<winograd::avx512::gradient4>::run,
      .declines = winograd::declines,
-     .yields = winograd::weight_gradient_yields,
+     .yields = Winograd<winograd::avx512::gradient4>::yields,
      .workspace = Winograd<winograd::avx512::gradient4>::workspace,
      .bf16_alike = first_operands<2>},
     {.name = "conv2d_weight_gradient_bf16_avx512bf16",
@@ -134,7 +143,7 @@ constexpr KernelInfo kKernels[] = {
      .isa = Isa::Avx2,
      .run = Winograd<winograd::avx2::gradient4>::run,
      .declines = winograd::declines,
-     .yields = winograd::weight_gradient_yields,
+     .yields = Winograd<winograd::avx2::gradient4>::yields,
      .workspace = Winograd<winograd::avx2::gradient4>::workspace},
     {.name = "conv2d_weight_gradient_f32_avx2",
      .isa = Isa::Avx2,

@@ -56,7 +56,7 @@ const char* weight_gradient_yields(const Problem& problem);
 namespace winograd {
 struct GradientTransforms;
 void weight_gradient(const GradientTransforms& transforms, const KernelArgs& args);
-const char* weight_gradient_yields(const Problem& problem);
+const char* weight_gradient_yields(const GradientTransforms& transforms, const Problem& problem);
 std::int64_t weight_gradient_workspace(const GradientTransforms& transforms, const Problem& problem);
 }  // namespace winograd
 #endif

@@ -1,7 +1,7 @@
 // Computes   conv2d with 3 x 3 kernels by Winograd's F(m x m, 3 x 3): transforms around n^2 matrix products, n = m + 2.
-// Layout     NHWC in and out. U: [panel of filters][position][channel][filter], packed once. V: [position][tile]
-//            [channel], M: [position][tile][filter of the panel], a line between positions, since strides of whole
-//            pages would fall on the same lines of the cache.
+// Layout     NHWC in and out. U: [panel of filters][position][channel][filter], packed once; in bfloat16 a position of
+//            a panel is tiles of pairs. V: [position][tile][channel], M: [position][tile][filter of the panel], a line
+//            between positions, since strides of whole pages would fall on the same lines of the cache.
 // Why        a block of tiles goes through all steps while its V and M stay in L2; only x, U and y come from beyond.
 //            Where the channels are so many, or the tiles so few, that a block would use too little what it reads of U,
 //            each step is done for all tiles before the next: then U is read once.
@@ -29,23 +29,35 @@ using winograd::Place, winograd::Transforms;
 // V and M of a block: what L2 holds beside the part of U that is swept.
 constexpr std::int64_t kBlockBytes = 1280 * 1024;
 // Blocks of fewer tiles would use what they read of U too little, unless V and M of all tiles are more than the share
-// of the third-level cache that a thread may count on.
+// of the third-level cache that a thread may count on. A U that no such cache holds is read for each block from memory,
+// which should not be more than V and M, written and read.
 constexpr std::int64_t kLeastTiles = 40, kLeastTilesOfMany = 24, kManyBytes = 8 * 1024 * 1024;
-// Where another row is faster: a picture of fewer tiles, fewer channels, more than this share of the direct sum's
-// products.
-constexpr std::int64_t kFewestTiles = 24;
-constexpr std::int64_t kFewestChannels = 16;
+constexpr std::int64_t kFarBytes = 16 * 1024 * 1024;
+// Where another row is faster: fewer tiles, or channels, than these, more than this share of the direct sum's products.
+struct Least {
+  std::int64_t tiles, channels;
+};
+constexpr Least kLeast{24, 16}, kLeastBf16{16, 48};
 constexpr double kMostProducts = 0.6;
-constexpr std::int64_t kPad = 64 / sizeof(float);
+constexpr std::int64_t kExactChannels = 64;
+constexpr std::int64_t kLine = 64;
+
+constexpr auto kFloat = static_cast<std::int64_t>(sizeof(float));
 
 std::int64_t positions(const Transforms& transforms) { return (transforms.m + 2) * (transforms.m + 2); }
-constexpr auto kFloat = static_cast<std::int64_t>(sizeof(float));
+// Bytes of a number of V and of U.
+std::int64_t item(const Transforms& transforms) { return item_size(transforms.bf16 ? DType::BF16 : DType::F32); }
+// Channels of U: there are zeros after the last.
+std::int64_t depth(const Transforms& transforms, std::int64_t channels) {
+  return transforms.bf16 ? round_up(channels, gemm::kSplitDepth) : channels;
+}
 
 // How a problem is cut.
 struct Grid {
   std::int64_t m, n, positions;
   std::int64_t rows, columns, tiles;  // of tiles: in a picture's height and width, in all pictures
   std::int64_t channels, filters;
+  std::int64_t item, depth;
   gemm::Panels panels;
   bool staged;          // each step for all tiles before the next
   std::int64_t blocks;  // of tiles, each through all steps
@@ -59,14 +71,17 @@ struct Grid {
         tiles(y[0] * rows * columns),
         channels(p.channels),
         filters(p.filters),
-        panels(transforms.engine->blocking, p.filters) {
-    const std::int64_t width = min_i64(panels.total_vectors, transforms.engine->blocking.vectors) * panels.width;
-    const std::int64_t most = kBlockBytes / (positions * (channels + width) * kFloat);
-    const bool many = tiles * positions * (channels + all_filters()) * kFloat > kManyBytes;
-    const std::int64_t least = many ? kLeastTilesOfMany : kLeastTiles;
-    staged = most < least || tiles < least;
-    // An even number, for two threads to end together.
-    blocks = staged ? 1 : round_up(ceil_div(tiles, most), 2);
+        item(fastcnn::item(transforms)),
+        depth(fastcnn::depth(transforms, channels)),
+        panels(transforms.blocking, p.filters) {
+    const std::int64_t width = min_i64(panels.total_vectors, transforms.blocking.vectors) * panels.width;
+    const std::int64_t most = kBlockBytes / (positions * (channels * item + width * kFloat));
+    const std::int64_t staged_bytes = tiles * positions * (channels * item + all_filters() * kFloat);
+    const std::int64_t u = u_at(panels.count, 0);
+    const std::int64_t least = staged_bytes > kManyBytes ? kLeastTilesOfMany : kLeastTiles;
+    blocks = round_up(ceil_div(tiles, max_i64(1, most)), 2);  // even, for two threads to end together
+    staged = most < least || tiles < least || (u > kFarBytes && blocks * u > u + 2 * staged_bytes);
+    if (staged) blocks = 1;
   }
   std::int64_t first_tile(std::int64_t block) const { return block * tiles / blocks; }
   std::int64_t block_tiles() const { return ceil_div(tiles, blocks); }
@@ -75,11 +90,17 @@ struct Grid {
   std::int64_t all_filters() const { return panels.total_vectors * panels.width; }
   // Of M: all filters, or those of one panel after the other.
   std::int64_t m_width() const { return staged ? all_filters() : max_width(); }
-  // From one position to the next, in floats.
-  std::int64_t v_stride() const { return block_tiles() * channels + kPad; }
-  std::int64_t m_stride() const { return block_tiles() * m_width() + kPad; }
-  std::int64_t zeros() const { return round_up(channels, kPad); }
-  std::int64_t u_panel(std::int64_t panel) const { return panels.offset(panel, positions * channels); }
+  // From one position to the next, in numbers, and of all, in bytes.
+  std::int64_t v_stride() const { return block_tiles() * channels + kLine / item; }
+  std::int64_t m_stride() const { return block_tiles() * m_width() + kLine / kFloat; }
+  std::int64_t v_bytes() const { return round_up(positions * v_stride() * item, kLine); }
+  std::int64_t m_bytes() const { return positions * m_stride() * kFloat; }
+  std::int64_t zeros() const { return round_up(channels * kFloat, kLine); }
+  // Where a position of a panel of U starts, in bytes, and how many these are.
+  std::int64_t u_at(std::int64_t panel, std::int64_t position) const {
+    return panels.offset(panel, positions * depth) * item + position * u_bytes(panel);
+  }
+  std::int64_t u_bytes(std::int64_t panel) const { return depth * width(panel) * item; }
 };
 
 class Worker {
@@ -89,55 +110,40 @@ class Worker {
         grid_(grid),
         params_(args.problem.as<Conv2dParams>()),
         x_(args.in[0]),
-        u_(args.in[1].as<float>()),
-        zeros_(static_cast<const float*>(args.workspace)),
+        u_(args.in[1].as<unsigned char>()),
+        zeros_(args.workspace),
         y_(args.out[0].data),
         xs_(args.in[0].shape()),
         ys_(args.out[0].shape()),
         y_pixel_(args.out[0].pixel_pitch()),
         operands_(params_.epilogue, args, 2) {}
 
-  // V of tiles [first, last), the first of them at `v`.
-  void transform_input(std::int64_t first, std::int64_t last, float* v) const {
+  // V of tiles [first, last), the first of which is number `at` of v.
+  void transform_input(std::int64_t first, std::int64_t last, unsigned char* v, std::int64_t at = 0) const {
     const void *windows[2][kMaxPositions], **pixels = windows[0], **next = windows[1];
     const bool bf16 = x_.type.dtype == DType::BF16;
+    const std::int64_t tile = grid_.channels * grid_.item;
+    v += at * tile;
     find_window(first, pixels);
-    for (std::int64_t t = first; t < last; ++t, v += grid_.channels) {
+    for (std::int64_t t = first; t < last; ++t, v += tile) {
       find_window(min_i64(t + 1, grid_.tiles - 1), next);
       transforms_.input({pixels, next, bf16, grid_.channels, v, grid_.v_stride()});
       std::swap(pixels, next);
     }
   }
 
-  // M = V U of one position and panel, micro-tile by micro-tile. Each calls in a share of the U that comes next.
-  void multiply(std::int64_t panel, std::int64_t position, std::int64_t rows, const float* v, float* m,
-                std::int64_t m_row, const float* next) const {
-    const gemm::Engine& engine = *transforms_.engine;
-    const std::int64_t width = grid_.width(panel), vectors = grid_.panels.vectors(panel);
-    const float *u = this->u(panel, position), *end = u_ + grid_.u_panel(grid_.panels.count);
-    const float* a[gemm::kMaxTileRows];
-    std::int64_t at[gemm::kMaxTileRows];
-    const gemm::Blocking& blocking = engine.blocking;
-    const std::int64_t tall = vectors <= blocking.tall_vectors ? blocking.tall_rows : 0;
-    gemm::Tile tile{
-        .a = a, .taps = 1, .depth = grid_.channels, .a_step = 1, .b = u, .columns = width, .at = at, .c = m};
-    tile.finish = true;
-    const std::int64_t share = grid_.channels * kPad;
-    std::int64_t left = ceil_div(rows, blocking.rows);  // tiles, as even as can be
-    for (std::int64_t i = 0, first = 0, last; first < rows; first = last, ++i) {
-      if (rows - first >= tall && tall > 0) {
-        last = first + tall;
-        left = ceil_div(rows - last, blocking.rows);
-      } else {
-        last = first + ceil_div(rows - first, left--);
-      }
-      for (std::int64_t r = first; r < last; ++r) {
-        a[r - first] = v + r * grid_.channels;
-        at[r - first] = r * m_row;
-      }
-      tile.prefetch = i < vectors && next + (i + 1) * share <= end ? next + i * share : u;
-      (last - first == tall ? engine.tall[vectors - 1] : engine.tile[last - first - 1][vectors - 1])(tile);
-    }
+  // M = V U of one position and panel, with `next` what of U comes after it.
+  void multiply(std::int64_t panel, std::int64_t position, std::int64_t tiles, const unsigned char* v, float* m,
+                std::int64_t m_row, std::int64_t next) const {
+    transforms_.multiply({.tiles = tiles,
+                          .channels = grid_.channels,
+                          .width = grid_.width(panel),
+                          .v = v + position * grid_.v_stride() * grid_.item,
+                          .u = u_ + grid_.u_at(panel, position),
+                          .m = m + position * grid_.m_stride(),
+                          .row = m_row,
+                          .next = u_ + next,
+                          .next_bytes = min_i64(grid_.u_bytes(panel), grid_.u_at(grid_.panels.count, 0) - next)});
   }
 
   // The outputs of tiles [first, last) and filters [begin, end), the first of them at `m`.
@@ -165,19 +171,14 @@ class Worker {
   }
 
   // All steps for tiles [first, last), panel by panel.
-  void convolve(std::int64_t first, std::int64_t last, float* v, float* m) const {
+  void convolve(std::int64_t first, std::int64_t last, unsigned char* v, float* m) const {
     transform_input(first, last, v);
     for (std::int64_t panel = 0; panel < grid_.panels.count; ++panel) {
       const std::int64_t width = grid_.width(panel), begin = grid_.panels.first_column(panel);
       for (std::int64_t p = 0; p < grid_.positions; ++p)
-        multiply(panel, p, last - first, v + p * grid_.v_stride(), m + p * grid_.m_stride(), width,
-                 u(panel, p) + grid_.channels * width);
+        multiply(panel, p, last - first, v, m, width, grid_.u_at(panel, p + 1));
       transform_output(first, last, begin, min_i64(begin + width, grid_.filters), m, width);
     }
-  }
-
-  const float* u(std::int64_t panel, std::int64_t position) const {
-    return u_ + grid_.u_panel(panel) + position * grid_.channels * grid_.width(panel);
   }
 
  private:
@@ -193,7 +194,8 @@ class Worker {
   const Grid& grid_;
   const Conv2dParams& params_;
   const Tensor& x_;
-  const float *u_, *zeros_;
+  const unsigned char* u_;
+  const void* zeros_;
   void* y_;
   const Shape &xs_, &ys_;
   const std::int64_t y_pixel_;
@@ -218,25 +220,25 @@ void winograd::find_window(const Picture& picture, std::int64_t top, std::int64_
 
 void winograd::convolve(const Transforms& transforms, const KernelArgs& args) {
   const Grid grid(transforms, args.problem.as<Conv2dParams>(), args.out[0].shape());
-  auto* zeros = static_cast<float*>(args.workspace);
-  std::memset(zeros, 0, static_cast<std::size_t>(grid.zeros() * kFloat));
+  auto* zeros = static_cast<unsigned char*>(args.workspace);
+  std::memset(zeros, 0, static_cast<std::size_t>(grid.zeros()));
   const Worker worker(transforms, args, grid);
+  const auto m_after = [&](unsigned char* v) { return reinterpret_cast<float*>(v + grid.v_bytes()); };
   if (!grid.staged) {
-    const std::int64_t bytes = grid.positions * (grid.v_stride() + grid.m_stride()) * kFloat;
-    parallel_for(grid.blocks, bytes, [&](std::int64_t block, void* scratch) {
-      auto* v = static_cast<float*>(scratch);
-      worker.convolve(grid.first_tile(block), grid.first_tile(block + 1), v, v + grid.positions * grid.v_stride());
+    parallel_for(grid.blocks, grid.v_bytes() + grid.m_bytes(), [&](std::int64_t block, void* scratch) {
+      auto* v = static_cast<unsigned char*>(scratch);
+      worker.convolve(grid.first_tile(block), grid.first_tile(block + 1), v, m_after(v));
     });
     return;
   }
-  float *v = zeros + grid.zeros(), *m = v + grid.positions * grid.v_stride();
-  parallel_for(grid.tiles, [&](std::int64_t t) { worker.transform_input(t, t + 1, v + t * grid.channels); });
+  unsigned char* v = zeros + grid.zeros();
+  float* m = m_after(v);
+  parallel_for(grid.tiles, [&](std::int64_t t) { worker.transform_input(t, t + 1, v, t); });
   const std::int64_t panels = grid.panels.count;
   parallel_for(grid.positions * panels, [&](std::int64_t task) {
     const std::int64_t p = task / panels, panel = task % panels;
-    worker.multiply(panel, p, grid.tiles, v + p * grid.v_stride(),
-                    m + p * grid.m_stride() + grid.panels.first_column(panel), grid.m_width(),
-                    panel + 1 < panels ? worker.u(panel + 1, p) : worker.u(0, p) + grid.channels * grid.width(0));
+    worker.multiply(panel, p, grid.tiles, v, m + grid.panels.first_column(panel), grid.m_width(),
+                    panel + 1 < panels ? grid.u_at(panel + 1, p) : grid.u_at(0, p + 1));
   });
   parallel_for(grid.tiles, [&](std::int64_t t) {
     worker.transform_output(t, t + 1, 0, grid.filters, m + t * grid.m_width(), grid.m_width());
@@ -247,42 +249,48 @@ const char* winograd::yields(const Transforms& transforms, const Problem& proble
   const auto& p = problem.as<Conv2dParams>();
   const Shape& y = problem.outputs[0].shape;
   const Grid grid(transforms, p, y);
-  if (grid.tiles < kFewestTiles) return "so few tiles cost more to read the weights for than to multiply";
-  if (min_i64(p.channels, p.filters) < kFewestChannels)
-    return "the transforms of so few channels cost more than they save";
+  const Least& least = transforms.bf16 ? kLeastBf16 : kLeast;
+  if (grid.tiles < least.tiles) return "so few tiles cost more to read the weights for than to multiply";
+  const std::int64_t channels = min_i64(p.channels, p.filters);
+  if (channels < least.channels) return "the transforms of so few channels cost more than they save";
   const double products = static_cast<double>(grid.positions * grid.tiles);
   if (products > kMostProducts * 9.0 * static_cast<double>(y[0] * y[1] * y[2]))
     return "too much of its tiles lies outside the picture";
+  if (transforms.bf16 && channels <= kExactChannels && yields(avx512::f4, problem) == nullptr)
+    return "F(4x4) in float32 is as fast on so few channels, and more exact";
   return nullptr;
 }
 
 std::int64_t winograd::workspace(const Transforms& transforms, const Problem& problem) {
   const Grid grid(transforms, problem.as<Conv2dParams>(), problem.outputs[0].shape);
-  return (grid.zeros() + (grid.staged ? grid.positions * (grid.v_stride() + grid.m_stride()) : 0)) * kFloat;
+  return grid.zeros() + (grid.staged ? grid.v_bytes() + grid.m_bytes() : 0);
 }
 
 std::int64_t winograd::packed_size(const Transforms& transforms, const Conv2dParams& p) {
-  return positions(transforms) * gemm::packed_size(transforms.engine->blocking, p.channels, p.filters);
+  const gemm::Panels panels(transforms.blocking, p.filters);
+  const std::int64_t numbers = panels.offset(panels.count, positions(transforms) * depth(transforms, p.channels));
+  return numbers * item(transforms) / kFloat;
 }
 
 void winograd::pack(const Transforms& transforms, const KernelArgs& args) {
   const auto& p = args.problem.as<Conv2dParams>();
-  const gemm::Panels panels(transforms.engine->blocking, p.filters);
+  const gemm::Panels panels(transforms.blocking, p.filters);
+  const std::int64_t depth = fastcnn::depth(transforms, p.channels);
   const float* w = args.in[0].as<float>();
-  float* u = args.out[0].as<float>();
-  constexpr std::int64_t kChannels = 16;  // of a task
+  constexpr std::int64_t kChannels = gemm::kSplitDepth;  // of a task
   const std::int64_t parts = ceil_div(p.channels, kChannels);
   parallel_for(panels.count * parts, [&](std::int64_t task) {
     const std::int64_t panel = task / parts, c = task % parts * kChannels;
     const std::int64_t column = panels.first_column(panel), width = panels.vectors(panel) * panels.width;
+    const std::int64_t at = panels.offset(panel, positions(transforms) * depth) + c * width;
     transforms.kernel({.w = w + c * p.filters + column,
                        .tap = p.channels * p.filters,
                        .channel = p.filters,
                        .channels = min_i64(kChannels, p.channels - c),
                        .filters = min_i64(width, p.filters - column),
                        .width = width,
-                       .u = u + panels.offset(panel, positions(transforms) * p.channels) + c * width,
-                       .stride = p.channels * width});
+                       .u = args.out[0].as<unsigned char>() + at * item(transforms),
+                       .stride = depth * width});
   });
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/epilogue.h"
 #include "gemm/outer_tile.h"
+#include "gemm/split.h"
 #include "gemm/tile.h"
 
 namespace fastcnn::winograd {
@@ -15,13 +16,13 @@ namespace fastcnn::winograd {
 inline constexpr int kMaxSize = 6;  // n of F(4 x 4)
 inline constexpr int kMaxPositions = kMaxSize * kMaxSize;
 
-// v[p * stride + c] = (B^T x B)[p], one tile
+// v[p * stride + c] = (B^T x B)[p], one tile, or a pair
 struct InputTile {
-  const void* const* pixels;  // n x n, row by row; those outside the picture point to zeros
-  const void* const* next;    // of the tile after this one, which are called in
+  const void* const* pixels;  // n x n, row by row, of each; those outside the picture point to zeros
+  const void* const* next;    // of what comes after this, which are called in
   bool bf16;                  // how they are stored, else in float32
   std::int64_t channels;
-  float* v;
+  void* v;  // in float32, or as Transforms::bf16 and GradientTransforms::in_item say
   std::int64_t stride;
 };
 
@@ -40,37 +41,59 @@ struct OutputTile {
   float alpha;
 };
 
-// u[p * stride + c * width + f] = (G w G^T)[p] of channel c; zero for filters <= f < width. Past the cache: there are
-// four results for a weight, in whole lines that no cache holds, and most would have left it when they are read.
+// u[p * stride + c * width + f] = (G w G^T)[p] of channel c; zero for filters <= f < width. In bfloat16 they are tiles
+// of pairs instead (gemm/README.md), zeros up to kSplitDepth channels. Past the cache: there are up to four results for
+// a weight, in whole lines that no cache holds, and most would have left it when they are read.
 struct KernelRows {
   const float* w;  // w[t * tap + c * channel + f], t < 9
   std::int64_t tap, channel;
   std::int64_t channels, filters, width;
-  float* u;  // at the boundary of a line, as each row of it
+  void* u;  // at the boundary of a line, as each row of it
   std::int64_t stride;
 };
+
+// The products of one position and one panel of U: m[t * row + f] = sum over channels of v[t * channels + c] u[c][f].
+struct Products {
+  std::int64_t tiles, channels, width;
+  const void *v, *u;
+  float* m;
+  std::int64_t row;
+  const void* next;  // what of U is used after this, which is called in meanwhile
+  std::int64_t next_bytes;
+};
+template <const gemm::Engine& engine>
+void multiply(const Products& p);
+template <const gemm::SplitEngine& engine>
+void multiply_pairs(const Products& p);
 
 // One tile size on one instruction set.
 struct Transforms {
   int m;
-  const gemm::Engine* engine;
+  bool bf16;                // how V and U are stored, else in float32
+  gemm::Blocking blocking;  // of U's panels
   void (*input)(const InputTile&);
+  void (*multiply)(const Products&);
   void (*output)(const OutputTile&);
   void (*kernel)(const KernelRows&);
 };
 
 // The gradient of w is the adjoint of all that: dU[p] = sum over tiles of V[p]^T D[p], D = A dy A^T, dw = G^T dU G.
 
-// d[p * stride + ...] = (A dy A^T)[p], one tile, as row `tile` of panels of filters (gemm/outer_tile.h)
-struct GradientTile {
-  const void* dy;    // dy[i * row + j * pixel + f]
-  const void* next;  // of the tile after this one, which is called in
+// The pixels dy[i * row + j * pixel + f] of a tile.
+struct DyTile {
+  const void* dy;
+  int rows, columns;  // of the m x m pixels, those inside the picture; the others count as zero
+};
+
+// d[p * stride + ...] = (A dy A^T)[p], one tile or a pair, as row `item` of panels of filters (gemm/outer_tile.h)
+struct GradientItem {
+  const DyTile* tiles;
+  const DyTile* next;  // of the item after this one, which are called in
   bool bf16;
   std::int64_t row, pixel;
-  int rows, columns;  // of the m x m pixels, those inside the picture; the others count as zero
   std::int64_t filters;
   float* d;
-  std::int64_t stride, panel, tile;  // from a position, and from a panel, to the next
+  std::int64_t stride, panel, item;  // from a position, and from a panel, to the next
 };
 
 // w[t * tap + f] = (G^T u G)[t], t < 9, one channel
@@ -84,9 +107,11 @@ struct WeightRow {
 
 struct GradientTransforms {
   int m;
+  std::int64_t tiles;    // of a block
+  std::int64_t in_item;  // tiles: 2 where V and D are of pairs in bfloat16, a missing second being zeros
   const gemm::OuterEngine* engine;
   void (*input)(const InputTile&);
-  void (*gradient)(const GradientTile&);
+  void (*gradient)(const GradientItem&);
   void (*weights)(const WeightRow&);
 };
 
@@ -113,6 +138,10 @@ namespace avx512 {
 extern const Transforms f2, f4;
 extern const GradientTransforms gradient4;
 }  // namespace avx512
+namespace avx512bf16 {
+extern const Transforms f2;
+extern const GradientTransforms gradient2;
+}  // namespace avx512bf16
 #endif
 
 }  // namespace fastcnn::winograd

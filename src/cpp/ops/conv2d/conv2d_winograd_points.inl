@@ -32,6 +32,19 @@ struct Points<2> {
     u[2] = even - odd;
     u[3] = g[2];
   }
+  // The adjoints of output and kernel.
+  static FC_INLINE void gradient(const F32 (&y)[2], F32 (&p)[4]) {
+    p[0] = y[0];
+    p[1] = y[0] + y[1];
+    p[2] = y[0] - y[1];
+    p[3] = y[1];
+  }
+  static FC_INLINE void weights(const F32 (&u)[4], F32 (&g)[3]) {
+    const F32 half = set(0.5f), even = (u[1] + u[2]) * half;
+    g[0] = u[0] + even;
+    g[1] = (u[1] - u[2]) * half;
+    g[2] = even + u[3];
+  }
 };
 
 // Points 0, a, -a, b, -b, inf with a = sqrt(1/2), b = sqrt(2).

@@ -29,22 +29,29 @@ FC_INLINE void call_in(const void* from, std::int64_t at) {
   if (at % (64 / static_cast<std::int64_t>(sizeof(Item))) == 0) __builtin_prefetch(static_cast<const Item*>(from) + at);
 }
 
+// Mostly the first two columns are of the window before, too.
 template <int m, class Item>
+FC_INLINE void call_in_window(const void* const* pixels, std::int64_t at) {
+  constexpr int n = m + 2;
+  FC_UNROLL
+  for (int i = 0; i < n; ++i) FC_UNROLL
+  for (int j = 2; j < n; ++j) call_in<Item>(pixels[i * n + j], at);
+}
+
+template <int m, class V, class Item>
 void input_of(const InputTile& t) {
   constexpr int n = m + 2;
   const auto step = [](const auto& d, auto& v) { Points<m>::input(d, v); };
   each_register(t.channels, [&](std::int64_t c, auto part) {
-    FC_UNROLL
-    for (int i = 0; i < n; ++i) FC_UNROLL
-    for (int j = 2; j < n; ++j) call_in<Item>(t.next[i * n + j], c);  // mostly the first two are of this tile, too
+    call_in_window<m, Item>(t.next, c);
     transform<n, n>(
         step, [&](int i, int j) { return load(static_cast<const Item*>(t.pixels[i * n + j]) + c, part); },
-        [&](int i, int j, F32 v) { store(t.v + (i * n + j) * t.stride + c, v, part); });
+        [&](int i, int j, F32 v) { store(static_cast<V*>(t.v) + (i * n + j) * t.stride + c, v, part); });
   });
 }
-template <int m>
+template <int m, class V = float>
 void input(const InputTile& t) {
-  t.bf16 ? input_of<m, Bf16>(t) : input_of<m, float>(t);
+  t.bf16 ? input_of<m, V, Bf16>(t) : input_of<m, V, float>(t);
 }
 
 template <int m>
@@ -75,7 +82,7 @@ void kernel(const KernelRows& r) {
   constexpr int n = m + 2;
   const auto step = [](const auto& g, auto& u) { Points<m>::kernel(g, u); };
   const float* w = r.w;
-  float* u = r.u;
+  auto* u = static_cast<float*>(r.u);
   for (std::int64_t c = 0; c < r.channels; ++c, w += r.channel, u += r.width)
     for (std::int64_t f = 0; f < r.width; f += F32::width)
       transform<3, n>(
@@ -84,28 +91,40 @@ void kernel(const KernelRows& r) {
   streams_done();
 }
 
+// Pixel (i, j) of a tile of dy, from filter f on.
+template <class Item, class Part>
+FC_INLINE auto load_dy(const GradientItem& t, const DyTile& tile, std::int64_t f, Part part) {
+  const Item* dy = static_cast<const Item*>(tile.dy) + f;
+  return [dy, row = t.row, pixel = t.pixel, rows = tile.rows, columns = tile.columns, part](int i, int j) {
+    return i < rows && j < columns ? load(dy + i * row + j * pixel, part) : zero();
+  };
+}
 template <int m, class Item>
-void gradient_of(const GradientTile& t) {
-  constexpr int n = m + 2;
+FC_INLINE void call_in_dy(const GradientItem& t, const DyTile& tile, std::int64_t f) {
+  FC_UNROLL
+  for (int i = 0; i < m; ++i) FC_UNROLL
+  for (int j = 0; j < m; ++j) call_in<Item>(static_cast<const Item*>(tile.dy) + i * t.row + j * t.pixel, f);
+}
+// Where in D filter f lies, a whole number of registers.
+FC_INLINE float* place_in_d(const GradientItem& t, std::int64_t f) {
   constexpr std::int64_t kWidth = F32::width, kPanel = gemm::kMaxOuterVectors * kWidth;
+  const std::int64_t first = f / kPanel * kPanel, width = t.filters - first > kWidth ? kPanel : kWidth;
+  return t.d + f / kPanel * t.panel + t.item * width + f - first;
+}
+
+template <int m, class Item>
+void gradient_of(const GradientItem& t) {
+  constexpr int n = m + 2;
   const auto step = [](const auto& y, auto& p) { Points<m>::gradient(y, p); };
   each_register(t.filters, [&](std::int64_t f, auto part) {
-    const std::int64_t first = f / kPanel * kPanel, width = t.filters - first > kWidth ? kPanel : kWidth;
-    float* d = t.d + f / kPanel * t.panel + t.tile * width + f - first;
-    FC_UNROLL
-    for (int i = 0; i < m; ++i) FC_UNROLL
-    for (int j = 0; j < m; ++j) call_in<Item>(static_cast<const Item*>(t.next) + i * t.row + j * t.pixel, f);
-    transform<m, n>(
-        step,
-        [&](int i, int j) {
-          const Item* dy = static_cast<const Item*>(t.dy) + i * t.row + j * t.pixel + f;
-          return i < t.rows && j < t.columns ? load(dy, part) : zero();
-        },
-        [&](int i, int j, F32 p) { store(d + (i * n + j) * t.stride, p); });
+    float* d = place_in_d(t, f);
+    call_in_dy<m, Item>(t, *t.next, f);
+    transform<m, n>(step, load_dy<Item>(t, *t.tiles, f, part),
+                    [&](int i, int j, F32 p) { store(d + (i * n + j) * t.stride, p); });
   });
 }
 template <int m>
-void gradient(const GradientTile& t) {
+void gradient(const GradientItem& t) {
   t.bf16 ? gradient_of<m, Bf16>(t) : gradient_of<m, float>(t);
 }
 
