@@ -107,7 +107,7 @@ struct WeightRow {
 
 struct GradientTransforms {
   int m;
-  std::int64_t tiles;    // of a block
+  std::int64_t tiles;    // of a block, at most
   std::int64_t in_item;  // tiles: 2 where V and D are of pairs in bfloat16, a missing second being zeros
   const gemm::OuterEngine* engine;
   void (*input)(const InputTile&);

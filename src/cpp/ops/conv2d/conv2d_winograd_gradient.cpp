@@ -27,8 +27,9 @@ using winograd::GradientTransforms, winograd::Place;
 
 constexpr std::int64_t kPart = 64;  // channels, and filters, of a task
 constexpr std::int64_t kMostInItem = 2;
-// Tasks that are wanted, and the fewest blocks of a chunk: its sums are transformed and added up.
-constexpr std::int64_t kTasks = 16, kLeastBlocks = 2;
+// Tasks that are wanted, and the fewest blocks of a chunk: its sums are transformed and added up. For as many tasks
+// blocks are smaller, down to so many tiles.
+constexpr std::int64_t kTasks = 16, kLeastBlocks = 2, kLeastTiles = 64;
 constexpr std::int64_t kSumSize = 16384;  // floats that a task adds up
 constexpr std::int64_t kPad = 64 / sizeof(float);
 constexpr auto kFloat = static_cast<std::int64_t>(sizeof(float));
@@ -56,15 +57,17 @@ struct Grid {
         in_item(transforms.in_item),
         channels(p.channels, ceil_div(p.channels, kPart)),
         vectors(ceil_div(p.filters, transforms.engine->blocking.width), ceil_div(p.filters, kPart)),
-        blocks(tiles, ceil_div(tiles, transforms.tiles)),
-        chunks(blocks.count, 1),
+        blocks(0, 0),
+        chunks(0, 1),
         width(transforms.engine->blocking.width),
         all_channels(p.channels),
         filters(p.filters) {
-    if (blocks.count > 0) stride = items(ceil_div(tiles, blocks.count)) * kPart + kPad;
-    const std::int64_t parts = max_i64(1, channels.count * vectors.count);
+    const std::int64_t parts = max_i64(1, channels.count * vectors.count), wanted = ceil_div(kTasks, parts);
+    const std::int64_t in_block = min_i64(transforms.tiles, max_i64(kLeastTiles, tiles / (kLeastBlocks * wanted)));
+    blocks = EvenParts(tiles, ceil_div(tiles, in_block));
     const std::int64_t most = min_i64(blocks.count / kLeastBlocks, gemm::kOuterBytes / max_i64(1, size() * kFloat));
-    if (most > 1) chunks = {blocks.count, min_i64(most, ceil_div(kTasks, parts))};
+    chunks = EvenParts(blocks.count, most > 1 ? min_i64(most, wanted) : 1);
+    if (blocks.count > 0) stride = items(ceil_div(tiles, blocks.count)) * kPart + kPad;
   }
   std::int64_t size() const { return 9 * all_channels * filters; }
   std::int64_t items(std::int64_t tile_count) const { return ceil_div(tile_count, in_item); }
