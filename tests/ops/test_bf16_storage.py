@@ -99,6 +99,11 @@ CONVOLUTIONS = [
     ((1, 8, 9, 34), (1, 1, 34, 17), {}),
     ((1, 14, 14, 64), (1, 1, 64, 256), {}),
     ((1, 200, 210, 16), (1, 1, 16, 104), {}),
+    # Of windows, too: rows of an odd number of terms, and of several steps.
+    ((2, 17, 16, 3), (3, 3, 3, 40), {"padding": "same", "strides": 2}),
+    ((1, 9, 11, 4), (3, 3, 4, 33), {"padding": "same", "dilation": [2, 1]}),
+    ((2, 7, 9, 15), (1, 3, 15, 20), {}),
+    ((1, 8, 9, 6), (5, 1, 6, 24), {"padding": "same"}),
 ]
 CONV_OF_BF16 = [k for k in kernel_rows("conv2d") if k.startswith("conv2d_bf16_")]
 CONV_KERNELS = CONV_OF_BF16 + [
