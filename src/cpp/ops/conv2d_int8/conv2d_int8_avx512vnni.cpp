@@ -18,8 +18,42 @@ FC_INLINE void copy_codes(std::uint8_t* to, const std::uint8_t* from, std::int64
 #include "ops/conv2d_int8/copy_windows.inl"
 #include "simd/dot_step.inl"
 
+// Windows of few codes, of a network's first layer: those of a line that lie inside are a register each, into which
+// their rows are loaded one after the other.
+void copy_short_windows(const CodeWindows& p, std::int64_t first, std::int64_t count, std::uint8_t* to,
+                        std::int64_t pitch) {
+  const auto& [h, w] = p.window;
+  const std::int64_t run = w.size * p.channels, row_pitch = p.width * p.channels;
+  const std::uint64_t row_mask = ~std::uint64_t{0} >> (kInt8Step - run);
+  std::int64_t j = first % p.out_width, i = first / p.out_width % p.out_height, n = first / p.out_width / p.out_height;
+  for (std::int64_t k = 0; k < count;) {
+    const std::int64_t top = h.start(i), left = w.start(j), beyond = p.width - w.size - left;
+    std::int64_t windows = 1;
+    if (top >= 0 && top + h.extent() <= p.height && left >= 0 && beyond >= 0) {
+      windows = min_i64(min_i64(count - k, p.out_width - j), beyond / w.stride + 1);
+      const std::uint8_t* from = p.x + (n * p.height + top) * row_pitch + left * p.channels;
+      for (std::int64_t window = 0; window < windows; ++window, from += w.stride * p.channels) {
+        __m512i codes = _mm512_setzero_si512();
+        const std::uint8_t* row = from;  // less what comes before it in the register
+        for (std::int64_t a = 0; a < h.size; ++a, row += h.dilation * row_pitch - run)
+          codes = _mm512_mask_loadu_epi8(codes, row_mask << (a * run), row);
+        _mm512_storeu_si512(to + window * pitch, codes);
+      }
+    } else {
+      copy_windows(p, first + k, 1, to, pitch);
+    }
+    to += windows * pitch, k += windows, j += windows;
+    if (j < p.out_width) continue;
+    j = 0;
+    if (++i == p.out_height) i = 0, ++n;
+  }
+}
+
 void copy(const CodeWindows& windows, std::int64_t first, std::int64_t count, void* to, std::int64_t pitch) {
-  copy_windows(windows, first, count, static_cast<std::uint8_t*>(to), pitch);
+  const auto& [h, w] = windows.window;
+  const std::int64_t codes = h.size * w.size * windows.channels;
+  const bool few = codes > 0 && codes <= kInt8Step && w.dilation == 1;
+  (few ? copy_short_windows : copy_windows<std::uint8_t>)(windows, first, count, static_cast<std::uint8_t*>(to), pitch);
 }
 
 constexpr int kRows = 14, kHalves = 2;  // of a micro-tile; of a panel, 16 columns each
