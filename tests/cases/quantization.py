@@ -19,7 +19,8 @@ CONV_INT8 = [
     Case("conv2d_int8", ((1, 9, 8, 5), (3, 3, 5, 9)), {"dilation": (2, 3), "padding": "same"}),
     Case("conv2d_int8", ((1, 2, 3, 40), (5, 7, 40, 9)), {"padding": "same"}),
     Case("conv2d_int8", ((1, 3, 3, 5), (2, 2, 5, 9)), {"strides": 2, "pads": (4, 3, 3, 4)}),
-    # Windows of at most 64 codes, several tasks, strides beyond the window, none inside, one row as long as the window.
+    # Windows of at most 64 codes: several tasks, strides beyond the window, none inside, rows as
+    # long as the window.
     Case("conv2d_int8", ((2, 31, 40, 3), (3, 3, 3, 33)), {"padding": "same"}),
     Case("conv2d_int8", ((1, 14, 15, 4), (4, 4, 4, 16)), {"pads": (2, 0, 1, 3)}),
     Case("conv2d_int8", ((1, 17, 16, 2), (5, 3, 2, 9)), {"dilation": (2, 1), "strides": (1, 4)}),
