@@ -1,7 +1,7 @@
 // Computes   C = act(A B + bias + residual) from numbers in bfloat16, few terms a sum (the contract: split.h).
-// Layout     rows of A, and the runs of each, in the picture itself; of B tiles whose rows hold the pairs of 16
-// columns. Tile       8 x 32: 16 accumulators + 2 of B + 1 broadcast of A, 4 for the results. Why        a tile of 14
-// rows is made ready and finished for as long as it is multiplied. Here nothing is to be made
+// Layout     rows of A, and the runs of each, in the picture itself; of B tiles whose rows hold pairs of 16 columns.
+// Tile       8 x 32: 16 accumulators + 2 of B + 1 broadcast of A, 4 for the results.
+// Why        a tile of 14 rows is made ready and finished for as long as it is multiplied. Here nothing is to be made
 //            ready but three addresses, and the sums of a tile are few enough for the processor to begin the next while
 //            it finishes them. B is in L1, so that 10 loads for 16 products do not matter.
 // Needs      AVX512-BF16.
