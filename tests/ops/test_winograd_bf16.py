@@ -7,6 +7,8 @@ the kernels are held to far less than what `medium` promises.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -44,7 +46,7 @@ def gradient_transform(y: np.ndarray) -> np.ndarray:
     return np.stack([y[0], y[0] + y[1], y[0] - y[1], y[1]])
 
 
-def twice(transform, x: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
+def twice(transform: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
     """Along the first axis, then along the second; rounded to bfloat16."""
     y = transform(x).swapaxes(0, 1)
     return rounded(transform(np.ascontiguousarray(y)).swapaxes(0, 1)).astype(np.float64)

@@ -33,8 +33,8 @@ const OuterEngine outer_engine{kAvx512OuterBlocking,
                                 {tile<10, 1>, tile<10, 2>},
                                 {tile<11, 1>, tile<11, 2>},
                                 {tile<12, 1>, tile<12, 2>}},
-                               pack_strips,
-                               pack_panels,
+                               nullptr,  // both factors come laid out
+                               nullptr,
                                sum_parts};
 
 }  // namespace fastcnn::gemm::avx512bf16

@@ -69,7 +69,7 @@ void outer_tile(const OuterTile& t) {
 }
 
 // A strip's channels are loaded as one register, but for those that would go beyond the pixel.
-void pack_strips(const OuterStrips& p) {
+[[maybe_unused]] void pack_strips(const OuterStrips& p) {
   const float* from = p.from;
   for (std::int64_t pixel = 0; pixel < p.pixels; ++pixel, from += p.step) {
     float* to = p.to + pixel * kPitch;
@@ -81,7 +81,7 @@ void pack_strips(const OuterStrips& p) {
   }
 }
 
-void pack_panels(const OuterPanels& p) {
+[[maybe_unused]] void pack_panels(const OuterPanels& p) {
   constexpr int kWidth = F32::width, kPanel = kMaxOuterVectors * kWidth;
   const float* from = p.from;
   for (std::int64_t pixel = 0; pixel < p.pixels; ++pixel, from += p.step) {
