@@ -31,7 +31,14 @@ CONV = [
     Case("conv2d", ((1, 8, 8, 1), (5, 5, 1, 6)), {"padding": "valid"}),
     # Few columns and many rows: tall tiles, alone in a row of the picture, across its edges, across
     # two rows, with a rest; windows that are copied and windows that are not.
+    *(Case("conv2d", ((1, 6, 14, 69), (1, 1, 69, n))) for n in (7, 8, 16, 24)),
+    Case("conv2d", ((2, 29, 28, 65), (1, 1, 65, 20)), {"strides": 2}),
+    Case("conv2d", ((1, 6, 33, 8), (3, 3, 8, 20)), {"padding": "same"}),
+    Case("conv2d", ((2, 7, 57, 9), (3, 3, 9, 8)), {"padding": "same", "strides": 2}),
+    # Sums of few terms: every number of vectors; rows of more than one call, with every rest.
     *(Case("conv2d", ((1, 6, 14, 9), (1, 1, 9, n))) for n in (7, 8, 16, 24)),
+    *(Case("conv2d", ((1, 3, r, 63), (1, 1, 63, n))) for r, n in ((1, 48), (5, 33), (71, 64))),
+    *(Case("conv2d", ((1, 4, 211, 3), (3, 3, 3, n)), {"padding": "same"}) for n in (7, 32, 49, 66)),
     Case("conv2d", ((2, 29, 28, 5), (1, 1, 5, 20)), {"strides": 2}),
     Case("conv2d", ((1, 6, 33, 3), (3, 3, 3, 20)), {"padding": "same"}),
     Case("conv2d", ((2, 7, 57, 3), (3, 3, 3, 8)), {"padding": "same", "strides": 2}),

@@ -172,10 +172,12 @@ EPILOGUES = [
 
 
 @pytest.mark.parametrize("epilogue", EPILOGUES, ids=lambda e: ",".join(map(str, e.values())))
-@pytest.mark.parametrize("filters", [133, 13])
-@pytest.mark.parametrize("op", ["conv2d", "conv2d_transpose"])
-def test_epilogue(op: str, filters: int, epilogue: dict[str, Any]) -> None:
-    shapes = ((2, 4, 29, 64), (2, 2, 64, filters) if op == "conv2d" else (2, 2, filters, 64))
+@pytest.mark.parametrize(("channels", "filters"), [(64, 133), (64, 13), (9, 40)])
+@pytest.mark.parametrize("kernel", [k for op in SUMS for k in kernel_rows(op)])
+def test_epilogue(kernel: str, channels: int, filters: int, epilogue: dict[str, Any]) -> None:
+    op = "conv2d_transpose" if kernel.startswith("conv2d_transpose") else "conv2d"
+    kernel_shape = (channels, filters) if op == "conv2d" else (filters, channels)
+    shapes = ((2, 4, 29, channels), (2, 2, *kernel_shape))
     attrs: dict[str, Any] = {"groups": 1, "strides": 2, "padding": "same"}
     rng = np.random.default_rng(3)
     x, w = (rng.standard_normal(s).astype(np.float32) for s in shapes)
@@ -189,21 +191,21 @@ def test_epilogue(op: str, filters: int, epilogue: dict[str, Any]) -> None:
     magnitudes = magnitudes + sum(np.abs(e) for e in extra)
     expected = finish(sums, extra, **epilogue)
     case = Case(op, (x.shape, w.shape, *(e.shape for e in extra)), {**attrs, **epilogue})
-    for kernel in kernel_rows(op):
-        (y,) = run_kernel(kernel, case, [x, w, *extra])
-        # No activation is steeper than hard_swish's 1.5, and they err by ulps.
-        assert_within(y, expected, 2 * dot_bound(magnitudes, 256, kernel) + 1e-6)
+    (y,) = run_kernel(kernel, case, [x, w, *extra])
+    # No activation is steeper than hard_swish's 1.5, and they err by ulps.
+    assert_within(y, expected, 2 * dot_bound(magnitudes, 256, kernel) + 1e-6)
 
 
 @pytest.mark.parametrize("kernel", kernel_rows("conv2d"))
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("activation", ["linear", "relu", "relu6", "tanh"])
+@pytest.mark.parametrize("channels", [32, 3])
 def test_what_is_not_finite_reaches_the_outputs_that_depend_on_it(
-    kernel: str, value: float, activation: str
+    kernel: str, value: float, activation: str, channels: int
 ) -> None:
-    x = np.ones((1, 9, 9, 32), np.float32)
+    x = np.ones((1, 9, 9, channels), np.float32)
     x[0, 4, 4, 2] = value
-    w = np.full((3, 3, 32, 130), 0.01, np.float32)
+    w = np.full((3, 3, channels, 130), 0.01, np.float32)
     case = Case("conv2d", (x.shape, w.shape), {"padding": "same", "activation": activation})
     (y,) = run_kernel(kernel, case, [x, w])
     touched = np.zeros((9, 9), bool)

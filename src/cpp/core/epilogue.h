@@ -18,6 +18,11 @@ enum class Activation : std::int32_t {
   HardSwish
 };
 
+// Whether it is a matter of bounds.
+inline bool bounds_suffice(Activation a) {
+  return a == Activation::Linear || a == Activation::Relu || a == Activation::Relu6;
+}
+
 // `result` is the dtype that the result is stored in: float32, or bfloat16 where a pass says so.
 // `bias` and `residual` say that the node has these operands, in this order, after its own.
 struct Epilogue {

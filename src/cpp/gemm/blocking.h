@@ -33,6 +33,12 @@ inline constexpr std::int64_t kResidentBytes = kPanelBytes;
 // Sums of at most this many terms are over before the lines of C that they call in would have come.
 inline constexpr std::int64_t kShortSum = 96;
 
+// Sums of fewer terms go through the micro-kernel of short_simd.inl, at most kStretch rows a call: a number that its
+// tiles divide, whose rows of A and panel of B fit L1. The result is near, and not called in, up to kNearResult bytes.
+inline constexpr std::int64_t kFewTerms = 64;
+inline constexpr std::int64_t kStretch = 96;
+inline constexpr std::int64_t kNearResult = std::int64_t{8} << 20;
+
 // A task should be worth handing to a thread (multiply-adds), and there should be enough of them for a large machine.
 inline constexpr std::int64_t kTaskWork = std::int64_t{1} << 18;
 inline constexpr std::int64_t kTasks = 96;

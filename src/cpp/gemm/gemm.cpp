@@ -34,15 +34,21 @@ struct Grid {
   std::int64_t rows;
   Panels panels;
   bool resident;           // a task takes its rows through all panels, else through one
+  bool few_terms;          // which have a micro-kernel of their own
+  bool calls_in;           // it calls in what it writes
   std::int64_t tall;       // rows of each tile but the last where the only panel is narrow; else 0
   EvenParts tiles;         // where `tall` is 0
   EvenParts chunks{0, 0};  // of tiles; a task has one
 
-  Grid(const Blocking& blocking, const Product& p)
+  Grid(const Blocking& blocking, const Product& p, const RowSource& source)
       : rows(p.rows),
         panels(blocking, p.columns),
         resident(packed_size(blocking, max_i64(1, p.depth), p.columns) * static_cast<std::int64_t>(sizeof(float)) <=
                  kResidentBytes),
+        few_terms(resident && p.depth < kFewTerms && p.a_step == 1 && !p.lower_triangle &&
+                  bounds_suffice(p.activation) && source.stretches()),
+        calls_in(p.residual != nullptr ||
+                 p.batch * p.rows * p.columns * static_cast<std::int64_t>(sizeof(float)) > kNearResult),
         tall(resident && panels.total_vectors <= blocking.tall_vectors ? blocking.tall_rows : 0),
         tiles(p.rows, ceil_div(p.rows, tall > 0 ? tall : blocking.rows)) {
     const std::int64_t groups = resident ? 1 : panels.count;
@@ -121,6 +127,31 @@ class Worker {
       for (std::int64_t part = 0; part < parts.count; ++part) {
         take_rows(first + parts.begin(part), parts.begin(part + 1) - parts.begin(part));
         through_panels();
+      }
+    }
+  }
+
+  // Sums of few terms, likewise, by stretches of rows.
+  void sweep_stretches(std::int64_t first_tile, std::int64_t last_tile) {
+    Stretch stretch{.a = set_.a, .scratch = set_.scratch};
+    const std::int64_t end = grid_.first_row(last_tile);
+    for (std::int64_t row = grid_.first_row(first_tile), count; row < end; row += count) {
+      count = source_.stretch(batch_, row, min_i64(kStretch, end - row), stretch);
+      for (std::int64_t panel = 0; panel < grid_.panels.count; ++panel) {
+        take_panel(panel);
+        engine_.short_rows[vectors_ - 1]({.a = stretch.a,
+                                          .taps = stretch.taps,
+                                          .depth = stretch.depth,
+                                          .a_row = stretch.a_row,
+                                          .rows = count,
+                                          .b = b_ + stretch.b_row * width_,
+                                          .columns = tile_.columns,
+                                          .c = tile_.c + stretch.at,
+                                          .residual = tile_.residual != nullptr ? tile_.residual + stretch.at : nullptr,
+                                          .c_row = stretch.c_row,
+                                          .bias = tile_.bias,
+                                          .activation = p_.activation,
+                                          .calls_in = grid_.calls_in});
       }
     }
   }
@@ -227,9 +258,20 @@ void MatrixRows::rows(std::int64_t batch, std::int64_t first, int count, RowSet&
   set.even = true;
 }
 
+std::int64_t MatrixRows::stretch(std::int64_t batch, std::int64_t first, std::int64_t count, Stretch& to) const {
+  to.a[0] = a_ + batch * batch_stride_ + first * row_stride_;
+  to.taps = 1;
+  to.depth = depth_;
+  to.b_row = 0;
+  to.a_row = row_stride_;
+  to.c_row = c_stride_;
+  to.at = first * c_stride_;
+  return count;
+}
+
 void multiply(const Engine& engine, const Product& p, const RowSource& source) {
   if (p.rows <= 0 || p.columns <= 0 || p.batch <= 0) return;
-  const Grid grid(engine.blocking, p);
+  const Grid grid(engine.blocking, p, source);
   const std::int64_t panels = grid.panels.count;
   const std::int64_t tasks_per_batch = (grid.resident ? 1 : panels) * grid.chunks.count;
   parallel_for(p.batch * tasks_per_batch, [&](std::int64_t task) {
@@ -237,7 +279,10 @@ void multiply(const Engine& engine, const Product& p, const RowSource& source) {
     const std::int64_t chunk = task % grid.chunks.count;
     const std::int64_t first = grid.chunks.begin(chunk), last = grid.chunks.begin(chunk + 1);
     Worker worker(engine, p, source, grid, task / tasks_per_batch);
-    grid.resident ? worker.sweep_rows(first, last) : worker.sweep_panel(panel, first, last);
+    if (grid.few_terms)
+      worker.sweep_stretches(first, last);
+    else
+      grid.resident ? worker.sweep_rows(first, last) : worker.sweep_panel(panel, first, last);
   });
 }
 

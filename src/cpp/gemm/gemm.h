@@ -59,11 +59,25 @@ struct RowSet {
   bool even;                      // within each tap, the rows of A follow each other at one distance
 };
 
+// Rows that follow each other at one distance, in A, and in C and the residual.
+struct Stretch {
+  const float** a;           // to fill: the first row of each tap; room for the source's max_taps()
+  float* scratch;            // as of RowSet
+  std::int64_t taps, depth;  // likewise
+  std::int64_t b_row;
+  std::int64_t a_row, c_row;  // from one row to the next
+  std::int64_t at;            // where the first row of C starts
+};
+
 class RowSource {
  public:
   virtual ~RowSource() = default;
   // Rows [first, first + count) of batch `batch`.
   virtual void rows(std::int64_t batch, std::int64_t first, int count, RowSet& set) const = 0;
+  // Of `count` <= kStretch rows from `first` on those that are a stretch with the first: how many.
+  virtual std::int64_t stretch(std::int64_t batch, std::int64_t first, std::int64_t count, Stretch& to) const = 0;
+  // Whether stretches are rows by the dozen.
+  virtual bool stretches() const { return true; }
   virtual std::int64_t max_taps() const { return 1; }
   virtual std::int64_t scratch() const { return 0; }
   // A sum too long for one sweep is cut at multiples of this many rows of B: whole taps of every tile. 1: anywhere,
@@ -80,6 +94,7 @@ class MatrixRows final : public RowSource {
              std::int64_t batch_stride = 0)
       : a_(a), row_stride_(row_stride), depth_(depth), c_stride_(c_stride), batch_stride_(batch_stride) {}
   void rows(std::int64_t batch, std::int64_t first, int count, RowSet& set) const override;
+  std::int64_t stretch(std::int64_t batch, std::int64_t first, std::int64_t count, Stretch& to) const override;
   bool contiguous() const override { return row_stride_ == depth_; }
 
  private:

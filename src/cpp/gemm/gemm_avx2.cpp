@@ -1,5 +1,5 @@
 #include "simd/avx2.h"
-#include "gemm/gemm_simd.inl"
+#include "gemm/short_simd.inl"
 
 namespace fastcnn::gemm::avx2 {
 
@@ -10,6 +10,7 @@ const Engine engine{kAvx2Blocking,
                      {tile<4, 1>, tile<4, 2>},
                      {tile<5, 1>, tile<5, 2>},
                      {tile<6, 1>, tile<6, 2>}},
-                    {tile<12, 1>}};
+                    {tile<12, 1>},
+                    {short_rows<8, 1>, short_rows<6, 2>}};
 
 }  // namespace fastcnn::gemm::avx2

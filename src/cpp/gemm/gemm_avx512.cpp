@@ -1,5 +1,5 @@
 #include "simd/avx512.h"
-#include "gemm/gemm_simd.inl"
+#include "gemm/short_simd.inl"
 
 namespace fastcnn::gemm::avx512 {
 
@@ -11,6 +11,7 @@ const Engine engine{kAvx512Blocking,
                      {tile<5, 1>, tile<5, 2>, tile<5, 3>, tile<5, 4>},
                      {tile<6, 1>, tile<6, 2>, tile<6, 3>, tile<6, 4>},
                      {tile<7, 1>, tile<7, 2>, tile<7, 3>, tile<7, 4>}},
-                    {tile<14, 1>, tile<14, 2>}};
+                    {tile<14, 1>, tile<14, 2>},
+                    {short_rows<8, 1>, short_rows<8, 2>, short_rows<8, 3>, short_rows<6, 4>}};
 
 }  // namespace fastcnn::gemm::avx512

@@ -60,11 +60,6 @@ struct SplitRun {
   const unsigned char* b = nullptr;  // its tiles of B; nullptr: those after the run's before
 };
 
-// Of activations: whether it is a matter of bounds.
-inline bool bounds_suffice(Activation a) {
-  return a == Activation::Linear || a == Activation::Relu || a == Activation::Relu6;
-}
-
 // Sums of a strip, finished and stored: row r goes to element at[r] of c, or nowhere if that is negative. c and
 // the residual are floats, or bfloat16 where it is said.
 struct SplitFinish {

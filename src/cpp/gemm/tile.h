@@ -32,12 +32,29 @@ struct Tile {
 
 using TileFn = void (*)(const Tile&);
 
+// The same of few terms for `rows` rows that follow each other at one distance, in A, and in C and the residual; the
+// activation only bounds.
+struct ShortRows {
+  const float* const* a;  // the first row of each tap
+  std::int64_t taps, depth;
+  std::int64_t a_row, rows;
+  const float* b;
+  std::int64_t columns;
+  float* c;               // of the first row
+  const float* residual;  // or nullptr
+  std::int64_t c_row;
+  const float* bias;  // or nullptr
+  Activation activation;
+  bool calls_in;  // the lines of C and of the residual of as many rows after these
+};
+
 // The micro-kernels of one instruction set; tile[r - 1][v - 1] computes r rows x v vectors, tall[v - 1]
 // blocking.tall_rows rows x v vectors.
 struct Engine {
   Blocking blocking;
   TileFn tile[kMaxRows][kMaxTileVectors];
   TileFn tall[kMaxTallVectors];
+  void (*short_rows[kMaxTileVectors])(const ShortRows&);  // [v - 1]
 };
 
 #if FC_X86

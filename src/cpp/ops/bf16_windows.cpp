@@ -24,9 +24,9 @@ constexpr std::int64_t kStepBytes = kSplitTiles * kSplitTileBytes;  // of a pane
 
 // What of the picture a task reads, while it stays in L2 beside B, or beside a panel of B.
 constexpr std::int64_t kPictureBytes = 256 * 1024, kLargePictureBytes = 1024 * 1024;
-// Few terms: a tile of many rows takes longer to make ready and to finish than to multiply, and calling in a result of
-// so few bytes, which is near from layer to layer, costs more than it saves.
-constexpr std::int64_t kShortSum = 64, kNearResult = std::int64_t{8} << 20;
+// Few terms: a tile of many rows takes longer to make ready and to finish than to multiply, and calling in a result
+// that is near from layer to layer costs more than it saves.
+constexpr std::int64_t kShortSum = 64;
 constexpr std::int64_t kSlack = kSplitDepth * kItem;  // after a copy: what the last tile may read
 // Tasks that are wanted, as far as each has so many products of numbers, so many rows of a picture where windows of
 // several overlap, and so many panels, or more where each would copy its part of the picture.
@@ -75,9 +75,9 @@ struct Grid {
     const std::int64_t most = max_i64(kSplitTiles, (resident ? kPictureBytes : kLargePictureBytes) / unit_bytes);
     const bool few = h.size * terms <= kShortSum;
     const std::int64_t item = p.bf16_c ? sizeof(Bf16) : sizeof(float);
-    calls_in = !few || p.residual != nullptr || pictures * height * width * p.filters * item > kNearResult;
+    calls_in = !few || p.residual != nullptr || pictures * height * width * p.filters * item > gemm::kNearResult;
     short_sums = few && (linear ? channels % 2 == 0 : h.size > 0 && w.dilation == 1) && resident &&
-                 p.engine.multiply_short != nullptr && gemm::bounds_suffice(p.activation);
+                 p.engine.multiply_short != nullptr && bounds_suffice(p.activation);
     const std::int64_t products = pictures * height * width * steps * kSplitDepth * p.filters;
     const std::int64_t wanted = max_i64(1, min_i64(kTasks, products / kTaskProducts));
     row_chunks = ceil_div(units, most);

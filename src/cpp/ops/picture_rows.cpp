@@ -98,6 +98,30 @@ void PictureRows::rows(std::int64_t group, std::int64_t first, int count, gemm::
     }
 }
 
+std::int64_t PictureRows::stretch(std::int64_t group, std::int64_t first, std::int64_t count, gemm::Stretch& to) const {
+  const auto& [h, w] = win_;
+  const std::int64_t j = first % to_.width, i = first / to_.width % to_.height, n = first / to_.width / to_.height;
+  if (!same_) count = min_i64(count, to_.width - j);
+  const float* picture = from_.x + n * from_.height * from_.width * from_.channels + group * group_channels_;
+  const std::int64_t top = h.start(i), left = w.start(j);
+  const bool inside = left >= 0 && left + (count - 1) * w.stride + w.extent() <= from_.width;
+  const Neighbours windows{0, static_cast<int>(count), picture, top, left, inside || same_};
+  const std::int64_t first_tap = h.first_tap(i), last_tap = h.last_tap(i, from_.height);
+  to.taps = max_i64(0, last_tap - first_tap);
+  to.depth = run_;
+  to.b_row = to.taps > 0 ? first_tap * run_ : 0;
+  to.a_row = step_;
+  to.c_row = to_.pixel;
+  to.at = n * to_.picture + i * to_.row + j * to_.pixel;
+  float* copy = to.scratch;
+  for (std::int64_t tap = 0; tap < to.taps; ++tap) {
+    const std::int64_t row = top + (first_tap + tap) * h.dilation;
+    to.a[tap] = windows.inside ? picture + (row * from_.width + left) * from_.channels : copy;
+    if (!windows.inside) copy = copy_span(windows, row, copy);
+  }
+  return count;
+}
+
 // What the windows read of one row of the picture, with the zeros beside it.
 float* PictureRows::copy_span(const Neighbours& windows, std::int64_t row, float* to) const {
   const std::int64_t pixels = (windows.count - 1) * win_.w.stride + win_.w.size;

@@ -31,10 +31,10 @@ class PictureRows final : public gemm::RowSource {
   static std::int64_t zeros_bytes(const Window2d& window, std::int64_t group_channels);
 
   void rows(std::int64_t group, std::int64_t first, int count, gemm::RowSet& set) const override;
+  std::int64_t stretch(std::int64_t group, std::int64_t first, std::int64_t count, gemm::Stretch& to) const override;
+  bool stretches() const override { return pointwise_ || copies_; }
   std::int64_t max_taps() const override { return win_.h.size * win_.w.size; }
-  std::int64_t scratch() const override {
-    return copies_ ? gemm::kMaxTileRows * win_.h.size * max_i64(run_, step_) : 0;
-  }
+  std::int64_t scratch() const override { return copies_ ? gemm::kStretch * win_.h.size * max_i64(run_, step_) : 0; }
   std::int64_t unit() const override { return pointwise_ ? 1 : run_; }
   bool contiguous() const override { return contiguous_; }
 
