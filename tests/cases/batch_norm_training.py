@@ -18,7 +18,7 @@ def _gradient(shape: tuple[int, ...], **attrs: Any) -> Case:
     vectors = ((shape[-1],),) * (2 + attrs.get("scale", True))
     last = (shape,) * (attrs.get("activation", "linear") != "linear")
     if attrs.get("from_x"):
-        last = (shape[-1:],) * attrs.get("center", True)
+        last = (shape[-1:],)
     return Case("batch_norm_gradient", (shape, shape, *vectors, *last), attrs)
 
 
@@ -43,7 +43,6 @@ GRADIENT = [
     _gradient((70_001, 2), activation="relu"),
     *(_gradient((2, 30, 37), activation=k, from_x=True) for k in ("relu", "relu6", "leaky_relu")),
     _gradient((2, 9, 80), activation="relu6", from_x=True, scale=False),
-    _gradient((2, 9, 8), activation="relu", from_x=True, center=False),
     _gradient((2, 9, 8), activation="relu", from_x=True, training=False),
 ]
 

@@ -26,7 +26,7 @@ def test_batch_norm_training(scale: bool, center: bool, residual: bool) -> None:
         "batch_norm_training",
         operands,
         attrs,
-        lambda *o: (reference.batch_norm_training(*o, **attrs)[0], None, None, None),
+        lambda *o: (reference.batch_norm_training(*o, **attrs)[0], *[None] * 4),
     )
 
 
@@ -54,7 +54,7 @@ def test_scale_shift() -> None:
 def test_statistics_have_no_gradient_of_their_own() -> None:
     graph = _C.Graph()
     x, v = graph.input((4, 3)), graph.input((3,))
-    _, mean, _, _ = graph.add("batch_norm_training", [x, v, v], {})
+    _, mean, *_ = graph.add("batch_norm_training", [x, v, v], {})
     (loss,) = graph.add("reduce_sum", [mean], {})
     with pytest.raises(UnsupportedError, match="the statistics of a batch have no gradient"):
         graph.gradient(loss, [x])
@@ -71,7 +71,7 @@ def test_the_gradient_of_an_activation_is_fused_into_that_of_batch_norm(activati
     assert "activation_gradient" not in ops_of(plan)
     assert "activation" not in ops_of(plan)
     (step,) = (s for s in plan.steps() if s["op"] == "batch_norm_gradient")
-    assert step["inputs"][-1] == (8,)  # beta, and not the result
+    assert step["inputs"][-1] == (8,)  # the shift, and not the result
 
 
 def test_it_stays_where_a_residual_reads_it_too() -> None:

@@ -58,12 +58,12 @@ def test_a_constant_channel_becomes_beta_and_nothing_has_no_mean(kernel: str) ->
     x = np.full((5, 3, 7), 3e8, np.float32)
     gamma, beta = np.full(7, 2.0, np.float32), np.arange(7, dtype=np.float32)
     case = Case("batch_norm_training", (x.shape, (7,), (7,)), {})
-    y, mean, variance, _ = run_kernel(kernel, case, [x, gamma, beta])
+    y, mean, variance, *_ = run_kernel(kernel, case, [x, gamma, beta])
     np.testing.assert_array_equal(y, np.broadcast_to(beta, x.shape))
     np.testing.assert_array_equal(mean, np.full(7, 3e8, np.float32))
     np.testing.assert_array_equal(variance, 0)
     case = Case("batch_norm_training", ((0, 3, 7), (7,), (7,)), {})
-    _, mean, variance, _ = run_kernel(kernel, case, [x[:0], gamma, beta])
+    _, mean, variance, *_ = run_kernel(kernel, case, [x[:0], gamma, beta])
     assert np.isnan(mean).all()
     assert np.isnan(variance).all()
 
@@ -81,8 +81,7 @@ def check_gradient(kernel: str, case: Case, inputs: list[np.ndarray]) -> None:
     dz = dy
     if kind != "linear":
         if case.attrs.get("from_x"):
-            beta = inputs[-1] if case.attrs.get("center", True) else 0
-            y = (x.astype(np.float64) - mean) * rstd * gamma + beta
+            y = (x.astype(np.float64) - mean) * rstd * gamma + inputs[-1]
             assert (np.abs(y) > 1e-6).all()
         else:
             inputs[-1] *= np.float32(4)
@@ -114,6 +113,41 @@ def test_a_large_mean_costs_the_gradient_no_digits(kernel: str) -> None:
 
 
 @pytest.mark.parametrize("kernel", kernel_rows("batch_norm_gradient"))
+@pytest.mark.parametrize("activation", ["relu", "relu6", "leaky_relu"])
+@pytest.mark.parametrize("shape", [(300, 33), (20, 25, 80)])
+def test_a_slope_found_from_x_is_that_of_the_result(
+    kernel: str, activation: str, shape: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(0)
+    kinks = np.where(rng.random(shape[-1]) < 0.5, np.float32(0), np.float32(6))
+    gamma = rng.uniform(0.5, 2, shape[-1]).astype(np.float32)
+    # A few values of x about a common one, and beta such that these become kinks, but for
+    # roundings.
+    x = 3 + rng.integers(-3, 4, shape).astype(np.float32) * np.float32(2**-22)
+    x.reshape(-1, shape[-1])[::2] += rng.standard_normal(shape[-1]).astype(np.float32)
+    forward = kernel.replace("gradient", "training")
+    vector = shape[-1:]
+    case = Case("batch_norm_training", (shape, vector, vector), {"activation": activation})
+    _, mean, _, rstd, _ = run_kernel(forward, case, [x, gamma, kinks])
+    beta = (kinks - (3 - mean.astype(np.float64)) * rstd * gamma).astype(np.float32)
+    y, _, _, _, shift = run_kernel(forward, case, [x, gamma, beta])
+    operands = [x, rng.standard_normal(shape).astype(np.float32), gamma, mean, rstd]
+    results = [
+        run_kernel(
+            kernel,
+            Case("batch_norm_gradient", tuple(o.shape for o in (*operands, last)), attrs),
+            [*operands, last],
+        )
+        for last, attrs in (
+            (y, {"activation": activation}),
+            (shift, {"activation": activation, "from_x": True}),
+        )
+    ]
+    for from_y, from_x in zip(*results, strict=True):
+        np.testing.assert_array_equal(from_x, from_y)
+
+
+@pytest.mark.parametrize("kernel", kernel_rows("batch_norm_gradient"))
 def test_sums_over_nothing_are_zero(kernel: str) -> None:
     case = Case("batch_norm_gradient", ((0, 5),) * 2 + ((5,),) * 3, {})
     for result in run_kernel(kernel, case, case.inputs()):
@@ -128,7 +162,7 @@ def test_same_bits_at_any_thread_count(case: Case) -> None:
 def test_a_residual_and_an_activation_are_fused_while_others_read_the_statistics() -> None:
     net = Net()
     x, r = net.input(2, 5, 6, 8), net.input(2, 5, 6, 8)
-    y, mean, variance, _ = net.graph.add(
+    y, mean, variance, *_ = net.graph.add(
         "batch_norm_training", [x, net.variable(8), net.variable(8)], {}
     )
     moved = net.add("add", mean, variance)  # before the tail, in the order of the graph
@@ -139,7 +173,7 @@ def test_a_residual_and_an_activation_are_fused_while_others_read_the_statistics
 def test_a_residual_computed_later_stays_an_addition() -> None:
     net = Net()
     x = net.input(2, 5, 6, 8)
-    y, mean, _, _ = net.graph.add("batch_norm_training", [x, net.variable(8), net.variable(8)], {})
+    y, mean, *_ = net.graph.add("batch_norm_training", [x, net.variable(8), net.variable(8)], {})
     later = net.add("mul", x, mean)
     out = net.add("add", y, later, activation="relu")
     assert ops_of(assert_same_as_described(net, out)) == ["batch_norm_training", "mul", "add"]

@@ -100,7 +100,7 @@ def batch_norm_training(
     >>> y.tolist(), mean.tolist(), variance.tolist()
     ([[-1.0], [1.0]], [2.0], [1.0])
     """
-    y, mean, variance, _ = apply_op(
+    y, mean, variance, *_ = apply_op(
         "batch_norm_training",
         [x, scale, offset],
         epsilon=epsilon,

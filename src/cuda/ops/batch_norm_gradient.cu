@@ -40,11 +40,8 @@ struct Terms {
     const float deviation = o.x[at] - o.mean[c];
     float dz = o.dy[at];
     if constexpr (source == Source::Result) dz = undo(o.y[at], dz);
-    if constexpr (source == Source::Operand) {
-      const auto r = static_cast<double>(o.rstd[c]);
-      const auto gain = static_cast<float>(o.gamma != nullptr ? r * static_cast<double>(o.gamma[c]) : r);
-      dz = undo(fmaf(deviation, gain, o.beta != nullptr ? o.beta[c] : 0.0f), dz);
-    }
+    if constexpr (source == Source::Operand)
+      dz = undo(fmaf(deviation, batch_norm_gain_of(o.rstd[c], o.gamma, c), o.shift[c]), dz);
     values[0] = dz;
     values[1] = dz * deviation;
     values[2] = deviation;
@@ -80,7 +77,7 @@ __global__ void __launch_bounds__(kChannelThreads)
   const double gradient = (total[1] - rest * sum) * r, slope = training ? -gain * r * gradient / n : 0.0;
   out.dgamma[c] = static_cast<float>(gradient);
   out.dbeta[c] = static_cast<float>(sum);
-  out.of_dz[c] = static_cast<float>(gain);
+  out.of_dz[c] = batch_norm_gain_of(rstd[c], gamma, c);
   out.of_x[c] = static_cast<float>(slope);
   out.constant[c] = training ? static_cast<float>(-gain * sum / n - slope * rest) : 0.0f;
 }
@@ -106,12 +103,12 @@ struct Apply {
     if (training || source == Source::Operand) {
       const Four<float> x = load(o.x, g), mean = load<0>(o.mean, g, walk, places);
       const Four<float> slope = load<0>(v.of_x, g, walk, places), constant = load<0>(v.constant, g, walk, places);
-      Four<float> beta = {};
-      if (source == Source::Operand && o.beta != nullptr) beta = load<0>(o.beta, g, walk, places);
+      Four<float> shift = {};
+      if constexpr (source == Source::Operand) shift = load<0>(o.shift, g, walk, places);
 #pragma unroll
       for (int i = 0; i < kGroup; ++i) {
         const float deviation = x.at[i] - mean.at[i];
-        if constexpr (source == Source::Operand) dz.at[i] = undo(fmaf(deviation, gain.at[i], beta.at[i]), dz.at[i]);
+        if constexpr (source == Source::Operand) dz.at[i] = undo(fmaf(deviation, gain.at[i], shift.at[i]), dz.at[i]);
         if (training) rest.at[i] = fmaf(deviation, slope.at[i], constant.at[i]);
       }
     }
@@ -145,7 +142,7 @@ void run_from(const KernelArgs& args) {
   float* dx = args.out[0].as<float>();
   const Walk<1> walk({&args.out[1].shape()}, args.out[0].shape());
   run_groups(kName, args, o.rows * o.channels, Apply<source>{o, undo, v, dx, walk, p.training != 0},
-             {o.x, o.dy, o.y, o.mean, o.beta, of_dz, dx});
+             {o.x, o.dy, o.y, o.mean, o.shift, of_dz, dx});
 }
 
 void run(const KernelArgs& args) {

@@ -49,8 +49,8 @@ __global__ void __launch_bounds__(kChannelThreads) chunk_moments(const float* x,
   out[2 * cut.channels] = of_deviations[1][lane];
 }
 
-struct Statistics {  // results, and what normalizes: y = (x - mean) gain + shift
-  float *mean, *variance, *rstd, *gain, *shift;
+struct Statistics {  // results, and the gain that normalizes: y = (x - mean) gain + shift
+  float *mean, *variance, *rstd, *shift, *gain;
 };
 
 // Computes   the statistics of each channel from those of the chunks, in double.
@@ -81,15 +81,13 @@ __global__ void __launch_bounds__(kChannelThreads)
   });
   const double squares = total[0] / rows, variance = squares < 0.0 ? 0.0 : squares;  // NaN stays
   if (!inside || threadIdx.x >= kJoinLanes) return;
-  const double rstd = 1.0 / ::sqrt(variance + epsilon);
-  const double gain = gamma != nullptr ? rstd * static_cast<double>(gamma[c]) : rstd;
-  const auto rounded = static_cast<float>(mean);
+  const auto rounded = static_cast<float>(mean), rstd = static_cast<float>(1.0 / ::sqrt(variance + epsilon));
+  const float gain = batch_norm_gain_of(rstd, gamma, c);
   out.mean[c] = rounded;
   out.variance[c] = static_cast<float>(variance);
-  out.rstd[c] = static_cast<float>(rstd);
-  out.gain[c] = static_cast<float>(gain);
-  const double rest = static_cast<double>(rounded) - mean;
-  out.shift[c] = static_cast<float>((beta != nullptr ? static_cast<double>(beta[c]) : 0.0) + rest * gain);
+  out.rstd[c] = rstd;
+  out.gain[c] = gain;
+  out.shift[c] = batch_norm_shift_of(rounded, mean, gain, beta, c);
 }
 
 // Computes   y = act((x - mean) gain + shift + residual).
@@ -126,20 +124,20 @@ void run(const KernelArgs& args) {
   if (o.channels == 0) return;
   const ChannelChunks cut(o.rows, o.channels);
   float* sums = static_cast<float*>(args.workspace);
-  float *gain = sums + sums_floats(cut), *shift = gain + round_up(o.channels, 4);
-  const Statistics s{args.out[1].as<float>(), args.out[2].as<float>(), args.out[3].as<float>(), gain, shift};
+  const Statistics s{args.out[1].as<float>(), args.out[2].as<float>(), args.out[3].as<float>(), args.out[4].as<float>(),
+                     sums + sums_floats(cut)};
   if (cut.chunks > 0) launch(kName, chunk_moments, {cut.blocks(), kChannelThreads}, args, o.x, cut, sums);
   launch(kName, join_moments, {join_blocks(o.channels), kChannelThreads}, args, sums, cut, o.gamma, o.beta, p.epsilon,
          s);
   float* y = args.out[0].as<float>();
   const Walk<1> walk({&args.out[1].shape()}, args.out[0].shape());
   run_groups(kName, args, o.rows * o.channels,
-             Normalize{o.x, o.residual, s.mean, gain, shift, y, walk, p.epilogue.activation, p.epilogue.alpha},
-             {o.x, o.residual, s.mean, gain, shift, y});
+             Normalize{o.x, o.residual, s.mean, s.gain, s.shift, y, walk, p.epilogue.activation, p.epilogue.alpha},
+             {o.x, o.residual, s.mean, s.gain, s.shift, y});
 }
 
 constexpr KernelInfo kTraining[] = {
-    {.name = kName, .device = Device::Cuda, .run = run, .workspace = channel_workspace<2>}};
+    {.name = kName, .device = Device::Cuda, .run = run, .workspace = channel_workspace<1>}};
 constexpr OpRows kRows[] = {{"batch_norm_training", kTraining}};
 
 }  // namespace

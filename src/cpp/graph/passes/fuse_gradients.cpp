@@ -44,10 +44,8 @@ void fuse_gradients(Graph& graph) {
       p.alpha = act.alpha;
       node.inputs[1] = inner->inputs[1];
       if (const Node* forward = source_of(graph, node, inner->inputs[0], act)) {
-        const auto& f = forward->params.as<BatchNormTrainingParams>();
         p.from_x = 1;
-        p.center = f.center;
-        if (f.center) node.inputs.push_back(forward->inputs[static_cast<std::size_t>(1 + f.scale)]);
+        node.inputs.push_back(forward->outputs[4]);
       } else {
         node.inputs.push_back(inner->inputs[0]);
       }

@@ -32,8 +32,7 @@ Params parse_gradient(AttrReader& attrs, std::span<const TensorType> inputs) {
   require(undone, ErrorKind::Config, attrs.op(), ": activation: expected linear, relu, relu6 or leaky_relu, got ",
           activation_name(p.activation));
   p.from_x = attrs.boolean("from_x", false);
-  p.center = attrs.boolean("center", true);
-  const int operands = 4 + p.scale + (p.activation != Activation::Linear && (!p.from_x || p.center));
+  const int operands = 4 + p.scale + (p.activation != Activation::Linear);
   require_inputs(attrs.op(), inputs, operands, operands);
   return Params(p);
 }
@@ -62,7 +61,7 @@ std::vector<TensorType> infer_training(const Params& params, std::span<const Ten
   require(x.shape.rank >= 1, ErrorKind::Shape, kName, ": x must have at least one dimension");
   require_channels(kName, inputs.subspan(1, static_cast<std::size_t>(p.scale + p.center)), x.shape.back());
   if (p.epilogue.residual) require_same(kName, "the residual", inputs.back(), x);
-  return {x, per_channel(x), per_channel(x), per_channel(x)};
+  return {x, per_channel(x), per_channel(x), per_channel(x), per_channel(x)};
 }
 
 std::vector<TensorType> infer_gradient(const Params& params, std::span<const TensorType> inputs) {
@@ -73,7 +72,7 @@ std::vector<TensorType> infer_gradient(const Params& params, std::span<const Ten
   const TensorType& x = inputs[0];
   require(x.shape.rank >= 1, ErrorKind::Shape, kName, ": x must have at least one dimension");
   require_same(kName, "dy", inputs[1], x);
-  const int vectors = 2 + p.scale + (undone && p.from_x && p.center);
+  const int vectors = 2 + p.scale + (undone && p.from_x);
   require_channels(kName, inputs.subspan(2, static_cast<std::size_t>(vectors)), x.shape.back());
   if (reads_y) require_same(kName, "y", inputs.back(), x);
   return {x, per_channel(x), per_channel(x)};
@@ -85,7 +84,7 @@ Epilogue& training_epilogue(Params& params) { return params.edit<BatchNormTraini
 
 void training_rule(NodeGradient& node) {
   const auto& p = node.params().as<BatchNormTrainingParams>();
-  for (int i = 1; i <= 3; ++i)
+  for (int i = 1; i <= 4; ++i)
     require(!node.has_upstream(i), ErrorKind::Unsupported,
             "batch_norm_training: the statistics of a batch have no gradient of their own, only what they normalise");
   std::vector<ValueId> operands{node.input(0), node.upstream()};

@@ -4,20 +4,21 @@
 //   batch_norm_training  y = act((x - mean) gamma rstd + beta + residual), mean = sum(x) / n,
 //                        variance = sum((x - mean)^2) / n, rstd = 1 / sqrt(variance + epsilon)
 //                        operands x, gamma when `scale`, beta when `center`, residual when its Epilogue says so
-//                        results y, mean, variance, rstd
+//                        results y, mean, variance, rstd and shift, the last for batch_norm_gradient
 //   batch_norm_gradient  dz = dy act'(...), found from the result y, or with `from_x` from (x - mean) gamma rstd +
-//   beta,
-//                        which spares reading y; g = gamma rstd, h = (x - mean) rstd:
+//                        shift, which spares reading y; g = gamma rstd, h = (x - mean) rstd:
 //                        dbeta = sum(dz), dgamma = sum(dz h), dx = g (dz - dbeta / n - h dgamma / n) when `training`,
 //                        dx = g dz when not: then the statistics were given, not found
 //                        operands x, dy, gamma when `scale`, mean, rstd, then unless act is linear y or, with `from_x`,
-//                        beta when `center`
+//                        shift
 //                        results dx, dgamma, dbeta; dx may lie over x
 //
 // Corner cases, the same for every kernel:
 //   - deviations are summed, never squares of the values, so a mean far larger than the deviation costs no digits;
 //     batch_norm_gradient finds what rounding left of the mean from the data;
-//   - what lies within rounding of a kink of act may count as on either side with `from_x`;
+//   - y without a residual is act(fma(x - mean, gain, shift)), of what results hold and batch_norm_gain_of makes of
+//     them: so `from_x` finds the very value that y was, and a gradient has the same bits either way (but where
+//     bfloat16 stores as 6 what is less);
 //   - sums run in an order that depends on the shape alone;
 //   - the mean and variance of nothing are NaN, sums over nothing 0.
 #pragma once
@@ -37,8 +38,19 @@ struct BatchNormGradientParams {
   Activation activation = Activation::Linear;  // linear, relu, relu6 or leaky_relu
   float alpha = 0.0f;
   std::int32_t scale = 1, training = 1;
-  std::int32_t from_x = 0, center = 1;  // center: read with from_x only
+  std::int32_t from_x = 0;
 };
+
+// The factor of a channel's deviations, gamma rstd.
+FC_INLINE float batch_norm_gain_of(float rstd, const float* gamma, std::int64_t c) {
+  return gamma ? static_cast<float>(static_cast<double>(rstd) * static_cast<double>(gamma[c])) : rstd;
+}
+
+// What is added after: beta, and what rounding added to the mean.
+FC_INLINE float batch_norm_shift_of(float mean, double exact_mean, float gain, const float* beta, std::int64_t c) {
+  const double rest = static_cast<double>(mean) - exact_mean;
+  return static_cast<float>((beta ? static_cast<double>(beta[c]) : 0.0) + rest * static_cast<double>(gain));
+}
 
 // Pictures are stored as Items.
 template <class Item>
@@ -63,7 +75,7 @@ struct BatchNormTrainingOperands {
 template <class Item>
 struct BatchNormGradientOperands {
   const Item *x, *dy, *y = nullptr;
-  const float *gamma = nullptr, *mean, *rstd, *beta = nullptr;
+  const float *gamma = nullptr, *mean, *rstd, *shift = nullptr;
   std::int64_t rows, channels;
 
   FC_INLINE explicit BatchNormGradientOperands(const KernelArgs& args) {
@@ -78,13 +90,15 @@ struct BatchNormGradientOperands {
     mean = (next++)->as<float>();
     rstd = (next++)->as<float>();
     if (p.activation == Activation::Linear) return;
-    if (!p.from_x) y = next->as<Item>();
-    if (p.from_x && p.center) beta = next->as<float>();
+    if (p.from_x)
+      shift = next->as<float>();
+    else
+      y = next->as<Item>();
   }
 };
 
 // Sums are taken over chunks of rows, small enough to be read twice from the second-level cache: the workspace holds
-// three sums a channel for each chunk, then up to four vectors of one value a channel.
+// three sums a channel for each chunk, then up to three vectors of one value a channel.
 struct BatchNormChunks {
   std::int64_t rows = 1, chunks = 1;
 };
@@ -98,7 +112,7 @@ FC_INLINE BatchNormChunks batch_norm_chunks(std::int64_t rows, std::int64_t chan
 }
 
 FC_INLINE std::int64_t batch_norm_floats(const Shape& x) {
-  return (3 * batch_norm_chunks(x.product(0, x.rank - 1), x.back()).chunks + 4) * x.back();
+  return (3 * batch_norm_chunks(x.product(0, x.rank - 1), x.back()).chunks + 3) * x.back();
 }
 
 #define FC_BATCH_NORM_TRAINING_KERNELS              \

@@ -1,4 +1,4 @@
-// Plain loops in double: each channel's statistics and sums, then its values.
+// Plain loops: each channel's statistics and sums in double, then its values.
 #include <cmath>
 
 #include "ops/activation/activation.h"
@@ -16,13 +16,17 @@ void batch_norm_training(const KernelArgs& args) {
     const double mean = sum / n;
     for (std::int64_t i = c; i < o.rows * o.channels; i += o.channels) squares += (o.x[i] - mean) * (o.x[i] - mean);
     const double variance = squares / n, rstd = 1.0 / std::sqrt(variance + p.epsilon);
-    args.out[1].as<float>()[c] = static_cast<float>(mean);
+    const auto near = static_cast<float>(mean);
+    const float gain = batch_norm_gain_of(static_cast<float>(rstd), o.gamma, c);
+    const float shift = batch_norm_shift_of(near, mean, gain, o.beta, c);
+    args.out[1].as<float>()[c] = near;
     args.out[2].as<float>()[c] = static_cast<float>(variance);
     args.out[3].as<float>()[c] = static_cast<float>(rstd);
+    args.out[4].as<float>()[c] = shift;
     for (std::int64_t i = c; i < o.rows * o.channels; i += o.channels) {
-      double y = (o.x[i] - mean) * rstd * (o.gamma ? o.gamma[c] : 1.0) + (o.beta ? o.beta[c] : 0.0);
+      float y = std::fma(o.x[i] - near, gain, shift);
       if (o.residual) y += o.residual[i];
-      args.out[0].as<float>()[i] = activate(p.epilogue.activation, static_cast<float>(y), p.epilogue.alpha);
+      args.out[0].as<float>()[i] = activate(p.epilogue.activation, y, p.epilogue.alpha);
     }
   }
 }
@@ -35,7 +39,7 @@ void batch_norm_gradient(const KernelArgs& args) {
     float y = o.y ? o.y[i] : 1.0f;
     if (p.from_x && p.activation != Activation::Linear) {
       const std::int64_t c = i % o.channels;
-      y = (o.x[i] - o.mean[c]) * (o.gamma ? o.gamma[c] * o.rstd[c] : o.rstd[c]) + (o.beta ? o.beta[c] : 0.0f);
+      y = std::fma(o.x[i] - o.mean[c], batch_norm_gain_of(o.rstd[c], o.gamma, c), o.shift[c]);
     }
     if (p.activation == Activation::Relu6 && y >= 6) return 0.0f;
     return y <= 0 ? p.alpha : 1.0f;  // 0 but for leaky_relu

@@ -109,8 +109,9 @@ FC_INLINE void training(const KernelArgs& args) {
   const std::int64_t channels = o.channels;
   const BatchNormChunks cut = batch_norm_chunks(o.rows, channels);
   float* sums = static_cast<float*>(args.workspace);
-  float *gain = sums + 3 * cut.chunks * channels, *shift = gain + channels;
+  float* gain = sums + 3 * cut.chunks * channels;
   float *mean = args.out[1].as<float>(), *variance = args.out[2].as<float>(), *rstd = args.out[3].as<float>();
+  float* shift = args.out[4].as<float>();
   parallel_for(cut.chunks, [&](std::int64_t k) {
     const std::int64_t first = k * cut.rows, rows = min_i64(cut.rows, o.rows - first);
     sum_chunk(o.x + first * channels, rows, channels, sums + 3 * k * channels);
@@ -120,14 +121,11 @@ FC_INLINE void training(const KernelArgs& args) {
     join_chunks(sums + begin, cut, o.rows, channels, end - begin, m);
     for (std::int64_t c = begin; c < end; ++c) {
       const double exact = m.mean[c - begin], of_squares = m.variance[c - begin];
-      const double inverse = 1.0 / __builtin_sqrt(of_squares + p.epsilon);
-      const double g = o.gamma ? inverse * static_cast<double>(o.gamma[c]) : inverse;
       mean[c] = static_cast<float>(exact);
       variance[c] = static_cast<float>(of_squares);
-      rstd[c] = static_cast<float>(inverse);
-      gain[c] = static_cast<float>(g);
-      const double rest = static_cast<double>(mean[c]) - exact;  // what rounding added to the mean
-      shift[c] = static_cast<float>((o.beta ? static_cast<double>(o.beta[c]) : 0.0) + rest * g);
+      rstd[c] = static_cast<float>(1.0 / __builtin_sqrt(of_squares + p.epsilon));
+      gain[c] = batch_norm_gain_of(rstd[c], o.gamma, c);
+      shift[c] = batch_norm_shift_of(mean[c], exact, gain[c], o.beta, c);
     }
   });
   const Epilogue& e = p.epilogue;
@@ -168,14 +166,10 @@ FC_INLINE void gradient(const KernelArgs& args) {
   const BatchNormChunks cut = batch_norm_chunks(o.rows, channels);
   float* sums = static_cast<float*>(args.workspace);
   float *of_dz = sums + 3 * cut.chunks * channels, *of_x = of_dz + channels, *constant = of_x + channels;
-  float* shift = constant + channels;
+  const float* shift = o.shift != nullptr ? o.shift : of_dz;  // without from_x it is not read
   Item* dx = args.out[0].as<Item>();
   float *dgamma = args.out[1].as<float>(), *dbeta = args.out[2].as<float>();
-  for (std::int64_t c = 0; c < channels; ++c) {
-    const double r = static_cast<double>(o.rstd[c]);
-    of_dz[c] = static_cast<float>(o.gamma ? r * static_cast<double>(o.gamma[c]) : r);
-    shift[c] = o.beta ? o.beta[c] : 0.0f;
-  }
+  for (std::int64_t c = 0; c < channels; ++c) of_dz[c] = batch_norm_gain_of(o.rstd[c], o.gamma, c);
   with_undone(p, [&](auto kind, auto choice) {
     constexpr Activation k = decltype(kind)::kind;
     constexpr bool from_x = decltype(choice)::from_x;
