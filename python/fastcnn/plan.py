@@ -65,6 +65,8 @@ class PlanCache:
     ----------
     describe : callable
         ``describe(trace, args, kwargs)`` adds the function to a graph and gives its results.
+    otherwise : callable, optional
+        Describes the same function in another way, taken where its plan needs less memory.
     name : str
         What errors call it.
     dtype : str or None, default "float32"
@@ -84,8 +86,10 @@ class PlanCache:
         options: Any = None,
         trace: Callable[[], Trace] = Trace,
         capacity: int = _CAPACITY,
+        otherwise: Callable[[Trace, Any, Any], Any] | None = None,
     ) -> None:
         self._describe = describe
+        self._otherwise = otherwise
         self._name = name
         self._dtype = dtype
         self._options = options
@@ -125,6 +129,10 @@ class PlanCache:
                 self._plans.move_to_end(key)
                 return found, arrays
             made = self._compile(args, kwargs, precision, timings, device)
+            if self._otherwise is not None:
+                other = self._compile(args, kwargs, precision, timings, device, self._otherwise)
+                if other.plan.arena_bytes < made.plan.arena_bytes:
+                    made = other
             self._drop_outdated()
             # Building a layer while it is traced counts as a change of what it is.
             self._plans[(given, precision, timings, device, _C.max_isa(), _changes)] = made
@@ -146,7 +154,9 @@ class PlanCache:
             if key[-1] != _changes or compiled.plan.is_stale():
                 del self._plans[key]
 
-    def trace(self, args: Any, kwargs: Any) -> tuple[Trace, Any]:
+    def trace(
+        self, args: Any, kwargs: Any, describe: Callable[[Trace, Any, Any], Any] | None = None
+    ) -> tuple[Trace, Any]:
         """Describe the function for a call; give the structure of its outputs, too."""
         trace = self._trace()
 
@@ -160,7 +170,7 @@ class PlanCache:
 
         args, kwargs = _tree.map_structure(symbolic, (args, kwargs))
         with trace:
-            outputs = self._describe(trace, args, kwargs)
+            outputs = (describe or self._describe)(trace, args, kwargs)
         leaves = _tree.flatten(outputs)
         for leaf in leaves:
             if not isinstance(leaf, Value):
@@ -172,9 +182,15 @@ class PlanCache:
         return trace, outputs
 
     def _compile(
-        self, args: Any, kwargs: Any, precision: str, timings: TimingCache | None, device: str
+        self,
+        args: Any,
+        kwargs: Any,
+        precision: str,
+        timings: TimingCache | None,
+        device: str,
+        describe: Callable[[Trace, Any, Any], Any] | None = None,
     ) -> Compiled:
-        trace, outputs = self.trace(args, kwargs)
+        trace, outputs = self.trace(args, kwargs, describe)
         quantization = getattr(self._options, "_quantization", None)
         plan = _C.compile(
             trace.graph,

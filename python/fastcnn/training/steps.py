@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,18 +50,29 @@ class Steps:
         self.optimizer = optimizer
         self.objective = objective
         self.seed = seed
-        self.recompute = recompute
         self._batch: list[NDArray[Any]] = []
         name = f'model "{model.name}"'
 
-        def plans(describe: Callable[..., Any], training: bool) -> PlanCache:
+        def plans(
+            describe: Callable[..., Any], training: bool, differentiates: bool = False
+        ) -> PlanCache:
+            otherwise = None
+            if differentiates and recompute is not None:
+                # What a recomputation needs may be more than it spares: the lesser plan is taken.
+                otherwise = partial(describe, recompute=recompute)
             return PlanCache(
-                describe, name, None, model, lambda: Trace(training, self.random_key), capacity=8
+                describe,
+                name,
+                None,
+                model,
+                lambda: Trace(training, self.random_key),
+                capacity=8,
+                otherwise=otherwise,
             )
 
-        self._train = plans(self._describe_train, True)
+        self._train = plans(self._describe_train, True, differentiates=True)
         self._test = plans(self._describe_test, False)
-        self._gradients = plans(self._describe_gradients, True)
+        self._gradients = plans(self._describe_gradients, True, differentiates=True)
         self._update = plans(self._describe_update, True)
 
     def random_key(self) -> NDArray[np.int64]:
@@ -76,18 +88,22 @@ class Steps:
         added = [*trace.losses, *self.model.losses]
         return self.objective.describe(y, y_pred, sample_weight, added)
 
-    def _describe_train(self, trace: Trace, args: Any, kwargs: Any) -> Any:
+    def _describe_train(
+        self, trace: Trace, args: Any, kwargs: Any, recompute: str | None = None
+    ) -> Any:
         loss = self.describe_loss(trace, args)
         variables = self.model.trainable_weights
-        self.optimizer.describe(trace, trace.gradient(loss, variables, self.recompute), variables)
+        self.optimizer.describe(trace, trace.gradient(loss, variables, recompute), variables)
         return [loss]
 
     def _describe_test(self, trace: Trace, args: Any, kwargs: Any) -> Any:
         return [self.describe_loss(trace, args)]
 
-    def _describe_gradients(self, trace: Trace, args: Any, kwargs: Any) -> Any:
+    def _describe_gradients(
+        self, trace: Trace, args: Any, kwargs: Any, recompute: str | None = None
+    ) -> Any:
         loss = self.describe_loss(trace, args)
-        gradients = trace.gradient(loss, self.model.trainable_weights, self.recompute)
+        gradients = trace.gradient(loss, self.model.trainable_weights, recompute)
         return [loss, ops.concatenate([ops.reshape(g, (-1,)) for g in gradients], axis=0)]
 
     def _describe_update(self, trace: Trace, args: Any, kwargs: Any) -> Any:

@@ -67,11 +67,13 @@ class Trainer:
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
             Accepted for Keras' sake: every step is one compiled plan.
         recompute : {None, "activations", "segments"}
-            Less memory for more time, to the same bits. ``"activations"`` keeps the results of
+            Less memory for more time, to the same bits, but at the precision "medium": there it
+            may change which numbers are stored in bfloat16. ``"activations"`` keeps the results of
             convolutions and other products for the backward pass, and computes what lies between
             them once more; ``"segments"`` keeps only what passes between about sqrt(n) parts of a
             network of n layers, and computes the forward pass twice (T. Chen et al., Training Deep
-            Nets with Sublinear Memory Cost, 2016). `training_memory` tells what a step needs.
+            Nets with Sublinear Memory Cost, 2016). Where a step would need no less memory, as of
+            small networks, nothing is computed again. `training_memory` tells what a step needs.
 
         Examples
         --------
