@@ -5,7 +5,6 @@ import importlib
 import inspect
 import pkgutil
 
-import numpy as np
 import pytest
 
 import fastcnn
@@ -24,10 +23,7 @@ def test_examples_run(name: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> N
     except MissingDependencyError as error:
         pytest.skip(str(error))
     monkeypatch.chdir(tmp_path)  # examples that write files write them here
-    with np.printoptions(precision=4, suppress=True):
-        result = doctest.testmod(
-            module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-        )
+    result = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0
 
 

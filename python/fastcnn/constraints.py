@@ -67,7 +67,7 @@ class MinMaxNorm(Constraint):
     Examples
     --------
     >>> import fastcnn as fc
-    >>> fc.constraints.MinMaxNorm(min_value=1.0, max_value=2.0)([[3.0, 0.3], [4.0, 0.4]])
+    >>> fc.constraints.MinMaxNorm(min_value=1.0, max_value=2.0)([[3.0, 0.3], [4.0, 0.4]]).round(4)
     array([[1.2, 0.6],
            [1.6, 0.8]], dtype=float32)
     """
@@ -103,7 +103,7 @@ class MaxNorm(Constraint):
     Examples
     --------
     >>> import fastcnn as fc
-    >>> fc.constraints.MaxNorm(1.0)([[3.0, 0.3], [4.0, 0.4]])
+    >>> fc.constraints.MaxNorm(1.0)([[3.0, 0.3], [4.0, 0.4]]).round(4)
     array([[0.6, 0.3],
            [0.8, 0.4]], dtype=float32)
     """

@@ -164,7 +164,7 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     Examples
     --------
     >>> import fastcnn as fc
-    >>> fc.losses.cosine_similarity([[1.0, 0.0], [1.0, 1.0]], [[2.0, 0.0], [-3.0, -3.0]])
+    >>> fc.losses.cosine_similarity([[1.0, 0.0], [1.0, 1.0]], [[2.0, 0.0], [-3.0, -3.0]]).round(4)
     array([-1.,  1.], dtype=float32)
     """
     y_true, y_pred = pair("cosine_similarity", y_true, y_pred)

@@ -464,7 +464,7 @@ class FBetaScore(_Counts):
     >>> import fastcnn as fc
     >>> y_true = [[1, 1, 1], [1, 0, 0], [1, 1, 0]]
     >>> y_pred = [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8, 0.0]]
-    >>> fc.metrics.FBetaScore(beta=2.0, threshold=0.5)(y_true, y_pred)
+    >>> fc.metrics.FBetaScore(beta=2.0, threshold=0.5)(y_true, y_pred).round(4)
     array([0.3846, 0.9091, 0.8333])
     """
 
@@ -535,7 +535,7 @@ class F1Score(FBetaScore):
     >>> import fastcnn as fc
     >>> y_true = [[1, 1, 1], [1, 0, 0], [1, 1, 0]]
     >>> y_pred = [[0.2, 0.6, 0.7], [0.2, 0.6, 0.6], [0.6, 0.8, 0.0]]
-    >>> fc.metrics.F1Score(threshold=0.5)(y_true, y_pred)
+    >>> fc.metrics.F1Score(threshold=0.5)(y_true, y_pred).round(4)
     array([0.5   , 0.8   , 0.6667])
     """
 

@@ -154,7 +154,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.elu(np.array([-1.0, 2.0]))
+    >>> fc.ops.elu(np.array([-1.0, 2.0])).round(4)
     array([-0.6321,  2.    ], dtype=float32)
     """
     return apply_op("activation", [x], activation="elu", alpha=alpha)
@@ -174,7 +174,7 @@ def selu(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.selu(np.array([-1.0, 2.0]))
+    >>> fc.ops.selu(np.array([-1.0, 2.0])).round(4)
     array([-1.1113,  2.1014], dtype=float32)
     """
     return multiply(elu(x, 1.6732632423543772), 1.0507009873554805)
@@ -194,7 +194,7 @@ def sigmoid(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.sigmoid(np.array([-1.0, 0.0, 1.0]))
+    >>> fc.ops.sigmoid(np.array([-1.0, 0.0, 1.0])).round(4)
     array([0.2689, 0.5   , 0.7311], dtype=float32)
     """
     return apply_op("activation", [x], activation="sigmoid")
@@ -234,7 +234,7 @@ def tanh(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.tanh(np.array([-1.0, 0.0, 1.0]))
+    >>> fc.ops.tanh(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.7616,  0.    ,  0.7616], dtype=float32)
     """
     return apply_op("activation", [x], activation="tanh")
@@ -254,7 +254,7 @@ def silu(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.silu(np.array([-1.0, 0.0, 1.0]))
+    >>> fc.ops.silu(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.2689,  0.    ,  0.7311], dtype=float32)
     """
     return apply_op("activation", [x], activation="silu")
@@ -321,7 +321,7 @@ def softplus(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.softplus(np.array([-1.0, 0.0, 100.0]))
+    >>> fc.ops.softplus(np.array([-1.0, 0.0, 100.0])).round(4)
     array([  0.3133,   0.6931, 100.    ], dtype=float32)
     """
     return apply_op("unary", [x], kind="softplus")
@@ -361,7 +361,7 @@ def mish(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.mish(np.array([-1.0, 0.0, 1.0]))
+    >>> fc.ops.mish(np.array([-1.0, 0.0, 1.0])).round(4)
     array([-0.3034,  0.    ,  0.8651], dtype=float32)
     """
     return apply_op("unary", [x], kind="mish")
@@ -381,7 +381,7 @@ def exponential(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.exponential(np.array([0.0, 1.0]))
+    >>> fc.ops.exponential(np.array([0.0, 1.0])).round(4)
     array([1.    , 2.7183], dtype=float32)
     """
     return exp(x)

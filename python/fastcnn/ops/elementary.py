@@ -46,7 +46,7 @@ def arccos(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.arccos([1.0, 0.0])
+    >>> fc.ops.arccos([1.0, 0.0]).round(4)
     array([0.    , 1.5708], dtype=float32)
     """
     return apply_op("unary", [x], kind="arccos")
@@ -66,7 +66,7 @@ def arccosh(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.arccosh([1.0, 2.0])
+    >>> fc.ops.arccosh([1.0, 2.0]).round(4)
     array([0.   , 1.317], dtype=float32)
     """
     return apply_op("unary", [x], kind="arccosh")
@@ -86,7 +86,7 @@ def arcsin(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.arcsin([0.0, 1.0])
+    >>> fc.ops.arcsin([0.0, 1.0]).round(4)
     array([0.    , 1.5708], dtype=float32)
     """
     return apply_op("unary", [x], kind="arcsin")
@@ -106,7 +106,7 @@ def arcsinh(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.arcsinh([0.0, 1.0])
+    >>> fc.ops.arcsinh([0.0, 1.0]).round(4)
     array([0.    , 0.8814], dtype=float32)
     """
     return apply_op("unary", [x], kind="arcsinh")
@@ -126,7 +126,7 @@ def arctan(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.arctan([0.0, 1.0])
+    >>> fc.ops.arctan([0.0, 1.0]).round(4)
     array([0.    , 0.7854], dtype=float32)
     """
     return apply_op("unary", [x], kind="arctan")
@@ -146,7 +146,7 @@ def arctanh(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.arctanh([0.0, 0.5])
+    >>> fc.ops.arctanh([0.0, 0.5]).round(4)
     array([0.    , 0.5493], dtype=float32)
     """
     return apply_op("unary", [x], kind="arctanh")
@@ -186,7 +186,7 @@ def cos(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.cos([0.0, 1.0])
+    >>> fc.ops.cos([0.0, 1.0]).round(4)
     array([1.    , 0.5403], dtype=float32)
     """
     return apply_op("unary", [x], kind="cos")
@@ -206,7 +206,7 @@ def cosh(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.cosh([0.0, 1.0])
+    >>> fc.ops.cosh([0.0, 1.0]).round(4)
     array([1.    , 1.5431], dtype=float32)
     """
     return apply_op("unary", [x], kind="cosh")
@@ -226,7 +226,7 @@ def erf(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.erf([0.0, 1.0])
+    >>> fc.ops.erf([0.0, 1.0]).round(4)
     array([0.    , 0.8427], dtype=float32)
     """
     return apply_op("unary", [x], kind="erf")
@@ -346,7 +346,7 @@ def sin(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.sin([0.0, 1.0])
+    >>> fc.ops.sin([0.0, 1.0]).round(4)
     array([0.    , 0.8415], dtype=float32)
     """
     return apply_op("unary", [x], kind="sin")
@@ -366,7 +366,7 @@ def sinh(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.sinh([0.0, 1.0])
+    >>> fc.ops.sinh([0.0, 1.0]).round(4)
     array([0.    , 1.1752], dtype=float32)
     """
     return apply_op("unary", [x], kind="sinh")
@@ -386,7 +386,7 @@ def tan(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.tan([0.0, 1.0])
+    >>> fc.ops.tan([0.0, 1.0]).round(4)
     array([0.    , 1.5574], dtype=float32)
     """
     return apply_op("unary", [x], kind="tan")

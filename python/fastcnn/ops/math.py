@@ -271,7 +271,7 @@ def exp(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.exp(np.array([0.0, 1.0]))
+    >>> fc.ops.exp(np.array([0.0, 1.0])).round(4)
     array([1.    , 2.7183], dtype=float32)
     """
     return apply_op("unary", [x], kind="exp")
@@ -291,7 +291,7 @@ def log(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.log(np.array([1.0, 10.0, 0.0]))
+    >>> fc.ops.log(np.array([1.0, 10.0, 0.0])).round(4)
     array([0.    , 2.3026,   -inf], dtype=float32)
     """
     return apply_op("unary", [x], kind="log")
@@ -311,7 +311,7 @@ def sqrt(x: Any) -> Any:
     Examples
     --------
     >>> import numpy as np, fastcnn as fc
-    >>> fc.ops.sqrt(np.array([4.0, 2.0]))
+    >>> fc.ops.sqrt(np.array([4.0, 2.0])).round(4)
     array([2.    , 1.4142], dtype=float32)
     """
     return apply_op("unary", [x], kind="sqrt")
