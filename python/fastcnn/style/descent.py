@@ -40,8 +40,8 @@ class Descent:
     optimizer : Optimizer
         Without state.
     recompute : {"auto", None, "activations", "segments"}, default "auto"
-        As for `Model.compile`; "auto" lets "segments" save memory where a step would need more than
-        4 GiB, and would need a fifth less.
+        As for `Model.compile`, but done whether it saves memory or not; "auto" lets "segments" save
+        memory where a step would need more than 4 GiB, and would need a fifth less.
     """
 
     def __init__(
