@@ -26,7 +26,7 @@ CONV_INT8 = [
     Case("conv2d_int8", ((1, 17, 16, 2), (5, 3, 2, 9)), {"dilation": (2, 1), "strides": (1, 4)}),
     Case("conv2d_int8", ((1, 2, 2, 3), (3, 3, 3, 9)), {"padding": "same"}),
     Case("conv2d_int8", ((2, 9, 3, 6), (3, 3, 6, 9))),
-    # Strips: windows of stride 1 whose rows are a multiple of 64 codes.
+    # Strips: windows of stride 1.
     Case("conv2d_int8", ((2, 14, 9, 64), (3, 3, 64, 40)), {"padding": "same"}),
     Case("conv2d_int8", ((1, 12, 5, 32), (3, 2, 32, 33)), {"dilation": (2, 1)}),
     Case("conv2d_int8", ((1, 3, 40, 64), (1, 5, 64, 16)), {"pads": (1, 2, 6, 3)}),
@@ -37,6 +37,12 @@ CONV_INT8 = [
         for w in (1, 3, 7, 13, 28, 33)
     ),
     Case("conv2d_int8", ((1, 4, 300, 64), (3, 3, 64, 33)), {"padding": "same"}),
+    # Runs that begin and end anywhere in a step.
+    *(
+        Case("conv2d_int8", ((2, 6, w, c), (3, 3, c, 40)), {"padding": "same"})
+        for w, c in ((7, 8), (16, 12), (19, 20), (5, 36), (30, 44), (7, 100))
+    ),
+    Case("conv2d_int8", ((1, 12, 9, 28), (5, 1, 28, 33)), {"dilation": (2, 1)}),
     # Pointwise, channels a multiple of 4, tiles of rows with tails.
     Case("conv2d_int8", ((1, 14, 14, 96), (1, 1, 96, 24)), {}),
     Case("conv2d_int8", ((1, 7, 7, 16), (1, 1, 16, 100)), {}),

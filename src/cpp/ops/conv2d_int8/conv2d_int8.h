@@ -35,8 +35,8 @@ struct CodeWindows {
 };
 
 // sums (rows x kInt8Columns) = start + A panel, for `rows` rows of A from `first` on. The sum runs over `taps` runs of
-// `run` elements of each row: of several, each is a multiple of kInt8Step; after a single one elements up to the next
-// multiple of Int8Engine's `terms` are readable, and their weights are 0. Rows of A up to the next multiple of its
+// `run` elements of each row: of several, each is a multiple of Int8Engine's `terms`; after a single one elements up to
+// the next multiple are readable, and their weights are 0. Rows of A up to the next multiple of its
 // `rows` are readable.
 struct Int8Factors {
   const void* a;

@@ -58,8 +58,7 @@ void copy(const CodeWindows& windows, std::int64_t first, std::int64_t count, vo
 
 constexpr int kRows = 14, kHalves = 2;  // of a micro-tile; of a panel, 16 columns each
 
-// Of the terms that are left of a sum, in a step.
-FC_INLINE int groups_of(std::int64_t terms) { return static_cast<int>(terms < kInt8Step ? ceil_div(terms, 4) : 16); }
+constexpr int kGroup = 4, kGroups = kInt8Step / kGroup;  // neighbours of a sum, and those of a step
 
 struct Codes {
   using Sum = __m512i;
@@ -86,11 +85,17 @@ void multiply_rows(const Int8Factors& f, std::int64_t first, Ahead ahead, std::i
     row[t] = static_cast<const unsigned char*>(f.a) + at * f.pitch + at / f.line * f.gap;
   }
   const auto* b = static_cast<const unsigned char*>(f.panel);
+  int left = kGroups;  // of the step of b, in which a run may begin and end anywhere
   for (std::int64_t tap = 0; tap < f.taps; ++tap) {
-    for (std::int64_t k = 0; k < f.run; k += kInt8Step, b += kHalves * kInt8Step * 16) {
+    for (std::int64_t k = 0; k < f.run;) {
       const unsigned char* a[tiles];
       for (int t = 0; t < tiles; ++t) a[t] = row[t] + k;
-      dot_step<Codes>(sum, a, f.pitch, b, kInt8Step * 16, groups_of(f.run - k));
+      const int groups = static_cast<int>(min_i64(left, ceil_div(f.run - k, kGroup)));
+      dot_step<Codes>(sum, a, f.pitch, b, kInt8Step * 16, groups);
+      k += groups * kGroup;
+      b += groups * 64;
+      left -= groups;
+      if (left == 0) b += (kHalves - 1) * kInt8Step * 16, left = kGroups;
       for (std::int64_t i = 0; i < ahead.bytes; i += 64) _mm_prefetch(ahead.next + i, _MM_HINT_T1);
       ahead.next += ahead.bytes;
     }
@@ -118,7 +123,8 @@ void multiply(const Int8Factors& f, std::int32_t* sums) {
   for (std::int64_t row = f.first, end = f.first + f.rows; row < end;) {
     const std::int64_t in_line = min_i64(f.line - row % f.line, end - row);
     const bool two = 2 * f.line <= kRows && in_line == f.line && end - row >= 2 * f.line;
-    const std::int64_t rows = two ? 2 * f.line : min_i64(kRows, in_line);
+    // As even as can be: sums of two rows would wait for themselves.
+    const std::int64_t rows = two ? 2 * f.line : ceil_div(in_line, ceil_div(in_line, kRows));
     ahead.bytes = f.next_bytes == 0 ? 0 : round_up(ceil_div(f.next_bytes * rows, f.rows * steps), 64);
     (two ? kTwoLines[f.line - 1] : kOneLine[rows - 1])(f, row, ahead, sums);
     ahead.next += ahead.bytes * steps;
@@ -132,7 +138,7 @@ void finish(const Int8Block& block) { fastcnn::avx512::int8_engine.finish(block)
 
 const Int8Engine int8_engine{.row_items = 1,
                              .packed_pairs = 4,
-                             .terms = 4,
+                             .terms = kGroup,
                              .rows = 1,
                              .tile_rows = kRows,
                              .gaps = true,

@@ -1,10 +1,10 @@
 // Computes   conv2d_int8 as a matrix product: a row is an output pixel, a column a filter, the sum runs over the
 //            window.
 // Layout     of rows, one of three: where the picture is such a matrix already (1 x 1, stride 1, channels a multiple of
-//            the engine's `terms`) it is read in place. Windows of stride 1 whose rows are a multiple of kInt8Step are
-//            read in strips: rows of the picture copied with their border into the thread's scratch, where each pixel
-//            begins a window; windows that begin in the border are left out, or computed, too, and dropped. Other
-//            windows are copied, each to a row. Weights are packed once (Int8Packing).
+//            the engine's `terms`) it is read in place. Windows of stride 1 whose rows are such a multiple are read in
+//            strips: rows of the picture copied with their border into the thread's scratch, where each pixel begins a
+//            window; windows that begin in the border are left out, or computed, too, and dropped. Other windows, and
+//            those of less than a step, are copied, each to a row. Weights are packed once (Int8Packing).
 // Why        a copied window is a byte a term, which is much where there are few filters; a strip is a byte a pixel.
 //            Tiles of either have rows of several lines of the picture, whatever its width.
 // Needs      an Int8Engine.
@@ -47,8 +47,8 @@ class Product {
     const bool bytes = engine.row_items == 1;
     const bool same = h.size == 1 && w.size == 1 && h.before == 0 && w.before == 0 && y[1] == x[1] && y[2] == x[2];
     in_place_ = bytes && step && same && p_.channels % engine.terms == 0;
-    strips_ = bytes && step && !in_place_ && w.dilation == 1 && w.size * p_.channels % kInt8Step == 0 &&
-              (engine.gaps || y[2] + w.size - 1 <= kMaxRows);
+    strips_ = bytes && step && !in_place_ && w.dilation == 1 && w.size * p_.channels % engine.terms == 0 &&
+              p_.depth() >= kInt8Step && (engine.gaps || y[2] + w.size - 1 <= kMaxRows);
     cut();
     for (std::int64_t panel = 0; panel < packing_.panels(); ++panel)
       set_columns(finish_, p_.end, operands_, reinterpret_cast<const std::int32_t*>(packed_), panel * kInt8Columns,
