@@ -325,6 +325,48 @@ def test_an_interrupted_fit_leaves_the_last_step() -> None:
     assert model.optimizer.iterations == 5
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "sparse_categorical_crossentropy",
+        fc.losses.sparse_categorical_crossentropy,
+        fc.losses.SparseCategoricalFocalCrossentropy(from_logits=True),
+        fc.losses.SparseDice(from_logits=True),
+    ],
+)
+@pytest.mark.parametrize("wrong", [7, -1, np.nan, np.inf, 0.5])
+def test_labels_that_are_no_classes_are_refused(loss: object, wrong: float) -> None:
+    class Subclassed(fc.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = layers.Dense(3, activation="softmax")
+
+        def call(self, x):
+            return self.dense(x)
+
+    x = np.ones((6, 4), np.float32)
+    y = np.array([0, 1, 2, 0, 1, wrong])
+    for model in (Subclassed(), fc.Sequential([fc.Input((4,)), layers.Dense(3)])):
+        model.compile("sgd", loss)
+        for call in (model.train_on_batch, model.test_on_batch):
+            with pytest.raises(ConfigError, match=rf"classes from 0 to 2.*got {wrong}"):
+                call(x, y)
+        assert model.optimizer.iterations == 0
+        model.fit(x, np.array([0.0, 1, 2, 0, 1, 2]), verbose=0)
+        assert np.isfinite(model.get_weights()[0]).all()
+
+
+@pytest.mark.parametrize("ignored", [255, -1])
+def test_one_label_may_be_ignored(ignored: int) -> None:
+    x = np.ones((4, 4), np.float32)
+    model = fc.Sequential([fc.Input((4,)), layers.Dense(3)])
+    for loss in (fc.losses.SparseCategoricalCrossentropy, fc.losses.SparseDice):
+        model.compile("sgd", loss(from_logits=True, ignore_class=ignored))
+        model.fit(x, np.array([0, 1, 2, ignored]), verbose=0)
+        with pytest.raises(ConfigError, match=f"or {ignored}, which is ignored.*got 0.5"):
+            model.fit(x, np.array([0, 0.5, 2, ignored]), verbose=0)
+
+
 def test_what_does_not_fit_is_refused() -> None:
     x, y = problem()
     model = classifier()

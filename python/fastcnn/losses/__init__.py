@@ -188,6 +188,9 @@ def get(identifier: Any) -> Any:
     ('mean_squared_error', 2.0)
     """
     found = serialization.find_object(identifier, "loss", _KNOWN)
+    name = getattr(found, "__name__", "")
+    if name in _KNOWN and found is globals().get(name):
+        found = _KNOWN[name]()  # a function of the library: its class knows which targets it takes
     return found if isinstance(found, Loss) else LossFunctionWrapper(found)
 
 

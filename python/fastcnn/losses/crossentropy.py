@@ -8,7 +8,7 @@ from fastcnn import ops
 from fastcnn._checks import number
 from fastcnn.errors import UnsupportedError
 from fastcnn.losses._tensors import EPSILON, as_float, class_rows, pair
-from fastcnn.losses.loss import BuiltinLoss
+from fastcnn.losses.loss import BuiltinLoss, SparseLoss
 from fastcnn.ops._shape import normalize_axis
 
 
@@ -314,7 +314,7 @@ def _power(x: Any, exponent: float) -> Any:
     return ops.square(x) if exponent == 2 else ops.power(x, float(exponent))
 
 
-class SparseCategoricalCrossentropy(BuiltinLoss):
+class SparseCategoricalCrossentropy(SparseLoss):
     """Cross-entropy between class numbers and the probabilities of the classes.
 
     Parameters
@@ -346,9 +346,7 @@ class SparseCategoricalCrossentropy(BuiltinLoss):
         name: str | None = None,
         dtype: str | None = None,
     ) -> None:
-        super().__init__(reduction, name, dtype)
-        self.from_logits = bool(from_logits)
-        self.ignore_class = ignore_class
+        super().__init__(from_logits, ignore_class, reduction, name, dtype)
         self.axis = axis
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
@@ -356,9 +354,6 @@ class SparseCategoricalCrossentropy(BuiltinLoss):
         return sparse_categorical_crossentropy(
             y_true, y_pred, self.from_logits, self.ignore_class, self.axis
         )
-
-    def _operands(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-        return class_rows(self.name, y_true, y_pred)
 
     def _valid(self, y_true: Any, values: Any) -> Any:
         return None if self.ignore_class is None else labels_other_than(y_true, self.ignore_class)

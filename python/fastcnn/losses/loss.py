@@ -8,7 +8,14 @@ from typing import Any
 from fastcnn import naming, ops
 from fastcnn._checks import one_of
 from fastcnn.errors import ShapeError, UnsupportedError
-from fastcnn.losses._tensors import as_float, expand_last, match_ranks, size_of, squeeze_last
+from fastcnn.losses._tensors import (
+    as_float,
+    class_rows,
+    expand_last,
+    match_ranks,
+    size_of,
+    squeeze_last,
+)
 from fastcnn.serialization import Configurable
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
@@ -147,6 +154,25 @@ class BuiltinLoss(Loss):
         dtype: str | None = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
+
+
+class SparseLoss(BuiltinLoss):
+    """A loss whose targets are class numbers, of which one may be ignored."""
+
+    def __init__(
+        self,
+        from_logits: bool,
+        ignore_class: int | None,
+        reduction: str | None,
+        name: str | None,
+        dtype: str | None,
+    ) -> None:
+        super().__init__(reduction, name, dtype)
+        self.from_logits = bool(from_logits)
+        self.ignore_class = ignore_class
+
+    def _operands(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        return class_rows(self.name, y_true, y_pred)
 
 
 def spread_weights(owner: str, weights: Any, shape: tuple[int, ...]) -> Any:

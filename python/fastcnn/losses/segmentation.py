@@ -8,7 +8,7 @@ from fastcnn import ops
 from fastcnn._checks import number
 from fastcnn.losses._tensors import EPSILON, axes_from, class_rows, expand_last, pair
 from fastcnn.losses.crossentropy import labels_other_than
-from fastcnn.losses.loss import BuiltinLoss
+from fastcnn.losses.loss import BuiltinLoss, SparseLoss
 
 
 def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
@@ -188,7 +188,7 @@ class Tversky(BuiltinLoss):
         return tversky(y_true, y_pred, self.alpha, self.beta, self.axis)
 
 
-class SparseDice(BuiltinLoss):
+class SparseDice(SparseLoss):
     """`Dice` of class numbers: the mean over the classes, of all pictures together.
 
     Parameters
@@ -221,12 +221,7 @@ class SparseDice(BuiltinLoss):
         name: str | None = None,
         dtype: str | None = None,
     ) -> None:
-        super().__init__(reduction, name, dtype)
-        self.from_logits = bool(from_logits)
-        self.ignore_class = ignore_class
-
-    def _operands(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-        return class_rows(self.name, y_true, y_pred)
+        super().__init__(from_logits, ignore_class, reduction, name, dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Compute the loss of each class."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fastcnn import _tree, losses, metrics
 from fastcnn.errors import ConfigError, ShapeError
+from fastcnn.losses.loss import SparseLoss
 from fastcnn.tracing import Value
 
 
@@ -33,6 +34,7 @@ class Objective:
         self._names = names
         self.loss_tracker = metrics.Mean(name="loss")
         self._built = False
+        self._sizes: Any = None  # of the last axis of each output, in the outputs' structure
         self._losses: list[Any] = []
         self._weights: list[float] = []
         self._trackers: list[metrics.Mean] = []
@@ -55,7 +57,9 @@ class Objective:
         if len(names) != len(outputs):
             names = [f"output_{i}" for i in range(len(outputs))]
         targets = _targets(y_true, y_pred)
-        self._losses = self._find_losses(names)
+        self._sizes = _tree.map_structure(lambda x: x.shape[-1] if x.shape else 1, y_pred)
+        given = _spread("loss", self._given[0], names, repeat=True)
+        self._losses = [None if x is None else losses.get(x) for x in given]
         weights = _spread("loss_weights", loss_weights, names, repeat=True)
         self._weights = [1.0 if w is None else float(w) for w in weights]
         several = len(outputs) > 1
@@ -86,10 +90,6 @@ class Objective:
                     found.append((metric, is_weighted))
             self._metrics.append(found)
         self._built = True
-
-    def _find_losses(self, names: list[str]) -> list[Any]:
-        given = _spread("loss", self._given[0], names, repeat=True)
-        return [None if x is None else losses.get(x) for x in given]
 
     # ---- describing ------------------------------------------------------------------------------
 
@@ -147,42 +147,39 @@ class Objective:
 
     # ---- checking --------------------------------------------------------------------------------
 
-    def check_labels(self, y: Any, outputs: Sequence[tuple[int | None, ...]]) -> None:
-        """Refuse class numbers that a loss cannot take.
+    def check_labels(self, y_true: Any) -> None:
+        """Refuse targets that are no class numbers where a loss takes some, once it is described.
 
         Parameters
         ----------
-        y : structure of array
-        outputs : sequence of tuple
-            The shapes of the model's outputs, as far as they are known.
+        y_true : structure of array, or None
 
         Raises
         ------
         ConfigError
             A label is no class of the output.
         """
-        leaves = _tree.flatten(y)
-        found = self._losses if self._built else self._find_losses(self._names)
-        if len(leaves) != len(found):
-            return
-        for one, labels, shape in zip(found, leaves, outputs, strict=False):
-            if isinstance(one, losses.SparseCategoricalCrossentropy) and shape and shape[-1]:
-                _check_classes(np.asarray(labels), shape[-1], one.ignore_class)
+        labels = _targets(y_true, self._sizes)
+        for one, array, size in zip(self._losses, labels, _tree.flatten(self._sizes), strict=True):
+            if isinstance(one, SparseLoss) and array is not None:
+                _check_classes(array, size, one.ignore_class)
 
 
 def _check_classes(labels: NDArray[Any], classes: int, ignore: int | None) -> None:
     if labels.size == 0:
         return
-    low, high = labels.min(), labels.max()
-    if low >= 0 and high < classes:
+    whole = labels.dtype.kind in "iu" or np.array_equal(labels, np.trunc(labels))
+    if whole and labels.min() >= 0 and labels.max() < classes:
         return
-    wrong = labels[((labels < 0) | (labels >= classes)) & (labels != ignore)]
+    # What is no number is outside, too: it is not from 0 on.
+    right = (labels >= 0) & (labels < classes) & (labels == np.trunc(labels)) | (labels == ignore)
+    wrong = labels[~right]
     if wrong.size:
         ignoring = "" if ignore is None else f" (or {ignore}, which is ignored)"
         raise ConfigError(
             f"labels: expected classes from 0 to {classes - 1}{ignoring}, since the model's output "
-            f"has {classes} classes; got {wrong.flat[0]} and in all {wrong.size} of "
-            f"{labels.size} outside"
+            f"has {classes} classes; got {wrong.flat[0]}, and {wrong.size} of "
+            f"{labels.size} labels are none of them"
         )
 
 

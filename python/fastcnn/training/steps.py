@@ -183,7 +183,9 @@ class Steps:
         return float(loss)
 
     def _compile(self, plans: PlanCache, batch: Any) -> tuple[Compiled, list[NDArray[Any]]]:
-        return plans.get((tuple(batch),), {})
+        found = plans.get((tuple(batch),), {})
+        self.objective.check_labels(batch[1])  # describing the plan has told which are right
+        return found
 
     def peak_bytes(self) -> int:
         """Tell how many bytes the plan of the last step of training needs besides the weights."""

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from fastcnn.callbacks import History
     from fastcnn.model import Model
     from fastcnn.optimizers import Optimizer
-    from fastcnn.training.batches import Batch
     from fastcnn.training.objective import Objective
     from fastcnn.training.steps import Reduce, Steps
 
@@ -121,11 +120,11 @@ class Trainer:
         self._objective = objective
         self._steps = Steps(model, optimizer, objective, seed, arguments["recompute"])
 
-    def _compiled_steps(self, who: str) -> tuple[Steps, Objective]:
-        if self._steps is None or self._objective is None:
+    def _compiled_steps(self, who: str) -> Steps:
+        if self._steps is None:
             name = cast("Model", self).name
             raise ConfigError(f'{who}: model "{name}" is not compiled: call compile(...) first')
-        return self._steps, self._objective
+        return self._steps
 
     @property
     def compiled(self) -> bool:
@@ -278,10 +277,10 @@ class Trainer:
         """
         from fastcnn.callbacks import CallbackList
         from fastcnn.data._workers import ending
-        from fastcnn.training.batches import as_batches, opened, split
+        from fastcnn.training.batches import as_batches, opened, split, unpack
         from fastcnn.training.numerics import Checked
 
-        steps, _ = self._compiled_steps("fit")
+        steps = self._compiled_steps("fit")
         positive_int("fit", "epochs", epochs, at_least=0)
         positive_int("fit", "initial_epoch", initial_epoch, at_least=0)
         if validation_split and validation_data is None:
@@ -318,8 +317,7 @@ class Trainer:
                 logs = {}
                 for number, batch in enumerate(batches):
                     called.on_train_batch_begin(number)
-                    parts = self._unpack("fit", batch, class_weight)
-                    train(parts, reduce)
+                    train(unpack("fit", batch, class_weight), reduce)
                     logs = self.get_metrics_result()
                     called.on_train_batch_end(number, logs)
                     if self._stop_training:
@@ -338,21 +336,6 @@ class Trainer:
         called.on_train_end(logs)
         assert self._history is not None
         return self._history
-
-    def _unpack(self, who: str, batch: Any, class_weight: dict[int, float] | None = None) -> Batch:
-        from fastcnn.training.batches import unpack
-
-        _, objective = self._compiled_steps(who)
-        parts = unpack(who, batch, class_weight)
-        if parts[1] is not None:
-            objective.check_labels(parts[1], self._known_output_shapes())
-        return parts
-
-    def _known_output_shapes(self) -> list[tuple[int | None, ...]]:
-        try:
-            return [tensor.shape for tensor in cast("Model", self).outputs]
-        except ConfigError:
-            return []  # a model that is not made of symbolic tensors
 
     def _validation_batches(self, data: Any, batch_size: int | None) -> Iterable[Any]:
         from fastcnn.training.batches import as_batches
@@ -410,9 +393,9 @@ class Trainer:
         return values[0] if len(values) == 1 else values
 
     def _evaluate(self, data: Iterable[Any], count: int | None, called: Any) -> dict[str, Any]:
-        from fastcnn.training.batches import opened
+        from fastcnn.training.batches import opened, unpack
 
-        steps, _ = self._compiled_steps("evaluate")
+        steps = self._compiled_steps("evaluate")
         self.reset_metrics()
         called.on_test_begin()
         logs: dict[str, Any] = {}
@@ -420,7 +403,7 @@ class Trainer:
             batches = opened(data, threads)
             for number, batch in enumerate(batches if count is None else _first(batches, count)):
                 called.on_test_batch_begin(number)
-                steps.test(self._unpack("evaluate", batch))
+                steps.test(unpack("evaluate", batch))
                 logs = self.get_metrics_result()
                 called.on_test_batch_end(number, logs)
         if not logs:
@@ -445,8 +428,10 @@ class Trainer:
         float, list of float or dict
             As `evaluate`.
         """
-        steps, _ = self._compiled_steps("train_on_batch")
-        steps.train(self._unpack("train_on_batch", (x, y, sample_weight), class_weight))
+        from fastcnn.training.batches import unpack
+
+        steps = self._compiled_steps("train_on_batch")
+        steps.train(unpack("train_on_batch", (x, y, sample_weight), class_weight))
         return self._results(return_dict)
 
     def test_on_batch(
@@ -459,8 +444,10 @@ class Trainer:
         float, list of float or dict
             As `evaluate`.
         """
-        steps, _ = self._compiled_steps("test_on_batch")
-        steps.test(self._unpack("test_on_batch", (x, y, sample_weight)))
+        from fastcnn.training.batches import unpack
+
+        steps = self._compiled_steps("test_on_batch")
+        steps.test(unpack("test_on_batch", (x, y, sample_weight)))
         return self._results(return_dict)
 
     def _results(self, return_dict: bool) -> Any:
