@@ -76,6 +76,11 @@ def custom_object_scope(custom_objects: Mapping[str, Any] | None) -> Iterator[No
         _custom.reset(token)
 
 
+def custom_objects() -> Mapping[str, Any]:
+    """List the objects that files may refer to here by names, besides those registered."""
+    return _custom.get({})
+
+
 def find_custom_object(name: Any) -> Any:
     """Look a name up among the caller's objects; None when there is none."""
     if not isinstance(name, str):
@@ -123,7 +128,7 @@ class Configurable:
 
 
 def serialize_object(value: Any) -> Any:
-    """Describe an object by its class and arguments, a function by its name.
+    """Describe an object by its class and arguments, a class or function by its name.
 
     Examples
     --------
@@ -131,6 +136,8 @@ def serialize_object(value: Any) -> Any:
     >>> serialize_object(fc.initializers.Constant(2.0))
     {'class_name': 'Constant', 'config': {'value': 2.0}}
     """
+    if isinstance(value, type):
+        return {"class_name": value.__name__, "config": {}}
     if hasattr(value, "get_config"):
         return {"class_name": type(value).__name__, "config": value.get_config()}
     return getattr(value, "__name__", value)

@@ -107,6 +107,43 @@ def test_training_goes_on_from_a_file_to_the_same_bits(tmp_path, optimizer) -> N
     assert not fresh.compiled
 
 
+class Half(fc.losses.Loss):
+    def call(self, y_true, y_pred):
+        return fc.ops.mean(fc.ops.square(y_true - y_pred), axis=-1) * 0.5
+
+
+def quarter(y_true, y_pred):
+    return fc.ops.mean(fc.ops.square(y_true - y_pred), axis=-1) * 0.25
+
+
+class Largest(fc.metrics.Metric):
+    def __init__(self, name="largest"):
+        super().__init__(name=name)
+        self.value = self.add_variable((), "zeros", name="value")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.value.assign(fc.ops.maximum(self.value, fc.ops.max(y_pred)))
+
+    def result(self):
+        return float(self.value.numpy())
+
+
+@pytest.mark.parametrize("loss", [Half(), Half, quarter])
+@pytest.mark.parametrize("metric", [Largest("top"), Largest, quarter, "ce"])
+def test_what_is_ones_own_is_trained_with_after_loading(tmp_path, loss, metric) -> None:
+    x = np.random.default_rng(0).standard_normal((16, 4)).astype(np.float32)
+    y = np.eye(3, dtype=np.float32)[np.arange(16) % 3]
+    model = fc.Sequential([fc.Input((4,)), layers.Dense(3)])
+    model.compile("sgd", loss, metrics=[metric])
+    model.save(tmp_path / "own.fastcnn")
+    own = {"Half": Half, "quarter": quarter, "Largest": Largest}
+    again = fc.load_model(tmp_path / "own.fastcnn", custom_objects=own)
+    assert again.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    assert again.fit(x, y, verbose=0).history == model.fit(x, y, verbose=0).history
+    with pytest.warns(UserWarning, match="not compiled"):
+        assert not fc.load_model(tmp_path / "own.fastcnn").compiled
+
+
 def test_frozen_layers_stay_what_they_are() -> None:
     fc.set_random_seed(0)
     model = classifier()

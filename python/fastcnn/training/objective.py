@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcnn import _tree, losses, metrics
+from fastcnn import _tree, losses, metrics, serialization
 from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.losses.loss import SparseLoss
 from fastcnn.tracing import Value
@@ -31,6 +31,8 @@ class Objective:
         self, loss: Any, loss_weights: Any, metrics_: Any, weighted_metrics: Any, names: list[str]
     ) -> None:
         self._given = loss, loss_weights, metrics_, weighted_metrics
+        # Names mean what they mean here: by the first batch, the scope may have ended.
+        self._custom_objects = serialization.custom_objects()
         self._names = names
         self.loss_tracker = metrics.Mean(name="loss")
         self._built = False
@@ -105,7 +107,8 @@ class Objective:
         added : sequence of Value
             What layers and weights add to the loss.
         """
-        self._build(y_true, y_pred)
+        with serialization.custom_object_scope(self._custom_objects):
+            self._build(y_true, y_pred)
         outputs, targets = _tree.flatten(y_pred), _targets(y_true, y_pred)
         weights = _tree.flatten(sample_weight) if sample_weight is not None else []
         if len(weights) not in (0, 1, len(outputs)):

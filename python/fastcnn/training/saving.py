@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from numpy.typing import NDArray
@@ -70,24 +70,31 @@ def restore(model: Any, text: str, state: Mapping[str, NDArray[Any]], path: str)
     except (FastcnnError, TypeError, KeyError) as error:
         raise FileFormatError(f"{path}: {error}") from error
     try:
-        for key, module in ((_LOSSES[0], losses), *((key, metrics) for key in _METRICS)):
-            _check(arguments[key], module)
+        for key in _LOSSES:
+            _check(arguments[key], losses.get)
+        for key in _METRICS:
+            _check(arguments[key], _any_metric)
     except ConfigError as error:
         warnings.warn(f"{path}: the model is not compiled: {error}", stacklevel=3)
         return
     model._adopt(optimizer, arguments, seed)
 
 
-def _check(given: Any, module: Any) -> None:
+def _check(given: Any, find: Callable[[Any], Any]) -> None:
     """Refuse what is not known now rather than when training starts."""
     if isinstance(given, (list, tuple)):
         for item in given:
-            _check(item, module)
+            _check(item, find)
     elif isinstance(given, dict) and "class_name" not in given:
         for item in given.values():
-            _check(item, module)
-    elif given is not None and given not in ("accuracy", "acc"):
-        module.deserialize(given) if isinstance(given, dict) else module.get(given)
+            _check(item, find)
+    elif given is not None:
+        find(given)
+
+
+def _any_metric(given: Any) -> Any:
+    """Find a metric; one that is to fit the targets, for targets of some shape."""
+    return metrics.get(given, (1,), (1,))
 
 
 def save_state(model: Any, path: str, epoch: int) -> None:
