@@ -404,6 +404,15 @@ def test_one_label_may_be_ignored(ignored: int) -> None:
             model.fit(x, np.array([0, 0.5, 2, ignored]), verbose=0)
 
 
+def test_a_metric_that_was_used_before_begins_anew() -> None:
+    x, y = problem()
+    metric = Largest()
+    metric.value.assign(1e6)
+    model = classifier()
+    model.compile("sgd", LOSS, metrics=[metric])
+    assert model.fit(x, y, verbose=0).history["largest"][0] < 1e6
+
+
 def test_what_does_not_fit_is_refused() -> None:
     x, y = problem()
     model = classifier()

@@ -89,6 +89,7 @@ class Objective:
                         metric.name = one
                     if several and not metric.name.startswith(f"{name}_"):
                         metric.name = f"{name}_{metric.name}"
+                    metric.reset_state()  # it may have been used before
                     found.append((metric, is_weighted))
             self._metrics.append(found)
         self._built = True
