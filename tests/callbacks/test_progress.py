@@ -7,6 +7,7 @@ import sys
 from contextlib import redirect_stdout
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fastcnn.callbacks import CallbackList, progbar
@@ -121,6 +122,11 @@ def test_log(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == ""
     run(clock, 1, seconds=40.0)
     assert capsys.readouterr().out.count("/4 - ") == 10  # a long epoch shows that it lives
+
+
+def test_of_several_numbers_the_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    Progbar(1, verbose=2).show(1, {"f1_score": np.array([0.25, 0.75])}, final=True)
+    assert "f1_score: 0.5000" in capsys.readouterr().out
 
 
 def test_unknown_number_of_steps(clock: Clock, terminal: Terminal) -> None:

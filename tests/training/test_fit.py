@@ -125,7 +125,7 @@ class Largest(fc.metrics.Metric):
         self.value.assign(fc.ops.maximum(self.value, fc.ops.max(y_pred)))
 
     def result(self):
-        return float(self.value.numpy())
+        return self.value
 
 
 @pytest.mark.parametrize("loss", [Half(), Half, quarter])
@@ -402,6 +402,32 @@ def test_one_label_may_be_ignored(ignored: int) -> None:
         model.fit(x, np.array([0, 1, 2, ignored]), verbose=0)
         with pytest.raises(ConfigError, match=f"or {ignored}, which is ignored.*got 0.5"):
             model.fit(x, np.array([0, 0.5, 2, ignored]), verbose=0)
+
+
+class Bounds(Largest):
+    def result(self):
+        return {"top": self.value, "low": fc.ops.multiply(self.value, -1.0)}
+
+
+def test_metrics_may_give_variables_and_dictionaries(tmp_path, capsys) -> None:
+    x, y = problem()
+    model = classifier()
+    model.compile(fc.optimizers.SGD(0.5), LOSS, metrics=[Largest(), Bounds("bounds"), "accuracy"])
+    callbacks = [
+        fc.callbacks.CSVLogger(tmp_path / "log.csv"),
+        fc.callbacks.EarlyStopping("low", mode="max", patience=9),
+    ]
+    history = model.fit(x, y, epochs=2, verbose=2, callbacks=callbacks).history
+    assert list(history) == ["loss", "largest", "accuracy", "low", "top"]
+    assert all(type(value) is float for values in history.values() for value in values)
+    assert history["largest"] == history["top"] == [-value for value in history["low"]]
+    assert history["top"][0] != history["top"][1]
+    last = (tmp_path / "log.csv").read_text().splitlines()[-1].split(",")
+    assert [float(number) for number in last[1:]] == [history[name][-1] for name in sorted(history)]
+    assert "top: " in capsys.readouterr().out
+    named = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert list(named) == list(history)
+    assert model.evaluate(x, y, verbose=0) == list(named.values())
 
 
 def test_a_metric_that_was_used_before_begins_anew() -> None:

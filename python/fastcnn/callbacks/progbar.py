@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 # Where lines cannot be redrawn, one is written this often.
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -164,7 +166,7 @@ def _fitting(line: str) -> str:
 
 
 def _number(value: Any) -> str:
-    number = float(value)
+    number = float(np.mean(value))  # of a metric of several numbers, such as one for each class
     return f"{number:.4f}" if number == 0 or abs(number) > 1e-3 else f"{number:.4e}"
 
 

@@ -171,7 +171,13 @@ class Metric(Configurable):
         raise TypeError(f"{type(self).__name__} defines no update_state")
 
     def result(self) -> Any:
-        """Compute the metric of all batches since the last reset."""
+        """Compute the metric of all batches since the last reset.
+
+        Returns
+        -------
+        float, array, Variable, or dict of them
+            A dictionary's are metrics of their own, under its names, where models are trained.
+        """
         raise TypeError(f"{type(self).__name__} defines no result")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -165,8 +165,20 @@ class Trainer:
             metric.reset_state()
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """Tell the values of all metrics by name."""
-        return {metric.name: metric.result() for metric in self.metrics}
+        """Tell the values of all metrics by name: floats, or arrays where there are several.
+
+        Of a metric that gives a dictionary, the names are those in it; they come last, sorted.
+        """
+        from fastcnn.metrics.metric import plain
+
+        found, inner = {}, {}
+        for metric in self.metrics:
+            result = metric.result()
+            if isinstance(result, dict):
+                inner.update(result)
+            else:
+                found[metric.name] = plain(result)
+        return found | {name: plain(inner[name]) for name in sorted(inner)}
 
     @property
     def stop_training(self) -> bool:
@@ -371,7 +383,8 @@ class Trainer:
         Returns
         -------
         float, list of float or dict
-            The loss; with the metrics a list in the order of `metrics_names`, or a dictionary.
+            The loss; with the metrics a list in the order of `metrics_names`, or a dictionary. What
+            metrics give as dictionaries comes last, its names sorted.
         """
         from fastcnn.callbacks import CallbackList
         from fastcnn.training.batches import as_batches
