@@ -430,6 +430,18 @@ def test_metrics_may_give_variables_and_dictionaries(tmp_path, capsys) -> None:
     assert model.evaluate(x, y, verbose=0) == list(named.values())
 
 
+def test_metrics_of_one_name_are_told_apart() -> None:
+    x, y = problem()
+    model = classifier()
+    twice = ["accuracy", "accuracy"]
+    model.compile("sgd", LOSS, metrics=[*twice, Largest("loss")], weighted_metrics=twice)
+    history = model.fit(x, y, class_weight={0: 9.0}, verbose=0).history
+    assert list(history) == [
+        "loss", "accuracy", "accuracy_1", "loss_1", "weighted_accuracy", "weighted_accuracy_1",
+    ]  # fmt: skip
+    assert history["accuracy"] == history["accuracy_1"] != history["weighted_accuracy"]
+
+
 def test_a_metric_that_was_used_before_begins_anew() -> None:
     x, y = problem()
     metric = Largest()

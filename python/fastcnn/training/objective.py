@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,6 +76,7 @@ class Objective:
             (_spread("metrics", plain, names, repeat=False), False),
             (_spread("weighted_metrics", weighted, names, repeat=False), True),
         ]
+        taken = {metric.name for metric in self.metrics}
         for i, name in enumerate(names):
             found: list[tuple[Any, bool]] = []
             for group, is_weighted in groups:
@@ -87,8 +89,9 @@ class Objective:
                     metric = metrics.get(one, targets[i].shape, outputs[i].shape)
                     if isinstance(one, str):
                         metric.name = one
-                    if several and not metric.name.startswith(f"{name}_"):
-                        metric.name = f"{name}_{metric.name}"
+                    prefix = f"{name}_" if several else ""
+                    metric.name = _free_name(prefix, metric.name, taken, is_weighted)
+                    taken.add(metric.name)
                     metric.reset_state()  # it may have been used before
                     found.append((metric, is_weighted))
             self._metrics.append(found)
@@ -185,6 +188,15 @@ def _check_classes(labels: NDArray[Any], classes: int, ignore: int | None) -> No
             f"has {classes} classes; got {wrong.flat[0]}, and {wrong.size} of "
             f"{labels.size} labels are none of them"
         )
+
+
+def _free_name(prefix: str, name: str, taken: set[str], is_weighted: bool) -> str:
+    """Name a metric as Keras does: two of one name would be one in the logs."""
+    name = name.removeprefix(prefix)
+    if is_weighted and prefix + name in taken:
+        name = f"weighted_{name}"
+    names = itertools.chain([prefix + name], (f"{prefix}{name}_{i}" for i in itertools.count(1)))
+    return next(one for one in names if one not in taken)
 
 
 def _targets(y_true: Any, y_pred: Any) -> list[Any]:

@@ -62,7 +62,8 @@ class Trainer:
         metrics : list, or list of lists or dict of them for several outputs, optional
             See `fastcnn.metrics.get`; ``"accuracy"`` is the one that fits targets and outputs.
         weighted_metrics : as `metrics`, optional
-            Those that take sample weights and class weights into account.
+            Those that take sample weights and class weights into account; one whose name is taken
+            is called ``weighted_...``.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
             Accepted for Keras' sake: every step is one compiled plan.
         recompute : {None, "activations", "segments"}
