@@ -57,7 +57,6 @@ def fastcnn_losses(path: Path, data: Any, rate: float) -> list[float]:
     )
     losses = []
     for x, y in data:
-        model.reset_metrics()
         losses.append(model.train_on_batch(x, y))
     return losses
 

@@ -435,7 +435,7 @@ class Trainer:
         class_weight: dict[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """Make one step of training with one batch; the metrics go on from the last call.
+        """Make one step of training with one batch; the metrics are those of this batch.
 
         Returns
         -------
@@ -445,13 +445,14 @@ class Trainer:
         from fastcnn.training.batches import unpack
 
         steps = self._compiled_steps("train_on_batch")
+        self.reset_metrics()
         steps.train(unpack("train_on_batch", (x, y, sample_weight), class_weight))
         return self._results(return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Compute the loss and the metrics of one batch; they go on from the last call.
+        """Compute the loss and the metrics of one batch, in inference mode.
 
         Returns
         -------
@@ -461,6 +462,7 @@ class Trainer:
         from fastcnn.training.batches import unpack
 
         steps = self._compiled_steps("test_on_batch")
+        self.reset_metrics()
         steps.test(unpack("test_on_batch", (x, y, sample_weight)))
         return self._results(return_dict)
 
