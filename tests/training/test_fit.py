@@ -7,7 +7,7 @@ import pytest
 
 import fastcnn as fc
 from fastcnn import layers
-from fastcnn.errors import ConfigError, NumericsError, ShapeError
+from fastcnn.errors import ConfigError, NumericsError, ShapeError, UnsupportedError
 
 
 def classifier(precision: str | None = None, dropout: float = 0.0) -> fc.Sequential:
@@ -449,6 +449,27 @@ def test_a_metric_that_was_used_before_begins_anew() -> None:
     model = classifier()
     model.compile("sgd", LOSS, metrics=[metric])
     assert model.fit(x, y, verbose=0).history["largest"][0] < 1e6
+
+
+@pytest.mark.parametrize(
+    ("method", "calls"),
+    [
+        ("train_step", ["fit", "train_on_batch"]),
+        ("test_step", ["evaluate", "test_on_batch"]),
+        ("compute_loss", ["fit", "train_on_batch", "evaluate", "test_on_batch"]),
+    ],
+)
+def test_steps_of_ones_own_are_refused(method: str, calls: list[str]) -> None:
+    own = type("Own", (fc.Sequential,), {method: lambda self, *data: {}})
+    model = own([fc.Input((4,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.ones((8, 4), np.float32)
+    for call in ("fit", "train_on_batch", "evaluate", "test_on_batch"):
+        if call in calls:
+            with pytest.raises(UnsupportedError, match=f"{call}: Own defines {method}.*value_and_"):
+                getattr(model, call)(x, x[:, :1])
+        else:
+            getattr(model, call)(x, x[:, :1])
 
 
 def test_what_does_not_fit_is_refused() -> None:

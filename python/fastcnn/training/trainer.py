@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 from fastcnn import _random, _tree
-from fastcnn.errors import ConfigError
+from fastcnn.errors import ConfigError, UnsupportedError
 from fastcnn.layers._arguments import positive_int
 from fastcnn.naming import to_snake_case
 from fastcnn.plan import is_array
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from fastcnn.optimizers import Optimizer
     from fastcnn.training.objective import Objective
     from fastcnn.training.steps import Reduce, Steps
+
+
+# What Keras lets a model define in place of the step of each of these.
+_STEP_OF = {
+    "fit": "train_step",
+    "train_on_batch": "train_step",
+    "evaluate": "test_step",
+    "test_on_batch": "test_step",
+}
 
 
 class Trainer:
@@ -125,6 +134,13 @@ class Trainer:
         if self._steps is None:
             name = cast("Model", self).name
             raise ConfigError(f'{who}: model "{name}" is not compiled: call compile(...) first')
+        for method in (_STEP_OF[who], "compute_loss", "compute_metrics"):
+            if hasattr(self, method):
+                raise UnsupportedError(
+                    f"{who}: {type(self).__name__} defines {method}, which is never called: a step "
+                    "is one compiled plan. Write a loop of your own with fastcnn.value_and_grad, "
+                    "as examples/own_training_loop.py does, or a loss or metric of your own"
+                )
         return self._steps
 
     @property
@@ -273,6 +289,8 @@ class Trainer:
         ------
         ConfigError
             The model is not compiled, or labels are no classes of its output.
+        UnsupportedError
+            The model defines a ``train_step`` of its own: see `fastcnn.value_and_grad`.
         ShapeError
             Inputs, targets and model do not fit each other.
         NumericsError
