@@ -161,13 +161,18 @@ def losses_of(layer, x, training=True):
     return fc._C.compile(trace.graph).run([x]) if losses else []
 
 
-def test_activity_is_penalised_in_training_a_picture():
+def test_activity_is_penalised_a_picture():
     layer = layers.Dense(3, activity_regularizer=regularizers.L2(0.5), name="d")
     x = rng.standard_normal((4, 6)).astype(np.float32)
     y = layer(x)
     (loss,) = losses_of(layer, x)
     assert loss == pytest.approx(0.5 * (y.astype(np.float64) ** 2).sum() / 4, rel=1e-5)
-    assert losses_of(layer, x, training=False) == []
+    assert losses_of(layer, x, training=False) == [loss]
+    model = fc.Sequential([fc.Input((6,)), layer])
+    assert [step["op"] for step in model.plan((4, 6)).steps] == ["dense"]  # to predict, none
+    model.compile(fc.optimizers.SGD(0.0), "mse")
+    trained = model.fit(x, y, validation_data=(x, y), verbose=0).history
+    assert trained["loss"] == trained["val_loss"] == [pytest.approx(loss)]
     inner = fc.Sequential([fc.Input((6,)), layer])
     assert losses_of(inner, x) == [loss]
 

@@ -54,7 +54,7 @@ class Layer:
     dtype : str, optional
         ``"float32"``, the only one there is.
     activity_regularizer : str, callable or None, optional
-        The penalty of the result, a picture, that training adds to the loss.
+        The penalty of the result, a picture, that is added to the loss.
     **kwargs
         ``kernel_regularizer``, ``kernel_constraint`` and the like for the weights that have an
         initializer, where the layer has such weights.
@@ -240,7 +240,7 @@ class Layer:
         self._traced = True
         try:
             outputs = self.call(*args, **self._call_options(kwargs, trace.training))
-            if self.activity_regularizer is not None and trace.training:
+            if self.activity_regularizer is not None:
                 for x in _tree.flatten(outputs):
                     size = x.shape[0] if x.shape else 1
                     self.add_loss(self.activity_regularizer(x) * (1.0 / max(1, size)))
