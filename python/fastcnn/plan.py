@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fastcnn import _C, _tree, config, cuda
 from fastcnn.errors import DTypeError, ShapeError
-from fastcnn.ops._dispatch import as_array, device_of, run_plan
+from fastcnn.ops._dispatch import as_array, as_numbers, device_of, run_plan
 from fastcnn.tracing import Trace, Value
 
 if TYPE_CHECKING:
@@ -143,10 +143,7 @@ class PlanCache:
     def _as_array(self, x: Any) -> Any:
         if cuda.is_device_array(x):
             return cuda.as_operand(x, self._dtype)
-        if self._dtype is not None:
-            return as_array(x, self._dtype)
-        array = as_array(x, None)
-        return array if array.dtype.kind in "iu" else as_array(array)
+        return as_numbers(x) if self._dtype is None else as_array(x, self._dtype)
 
     def _drop_outdated(self) -> None:
         # Nobody asks for them again, and each holds an arena and the weights as they were.

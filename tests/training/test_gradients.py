@@ -86,6 +86,18 @@ def test_other_results_come_along() -> None:
     np.testing.assert_array_equal(gradient, np.ones_like(X))
 
 
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "int16", "float64"])
+def test_what_a_function_captures_counts_as_what_it_is_given(dtype: str) -> None:
+    loss = fc.losses.SparseCategoricalCrossentropy(from_logits=True)
+    y = np.array([0, 2, 1, 1], dtype)
+    value, gradient = fc.value_and_grad(lambda x: loss(y, x))(X)
+    expected, wanted = fc.value_and_grad(lambda x, y: loss(y, x))(X, y)
+    assert value == expected == loss(y, X)
+    np.testing.assert_array_equal(gradient, wanted)
+    rows = fc.value_and_grad(lambda x: ops.sum(ops.where(y > 1, x, 0.0)))(X[:, 0])[1]
+    np.testing.assert_array_equal(rows, y > 1)
+
+
 def test_the_plan_is_made_once_for_each_shape() -> None:
     calls = []
     w = fc.Variable(np.ones(3))

@@ -52,6 +52,12 @@ def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:
     return np.require(x, dtype=dtype, requirements="C")
 
 
+def as_numbers(x: Any) -> np.ndarray:
+    """`as_array`, in which integers stay what they are and all others become float32."""
+    array = as_array(x, None)
+    return array if array.dtype.kind in "iu" else as_array(array)
+
+
 def as_operand(x: Any, dtype: str | None = "float32") -> Any:
     """`as_array`, but an array in a GPU's memory stays there."""
     return cuda.as_operand(x, dtype) if cuda.is_device_array(x) else as_array(x, dtype)
@@ -190,9 +196,9 @@ def run_op(op: str, arrays: Sequence[Any], attrs: dict[str, Any], kernel: str = 
 
 def _kept(graph: Any, operand: Any, dtype: str | None) -> Any:
     """An operand beside a symbolic one: arrays that must not become float32 as what they are."""
-    if dtype in (None, "float32") or hasattr(operand, "__fastcnn_apply__"):
+    if dtype == "float32" or hasattr(operand, "__fastcnn_apply__"):
         return operand
-    return graph.constant(as_array(operand, dtype))
+    return graph.constant(as_numbers(operand) if dtype is None else as_array(operand, dtype))
 
 
 def apply_op(

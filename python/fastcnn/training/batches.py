@@ -13,7 +13,7 @@ from fastcnn import _tree
 from fastcnn.data import ArrayDataset, Dataset
 from fastcnn.data._workers import ending
 from fastcnn.errors import ConfigError, DTypeError, ShapeError
-from fastcnn.ops._dispatch import as_array
+from fastcnn.ops._dispatch import as_array, as_numbers
 from fastcnn.plan import is_array
 
 Batch = tuple[Any, Any, Any]
@@ -99,7 +99,7 @@ def unpack(who: str, batch: Any, class_weight: dict[int, float] | None = None) -
         )
     x, y, weight = (*parts, None, None)[:3]
     x = _tree.map_structure(as_array, x)
-    y = None if y is None else _tree.map_structure(_as_target, y)
+    y = None if y is None else _tree.map_structure(as_numbers, y)
     weight = None if weight is None else _tree.map_structure(as_array, weight)
     if class_weight is not None:
         weight = _weigh(who, y, weight, class_weight)
@@ -111,11 +111,6 @@ def unpack(who: str, batch: Any, class_weight: dict[int, float] | None = None) -
             f"shapes {shapes[0]}, {shapes[1]}, {shapes[2]}"
         )
     return x, y, weight
-
-
-def _as_target(y: Any) -> NDArray[Any]:
-    array = as_array(y, None)
-    return array if array.dtype.kind in "iu" else as_array(array)
 
 
 def _weigh(who: str, y: Any, weight: Any, class_weight: dict[int, float]) -> NDArray[np.float32]:
