@@ -162,6 +162,10 @@ class Model(Trainer, Layer):
         """The shape of the output; of several, the structure of shapes."""
         return _shapes(self.output)
 
+    def _count_inputs(self) -> int:
+        """Count the inputs; one, unless the model was made of symbolic tensors."""
+        return 1 if self._graph is None else len(self.inputs)
+
     def _functional(self) -> FunctionalGraph:
         if self._graph is None:
             raise ConfigError(
@@ -253,8 +257,8 @@ class Model(Trainer, Layer):
         Parameters
         ----------
         x : array, or list or dict of arrays, or iterable of batches
-            Any library's arrays; the first axis is the batch. Of batches that are tuples the first
-            item is taken.
+            Any library's arrays; the first axis is the batch. Of batches of ``(x, y)``, tuples or
+            lists, the first item is taken.
         batch_size : int, default 32
             How many are computed at once.
         verbose
@@ -311,11 +315,14 @@ class Model(Trainer, Layer):
         return self._plan_cache().trace(args, kwargs)
 
     def _predict_batches(self, batches: Iterator[Any], steps: int | None) -> Any:
+        from fastcnn.training.batches import parts_of
+
         results: list[Any] = []
+        inputs = self._count_inputs()
         for batch in batches:
             if steps is not None and len(results) >= steps:
                 break
-            results.append(self(batch[0] if isinstance(batch, tuple) else batch))
+            results.append(self(parts_of(batch, inputs)[0]))
         if not results:
             raise ShapeError("predict: expected at least one batch")
         parts = zip(*map(_tree.flatten, results), strict=True)

@@ -211,7 +211,7 @@ def quantize(
         raise ConfigError("quantize: min_decibels: expected a number, got nan")
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ConfigError(f"quantize: expected a batch_size >= 1, got {batch_size!r}")
-    batches = list(_batches(calibration_data, batch_size))
+    batches = list(_batches(calibration_data, batch_size, model._count_inputs()))
     if not batches:
         raise ShapeError("quantize: expected at least one input to calibrate with, got none")
 
@@ -243,12 +243,14 @@ def _copy(model: Model) -> Any:
 # ---- calibration data ----------------------------------------------------------------------------
 
 
-def _batches(data: Any, size: int) -> Iterator[Any]:
+def _batches(data: Any, size: int, inputs: int) -> Iterator[Any]:
     if not is_array(data) and not isinstance(data, (list, tuple, dict)):
         if not hasattr(data, "__iter__"):
             raise ShapeError(f"quantize: expected arrays to calibrate with, got {data!r}")
+        from fastcnn.training.batches import parts_of
+
         for batch in data:
-            yield from _batches(batch[0] if isinstance(batch, tuple) else batch, size)
+            yield from _batches(parts_of(batch, inputs)[0], size, inputs)
         return
     arrays = _tree.map_structure(as_array, data)
     counts = {a.shape[0] if a.ndim else -1 for a in _tree.flatten(arrays)}

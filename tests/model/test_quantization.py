@@ -153,6 +153,7 @@ def test_calibration_data_of_any_form() -> None:
         lambda: x.astype(np.float64),
         lambda: iter([x[:4], x[4:]]),
         lambda: ((x[i : i + 4], np.zeros(4)) for i in (0, 4)),
+        lambda: ([x[i : i + 4], np.zeros(4)] for i in (0, 4)),
     ]
     for form in forms:
         np.testing.assert_array_equal(fc.quantize(model, form(), batch_size=4).predict(x), expected)

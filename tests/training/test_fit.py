@@ -219,6 +219,55 @@ def test_data_may_be_arrays_data_sets_and_generators() -> None:
     assert model.optimizer.iterations == 2 * 3
 
 
+def test_batches_may_be_lists_as_those_of_torch() -> None:
+    torch = pytest.importorskip("torch")
+    x, y = problem()
+    data = torch.utils.data.TensorDataset(torch.from_numpy(x), torch.from_numpy(y))
+    loader = torch.utils.data.DataLoader(data, batch_size=16)
+    models = []
+    for given in ((x, y, 16), (loader,)):
+        fc.set_random_seed(0)
+        model = classifier()
+        model.compile("sgd", LOSS, weighted_metrics=["accuracy"])
+        model.fit(*given, epochs=2, shuffle=False, verbose=0)
+        models.append(model)
+    assert same_weights(*models)
+    assert model.evaluate(loader, verbose=0) == model.evaluate(x, y, 16, verbose=0)
+    np.testing.assert_array_equal(model.predict(loader), model.predict(x, batch_size=16))
+    weighted = [[x, y, np.arange(len(y))]]
+    found = model.evaluate(iter(weighted), verbose=0)
+    assert found == model.evaluate(x, y, 48, sample_weight=np.arange(len(y)), verbose=0)
+
+
+class Apart(layers.Layer):
+    """Gives its first input; the mean square of what its inputs differ in is a loss."""
+
+    def call(self, inputs):
+        self.add_loss(fc.ops.mean(fc.ops.square(inputs[0] - inputs[1])))
+        return inputs[0]
+
+
+def test_lists_of_inputs_are_not_taken_for_targets() -> None:
+    class Subclassed(fc.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.apart = Apart()
+
+        def call(self, inputs):
+            return self.apart(inputs)
+
+    a, b = np.ones((6, 4), np.float32), np.zeros((6, 4), np.float32)
+    ends = [fc.Input((4,)), fc.Input((4,))]
+    functional = fc.Model(ends, Apart()(ends))
+    for model in (functional, Subclassed()):
+        model.compile("sgd")
+        assert model.evaluate([a, b], verbose=0) == pytest.approx(1.0)
+    assert functional.evaluate(iter([[a, b]]), verbose=0) == pytest.approx(1.0)
+    np.testing.assert_array_equal(functional.predict(iter([[a, b]])), a)
+    functional.compile("sgd", "mse")
+    assert functional.evaluate(iter([[[a, b], b]]), verbose=0) == pytest.approx(2.0)
+
+
 def test_several_outputs_have_losses_and_metrics_of_their_own() -> None:
     fc.set_random_seed(0)
     x = image = fc.Input((8, 8, 2))

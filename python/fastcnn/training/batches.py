@@ -53,7 +53,7 @@ def as_batches(
             raise ConfigError(f"{who}: the data set has batches already: batch_size is not for it")
         return x  # type: ignore[no-any-return]
     return ArrayDataset(
-        x,
+        x if y is not None else (x,),  # a list of inputs is not to be taken for (x, y)
         y,
         sample_weight,
         batch_size=32 if batch_size is None else batch_size,
@@ -84,15 +84,38 @@ def _holds_arrays(x: Any) -> bool:
     )
 
 
-def unpack(who: str, batch: Any, class_weight: dict[int, float] | None = None) -> Batch:
+def parts_of(batch: Any, inputs: int) -> tuple[Any, ...]:
+    """Take a batch apart: ``(x, y, ...)`` may be a list, as torch's ``DataLoader`` makes it.
+
+    A list of as many arrays as the model has inputs is those inputs.
+    """
+    if isinstance(batch, tuple):
+        return batch
+    if not isinstance(batch, list) or len(batch) not in (2, 3):
+        return (batch,)
+    return (batch,) if len(batch) == inputs and all(map(is_array, batch)) else tuple(batch)
+
+
+def unpack(
+    who: str, batch: Any, class_weight: dict[int, float] | None = None, inputs: int = 1
+) -> Batch:
     """Take a batch apart: float32 inputs, targets, and weights that those of classes are part of.
+
+    Parameters
+    ----------
+    who : str
+        The function of the model, for messages.
+    batch : tuple, list, or array or structure of arrays
+    class_weight : dict of int to float, optional
+    inputs : int, default 1
+        How many inputs the model has, as far as that is known.
 
     Raises
     ------
     ShapeError
         The parts differ in their number of samples.
     """
-    parts = batch if isinstance(batch, tuple) else (batch,)
+    parts = parts_of(batch, inputs)
     if not 1 <= len(parts) <= 3:
         raise ShapeError(
             f"{who}: expected batches of x, (x, y) or (x, y, sample_weight), got {len(parts)} parts"

@@ -247,7 +247,8 @@ class Trainer:
         Parameters
         ----------
         x : array or structure of arrays, Dataset, or iterable of batches
-            A batch is ``(x, y)`` or ``(x, y, sample_weight)``.
+            A batch is ``(x, y)`` or ``(x, y, sample_weight)``, a tuple or, as torch's
+            ``DataLoader`` makes them, a list; arrays may be those of any library.
         y, sample_weight : array or structure of arrays, optional
             With arrays.
         batch_size : int, default 32
@@ -327,6 +328,7 @@ class Trainer:
             epochs=epochs,
             steps=steps_per_epoch or _length(data),
         )
+        inputs = cast("Model", self)._count_inputs()
         self._stop_training = False
         self._history = called.history
         endless: Iterator[Any] | None = None
@@ -348,7 +350,7 @@ class Trainer:
                 logs = {}
                 for number, batch in enumerate(batches):
                     called.on_train_batch_begin(number)
-                    train(unpack("fit", batch, class_weight), reduce)
+                    train(unpack("fit", batch, class_weight, inputs), reduce)
                     logs = self.get_metrics_result()
                     called.on_train_batch_end(number, logs)
                     if self._stop_training:
@@ -428,6 +430,7 @@ class Trainer:
         from fastcnn.training.batches import opened, unpack
 
         steps = self._compiled_steps("evaluate")
+        inputs = cast("Model", self)._count_inputs()
         self.reset_metrics()
         called.on_test_begin()
         logs: dict[str, Any] = {}
@@ -435,7 +438,7 @@ class Trainer:
             batches = opened(data, threads)
             for number, batch in enumerate(batches if count is None else _first(batches, count)):
                 called.on_test_batch_begin(number)
-                steps.test(unpack("evaluate", batch))
+                steps.test(unpack("evaluate", batch, inputs=inputs))
                 logs = self.get_metrics_result()
                 called.on_test_batch_end(number, logs)
         if not logs:
