@@ -38,7 +38,10 @@ class Optimizer:
     global_clipnorm : float, optional
         All gradients together are scaled to this length if they are longer.
     use_ema : bool, default False
-        Keep the exponential moving average of each variable; see `finalize_variable_values`.
+        Keep the exponential moving average of each variable, from its value after the first step
+        on. `Model.fit` ends with the averages as weights, as in Keras: a second `fit`, with a file
+        between or not, goes on from them and not from where the steps were. See
+        `finalize_variable_values`.
     ema_momentum : float, default 0.99
     ema_overwrite_frequency : int, optional
         Every so many steps the variables take the value of their averages.
@@ -251,6 +254,9 @@ class Optimizer:
 
     def note_step(self) -> None:
         """Count a step that was made."""
+        if self.use_ema and self.iterations == 0:
+            for variable in self._targets:
+                self.state("average", variable).assign(variable.numpy())
         self.iterations += 1
         every = self.ema_overwrite_frequency
         if self.use_ema and every and self.iterations % every == 0:
