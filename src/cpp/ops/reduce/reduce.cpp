@@ -87,14 +87,22 @@ void mean_gradient(NodeGradient& node) {
 
 // Equal extrema share the gradient evenly, as in TensorFlow and torch's amax.
 void extremum_gradient(NodeGradient& node) {
-  const auto& p = node.params().as<ReduceParams>();
-  std::vector<std::int64_t> axes;
-  for (int i = 0; i < node.input_shape(0).rank; ++i)
-    if ((p.axes >> i) & 1) axes.push_back(i);
   const ValueId found = node.add(equal_op, Attrs{}, {node.input(0), repeat(node, node.output())});
-  const ValueId count = node.add(reduce_sum_op, {{"axis", axes}, {"keepdims", static_cast<bool>(p.keepdims)}}, {found});
+  const ValueId count = node.add(reduce_sum_op, node.params(), {found});
   const ValueId share = repeat(node, node.add(div_op, Attrs{}, {node.upstream(), count}));
   node.set(0, node.add(mul_op, Attrs{}, {found, share}));
+}
+
+// The product of the other factors: that of all but the zeros, divided by the factor's own, unless one of the others
+// is zero. It is for a zero if it is the only one, for the rest if there is none.
+void prod_gradient(NodeGradient& node) {
+  const ValueId zero = node.add(equal_op, Attrs{}, {node.input(0), node.constant(0.0f)});
+  const ValueId count = repeat(node, node.add(reduce_sum_op, node.params(), {zero}));
+  const ValueId factors = node.add(add_op, Attrs{}, {node.input(0), zero});
+  const ValueId product = node.add(reduce_prod_op, node.params(), {factors});
+  const ValueId scaled = repeat(node, node.add(mul_op, Attrs{}, {node.upstream(), product}));
+  const ValueId others = node.add(div_op, Attrs{}, {scaled, factors});
+  node.set(0, node.add(mul_op, Attrs{}, {others, node.add(equal_op, Attrs{}, {count, zero})}));
 }
 
 // ---- the kernel tables: best first, ref last ------------------------------------------------
@@ -189,7 +197,11 @@ const Op reduce_min_op{.name = "reduce_min",
                        .infer = infer_extremum,
                        .kernels = kMinKernels,
                        .gradient = extremum_gradient};
-const Op reduce_prod_op{.name = "reduce_prod", .parse = parse_reduce, .infer = infer_reduce, .kernels = kProdKernels};
+const Op reduce_prod_op{.name = "reduce_prod",
+                        .parse = parse_reduce,
+                        .infer = infer_reduce,
+                        .kernels = kProdKernels,
+                        .gradient = prod_gradient};
 const Op argmax_op{
     .name = "argmax", .parse = parse_reduce, .infer = infer_argmax, .kernels = kArgmaxKernels, .gradient = no_gradient};
 
