@@ -109,7 +109,6 @@ class Progbar:
         self._shown = now
         line = self._line(current, values, now, final)
         if self.verbose == 1 and self._redraws:
-            line = _fitting(line)
             sys.stdout.write("\r" + line.ljust(self._drawn) + ("\n" if final else ""))
             self._drawn = 0 if final else len(line)
         else:
@@ -124,13 +123,20 @@ class Progbar:
         rate = f"{_short_time(each)}/{self.unit_name}"
         digits = len(str(self.target or ""))
         count = f"{current:{digits}}/{self.target or '?'}"
+        plain = " - ".join([count, _time(spent), rate, *shown])
         if self.verbose == 2 or not self._redraws:
-            return " - ".join([count, _time(spent), rate, *shown])
+            return plain
         if final or self.target is None:
             timing = f"{_time(spent)} {rate}"
         else:
             timing = f"{_time(each * (self.target - current))} left, {rate}"
-        return " - ".join([f"{count} {self._bar(current)} {timing}", *shown])
+        line = " - ".join([f"{count} {self._bar(current)} {timing}", *shown])
+        room = _columns()
+        if len(line) <= room:
+            return line
+        # What is drawn over must not be broken, for a carriage return goes back one line only; what
+        # stays may be, and tells everything.
+        return plain if final else line[: max(room - 1, 0)] + ">"
 
     def _bar(self, current: int) -> str:
         if not self.target:
@@ -157,12 +163,11 @@ def _can_write(text: str) -> bool:
     return True
 
 
-def _fitting(line: str) -> str:
-    """Cut what a terminal would break, for a carriage return goes back one line only."""
+def _columns() -> int:
+    """How long a line can be that a terminal does not break."""
     if not getattr(sys.stdout, "isatty", bool)():
-        return line
-    columns = shutil.get_terminal_size().columns - 1
-    return line if len(line) <= columns else line[: max(columns - 1, 0)] + ">"
+        return sys.maxsize
+    return shutil.get_terminal_size().columns - 1
 
 
 def _number(value: Any) -> str:
