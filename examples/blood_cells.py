@@ -87,19 +87,16 @@ def main(
     first = max(epochs // 4, 1)
     base.trainable = False
     model.compile(fc.optimizers.Adam(2e-3), loss)
-    history = model.fit(batches, epochs=first, callbacks=[judge], verbose=2).history
+    history = model.fit(batches, epochs=first, callbacks=[judge], verbose=2)
     # Then all but the first blocks: those see edges and colours, which cells have, too.
     base.trainable = True
     for layer in base.layers:
         layer.trainable = not layer.name.startswith(("stem", "block1", "block2"))
     rate = fc.optimizers.schedules.CosineDecay(7e-4, (epochs - first) * len(batches))
     model.compile(fc.optimizers.Adam(rate), loss)
-    second = model.fit(
-        batches, epochs=epochs, initial_epoch=first, callbacks=[judge], verbose=2
-    ).history
+    model.fit(batches, epochs=epochs, initial_epoch=first, callbacks=[judge, history], verbose=2)
     if plot:
-        joined = {key: history[key] + second[key] for key in history}
-        fc.visualize.history(joined, save=plot)
+        fc.visualize.history(history, save=plot)
     if output:
         model.save(output)  # for `fastcnn detect`, say
     return judge.results[epochs - 1].ap50

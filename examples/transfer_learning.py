@@ -47,7 +47,7 @@ def main(data: str | None = None, epochs: int = 6, seed: int = 0, plot: str | No
     train, validation = train.cache(), validation.cache()
     model, base = build()
     model.compile(fc.optimizers.Adam(3e-3), "binary_crossentropy", metrics=["accuracy"])
-    first = model.fit(train, epochs=epochs, validation_data=validation, verbose=2)
+    history = model.fit(train, epochs=epochs, validation_data=validation, verbose=2)
 
     # Only layers near the end: the first ones see edges and colours, which alpacas have, too.
     base.trainable = True
@@ -55,18 +55,17 @@ def main(data: str | None = None, epochs: int = 6, seed: int = 0, plot: str | No
         layer.trainable = False
     rate = fc.optimizers.schedules.CosineDecay(5e-5, decay_steps=epochs * len(train))
     model.compile(fc.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
-    second = model.fit(
+    model.fit(
         train,
         epochs=2 * epochs,
         initial_epoch=epochs,
         validation_data=validation,
         verbose=2,
         # 196 pictures are soon known by heart; what counts is the best epoch on the others.
-        callbacks=[fc.callbacks.EarlyStopping(patience=4, restore_best_weights=True)],
+        callbacks=[history, fc.callbacks.EarlyStopping(patience=4, restore_best_weights=True)],
     )
     if plot:
-        joined = {key: first.history[key] + second.history[key] for key in first.history}
-        fc.visualize.history(joined, save=plot)
+        fc.visualize.history(history, save=plot)
     _, accuracy = model.evaluate(validation, verbose=0)
     print(f"accuracy on pictures not trained with: {accuracy:.4f}")
     return accuracy

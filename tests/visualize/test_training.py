@@ -57,6 +57,29 @@ def test_history_of_fit() -> None:
     assert len(history({f"m{i}": [1.0] for i in range(4)}).axes) == 6
 
 
+def test_validation_of_some_epochs() -> None:
+    model = fc.Sequential([fc.Input((2,)), fc.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.ones((4, 2), np.float32)
+    data = {"validation_data": (x, x[:, :1]), "verbose": 0}
+    log = model.fit(x, x[:, :1], epochs=6, validation_freq=3, **data)
+    model.fit(x, x[:, :1], initial_epoch=6, epochs=8, validation_freq=[8], callbacks=log, **data)
+    training, validation = history(log).axes[0].get_lines()
+    assert training.get_xdata().tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert validation.get_xdata().tolist() == [3, 6, 8]
+    # Of a dict the lengths tell, as far as they can.
+    plain = {"loss": [1.0] * 7, "val_loss": [1.0, 2.0], "f1": [1.0] * 4}
+    loss, f1 = history(plain).axes
+    assert [line.get_xdata().tolist() for line in loss.get_lines()][1] == [3, 6]
+    assert f1.get_lines()[0].get_xdata().tolist() == [1, 2, 3, 4]
+
+
+def test_one_epoch_has_one_tick() -> None:
+    (axes,) = history({"loss": [1.0]}).axes
+    low, high = axes.get_xlim()
+    assert [tick for tick in axes.get_xticks() if low <= tick <= high] == [1]
+
+
 def test_confusion_matrix() -> None:
     figure = confusion_matrix([0, 0, 1, 2], [0, 1, 1, 2], ["a", "b", "a very long name of a class"])
     axes = figure.axes[0]

@@ -155,15 +155,19 @@ class History(Callback):
     Attributes
     ----------
     history : dict of str to list of float
-        ``"loss"``, ``"val_loss"`` and the names of the metrics, a number for each epoch.
+        ``"loss"``, ``"val_loss"`` and the names of the metrics, a number for each epoch. A
+        `History` that is given to several `fit` as a callback keeps those of all.
     epoch : list of int
         The numbers of the epochs, counted from 0.
+    epochs : dict of str to list of int
+        Of which epoch each number in `history` is: what validation gives may be of a few only.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+        self.epochs: dict[str, list[int]] = {}
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Start anew."""
@@ -174,6 +178,7 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self.epochs.setdefault(name, []).append(epoch)
         self.model.history = self
 
 

@@ -77,9 +77,8 @@ def train(options: Options) -> None:
         options.output, monitor="val_accuracy" if validation else "accuracy", save_best_only=True
     )
     tables = [callbacks.CSVLogger(path) for path in options.history if path.suffix == ".csv"]
-    log: dict[str, list[float]] = {}
-    best = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: _add(log, logs))
-    called = [keep, best, *tables]
+    log = callbacks.History()
+    called = [keep, log, *tables]
     try:
         _fit(model, training, validation, options.learning_rate, 0, options.epochs, called)
         if options.fine_tune and base is not None:
@@ -91,12 +90,12 @@ def train(options: Options) -> None:
             start = options.epochs
             _fit(model, training, validation, rate, start, 2 * start, called)
     finally:
-        if log:
+        if log.history:
             for path in options.history:
                 if path.suffix in _CURVES:
                     fc.visualize.history(log, save=path)
                     print(f"Curves: {path}")
-            print(_result(options, log, bool(validation)))
+            print(_result(options, log.history, bool(validation)))
 
 
 def _data(options: Options, size: int) -> tuple[ImageDataset, ImageDataset | None]:
@@ -189,11 +188,6 @@ def _description(options: Options, size: int, model: Any, base: Any) -> str:
         f"Training {options.model} {start} on pictures of {size} x {size}: {weights:,} weights, "
         f"{trained:,} of them trained; seed {options.seed}."
     )
-
-
-def _add(log: dict[str, list[float]], logs: Any) -> None:
-    for name, value in logs.items():
-        log.setdefault(name, []).append(value)
 
 
 def _result(options: Options, log: dict[str, list[float]], validated: bool) -> str:

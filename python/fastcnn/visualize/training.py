@@ -32,7 +32,8 @@ def history(
     Parameters
     ----------
     history : History or dict of str to list of float
-        What `Model.fit` returned.
+        What `Model.fit` returned. Of a dict, a curve with fewer numbers than others is taken for
+        one that was measured every so many epochs.
     metrics : sequence of str, optional
         Such as ``["loss", "accuracy"]``; all of them unless given.
     save : str or os.PathLike, optional
@@ -70,14 +71,12 @@ def history(
         names = list(metrics)
     if not names or not any(len(curve) for curve in curves.values()):
         raise ConfigError("history: expected at least one epoch")
-    epochs = getattr(history, "epoch", None)
-
     columns = min(len(names), _COLUMNS)
     rows = -(-len(names) // columns)
     figure = new_figure(4.4 * columns, 3.3 * rows)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, name in zip(grid, names, strict=False):
-        _draw_curves(axes, name, curves, epochs)
+        _draw_curves(axes, name, history, curves)
     for axes in grid[len(names) :]:
         axes.axis("off")
     return saved(figure, save)
@@ -87,7 +86,20 @@ def _changes(values: Sequence[float]) -> bool:
     return any(value != values[0] for value in values)
 
 
-def _draw_curves(axes: Any, name: str, curves: Mapping[str, Any], epochs: Any) -> None:
+def _epochs(history: Any, curves: Mapping[str, Sequence[float]], key: str) -> NDArray[np.intp]:
+    """The epochs, counted from 1, that the numbers of a curve are of."""
+    count = len(curves[key])
+    known = getattr(history, "epochs", {}).get(key, ())
+    if len(known) != count:  # a dict, Keras' own History, or lists that were joined
+        longest = max(map(len, curves.values()))
+        places = getattr(history, "epoch", ())
+        places = places if len(places) == longest else range(longest)
+        every = longest // count
+        known = places[every - 1 :: every][:count]
+    return np.asarray(known, np.intp) + 1
+
+
+def _draw_curves(axes: Any, name: str, history: Any, curves: Mapping[str, Sequence[float]]) -> None:
     ticker = import_optional("matplotlib.ticker", extra="plot")
     shown = []
     for key, label, colour, style in (
@@ -96,14 +108,10 @@ def _draw_curves(axes: Any, name: str, curves: Mapping[str, Any], epochs: Any) -
     ):
         values = np.asarray(curves.get(key, ()), float)
         if values.size:
-            first = np.arange(len(values))
-            places = 1 + (
-                first if epochs is None or len(epochs) != len(values) else np.array(epochs)
-            )
             marker = "o" if len(values) <= 12 else None
             steps = "steps-mid" if name == "learning_rate" else "default"
             axes.plot(
-                places,
+                _epochs(history, curves, key),
                 values,
                 style,
                 drawstyle=steps,
@@ -117,7 +125,7 @@ def _draw_curves(axes: Any, name: str, curves: Mapping[str, Any], epochs: Any) -
     axes.set_xlim(left=max(axes.get_xlim()[0], 0.5))  # there is no epoch 0
     axes.set_title(name.replace("_", " "), loc="left", fontsize=11, fontweight="bold", color=INK)
     axes.set_xlabel("epoch", color=GREY)
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, nbins=8))
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     if name == "learning_rate":
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(ticker.NullFormatter())
