@@ -7,7 +7,7 @@ import pytest
 
 import fastcnn as fc
 from fastcnn import layers
-from fastcnn.errors import ConfigError, NumericsError, ShapeError, UnsupportedError
+from fastcnn.errors import ConfigError, DTypeError, NumericsError, ShapeError, UnsupportedError
 
 
 def classifier(precision: str | None = None, dropout: float = 0.0) -> fc.Sequential:
@@ -541,10 +541,69 @@ def test_what_does_not_fit_is_refused() -> None:
         model.fit([], verbose=0)
     with pytest.raises(ConfigError, match="validation_split"):
         model.fit(x, y, validation_split=1.5, verbose=0)
+    with pytest.raises(ConfigError, match=r"loss_weights.*'a'"):
+        model.compile("sgd", LOSS, loss_weights=["a"])
+        model.fit(x, y, verbose=0)
+    with pytest.raises(ConfigError, match="verbose"):
+        model.evaluate(x, y, verbose="loud")
+    with pytest.raises(ConfigError, match="steps"):
+        model.evaluate(x, y, steps=0, verbose=0)
     with pytest.raises(ConfigError, match="recompute"):
         model.compile("sgd", LOSS, recompute="all")
     with pytest.raises(ConfigError, match="expected an optimizer"):
         model.compile("sgdd", LOSS)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"class_weight": [1, 2, 3]}, "class_weight: expected a dict.*got list"),
+        ({"class_weight": {"a": 5.0}}, "class_weight: .*from 0 to 2.*'a'"),
+        ({"class_weight": {3: 5.0}}, "class_weight: .*from 0 to 2.*3"),
+        ({"class_weight": {0: "much"}}, "class_weight.*'much'"),
+        ({"class_weight": {0: -1}}, "class_weight.*-1"),
+        ({"verbose": "loud"}, "verbose: expected one of 'auto', 0, 1, 2"),
+        ({"verbose": 7}, "verbose.*7"),
+        ({"validation_freq": "a"}, "validation_freq.*'a'"),
+        ({"validation_freq": 0}, "validation_freq.*0"),
+        ({"validation_freq": [0, 1]}, "validation_freq.*0"),
+        ({"validation_split": "a"}, "validation_split.*'a'"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch.*0"),
+        ({"validation_steps": 0}, "validation_steps.*0"),
+        ({"shuffle": "batch"}, "shuffle.*'batch'"),
+        ({"reduce": "sum"}, "reduce: expected a function"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_the_first_step(
+    wrong: dict[str, object], message: str
+) -> None:
+    model = classifier()
+    model.compile("sgd", LOSS)
+    with pytest.raises((ConfigError, DTypeError), match=message):
+        model.fit(*problem(), **{"verbose": 0, **wrong})  # type: ignore[arg-type]
+    assert model.optimizer.iterations == 0
+
+
+def test_weights_of_classes_that_no_label_is_of() -> None:
+    x, y = problem()
+    model = classifier()
+    model.compile("sgd", LOSS)
+    model.fit(x[y < 2], y[y < 2], class_weight={0: 1, np.int64(2): 5}, verbose=0)
+    with pytest.raises(ConfigError, match="train_on_batch: class_weight"):
+        model.train_on_batch(x, y, class_weight={3: 1})
+    # Of one output any number may be a class.
+    rating = fc.Sequential([fc.Input((8, 8, 2)), layers.Flatten(), layers.Dense(1)])
+    rating.compile("sgd", "mse")
+    rating.fit(x, y + 3, class_weight={3: 1, 5: 2}, verbose=0)
+
+
+def test_a_generator_that_is_gone_through_is_named() -> None:
+    x, y = problem()
+    model = classifier()
+    model.compile("sgd", LOSS)
+    with pytest.raises(ConfigError, match=r"no batch is left for epoch 2.*from_generator"):
+        model.fit(((x[:8], y[:8]) for _ in range(4)), epochs=3, verbose=0)
+    assert model.optimizer.iterations == 4
 
 
 @pytest.mark.parametrize("precision", ["high", "medium"])

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from fastcnn.callbacks.callback import Callback, Logs
 from fastcnn.callbacks.checkpoints import make_folder_of
-from fastcnn.callbacks.progbar import Progbar
+from fastcnn.callbacks.progbar import Progbar, verbosity
 from fastcnn.errors import FileAccessError
 
 StrPath = str | os.PathLike[str]
@@ -32,8 +32,7 @@ class ProgbarLogger(Callback):
     def set_params(self, params: dict[str, Any]) -> None:
         """Take verbosity and the numbers of epochs and steps."""
         super().set_params(params)
-        verbose = params.get("verbose", 1)
-        self.verbose = 1 if verbose == "auto" else int(verbose)
+        self.verbose = verbosity("ProgbarLogger", params.get("verbose", 1))
         self.epochs = params.get("epochs") or 1
 
     def on_train_begin(self, logs: Logs = None) -> None:

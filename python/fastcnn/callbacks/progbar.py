@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from fastcnn._checks import one_of
+
 # Where lines cannot be redrawn, one is written this often.
 _SECONDS_BETWEEN_LINES = 30.0
 
@@ -144,6 +146,12 @@ class Progbar:
         done = min(self.width * current // self.target, self.width)
         full, empty = ("━", "─") if _can_write("━─") else ("=", ".")
         return full * done + empty * (self.width - done)
+
+
+def verbosity(owner: str, verbose: Any) -> int:
+    """Return 0, 1 or 2 as it is, and 1 for "auto"."""
+    one_of(owner, "verbose", verbose, ("auto", 0, 1, 2))
+    return 1 if verbose == "auto" else int(verbose)
 
 
 def _can_redraw() -> bool:

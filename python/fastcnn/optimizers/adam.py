@@ -61,7 +61,7 @@ class Adam(Optimizer):
         cls = type(self).__name__
         self.beta_1 = number(cls, "beta_1", beta_1)
         self.beta_2 = number(cls, "beta_2", beta_2)
-        self.epsilon = number(cls, "epsilon", epsilon)
+        self.epsilon = number(cls, "epsilon", epsilon, at_least=0)
         if not (0 <= self.beta_1 < 1 and 0 <= self.beta_2 < 1):
             raise ConfigError(
                 f"{cls}: expected beta_1 and beta_2 from 0 to below 1, got {beta_1!r}, {beta_2!r}"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastcnn import naming, ops
 from fastcnn.errors import ConfigError, ShapeError
-from fastcnn.layers._arguments import number
+from fastcnn.layers._arguments import number, positive_int
 from fastcnn.ops._dispatch import apply_op
 from fastcnn.optimizers.schedules import LearningRateSchedule, deserialize, serialize
 from fastcnn.plan import PlanCache
@@ -90,6 +90,8 @@ class Optimizer:
             raise ConfigError(f"{cls}: expected one of clipnorm, clipvalue and global_clipnorm")
         if not 0 <= number(cls, "ema_momentum", ema_momentum) <= 1:
             raise ConfigError(f"{cls}: ema_momentum: expected 0 .. 1, got {ema_momentum!r}")
+        if ema_overwrite_frequency is not None:
+            positive_int(cls, "ema_overwrite_frequency", ema_overwrite_frequency)
         self.name = name or naming.to_snake_case(cls)
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm

@@ -54,7 +54,7 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.rho = number("RMSprop", "rho", rho)
         self.momentum = number("RMSprop", "momentum", momentum)
-        self.epsilon = number("RMSprop", "epsilon", epsilon)
+        self.epsilon = number("RMSprop", "epsilon", epsilon, at_least=0)
         if not (0 <= self.rho <= 1 and 0 <= self.momentum <= 1):
             raise ConfigError(
                 f"RMSprop: expected rho and momentum from 0 to 1, got {rho!r} and {momentum!r}"

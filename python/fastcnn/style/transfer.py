@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn._checks import number, one_of, positive_int
-from fastcnn.callbacks.progbar import Progbar
+from fastcnn.callbacks.progbar import Progbar, verbosity
 from fastcnn.errors import ConfigError
 from fastcnn.io._files import StrPath
 from fastcnn.io.images import save_image
@@ -228,7 +228,7 @@ class StyleTransfer:
         file = StateFile(state, run.fingerprint())
         bar = Progbar(
             sum(self.iterations),
-            verbose=1 if verbose == "auto" else int(verbose),
+            verbose=verbosity(_OWNER, verbose),
             stateful_metrics=("cost", "content", "style"),
             unit_name="iteration",
         )

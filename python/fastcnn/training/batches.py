@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import _tree
+from fastcnn._checks import number
 from fastcnn.data import ArrayDataset, Dataset
 from fastcnn.data._workers import ending
 from fastcnn.errors import ConfigError, DTypeError, ShapeError
@@ -136,6 +137,42 @@ def unpack(
     return x, y, weight
 
 
+def check_class_weight(who: str, given: Any, outputs: Sequence[tuple[int | None, ...]]) -> None:
+    """Refuse what does not give weights to classes of a model.
+
+    Parameters
+    ----------
+    who : str
+        The function of the model, for messages.
+    given : object
+    outputs : sequence of tuple
+        The shapes of the model's outputs, as far as they are known.
+
+    Raises
+    ------
+    DTypeError
+        It is no dict.
+    ConfigError
+        A key is no class, or a weight no number from 0 on.
+    """
+    if not isinstance(given, Mapping):
+        raise DTypeError(
+            f"{who}: class_weight: expected a dict from numbers of classes to weights, got "
+            f"{type(given).__name__}; dict(enumerate(weights)) makes one of a list"
+        )
+    shape = outputs[0] if len(outputs) == 1 else ()
+    # One output may be of two classes, or a number that takes the values of any: they are not told.
+    count = shape[-1] if shape and shape[-1] != 1 else None
+    for key, weight in given.items():
+        whole = isinstance(key, (int, np.integer)) and not isinstance(key, bool)
+        if not whole or (count is not None and not 0 <= key < count):
+            bounds = "" if count is None else f" from 0 to {count - 1}"
+            raise ConfigError(
+                f"{who}: class_weight: expected numbers of classes{bounds} as keys, got {key!r}"
+            )
+        number(who, f"class_weight[{key}]", weight, at_least=0)
+
+
 def _weigh(who: str, y: Any, weight: Any, class_weight: dict[int, float]) -> NDArray[np.float32]:
     if not isinstance(y, np.ndarray):
         raise ConfigError(f"{who}: class_weight needs a model with one output")
@@ -154,7 +191,7 @@ def split(
     arrays: Any, validation_split: float
 ) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
     """Take the last share of the samples for validation."""
-    if not 0 < validation_split < 1:
+    if not 0 < number("fit", "validation_split", validation_split) < 1:
         raise ConfigError(f"fit: validation_split: expected 0 .. 1, got {validation_split!r}")
     x = arrays[0]
     if isinstance(x, Dataset) or not _holds_arrays(x):

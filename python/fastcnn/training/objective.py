@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import _tree, losses, metrics, serialization
+from fastcnn._checks import number
 from fastcnn.errors import ConfigError, ShapeError
 from fastcnn.losses.loss import SparseLoss
 from fastcnn.tracing import Value
@@ -64,7 +65,9 @@ class Objective:
         given = _spread("loss", self._given[0], names, repeat=True)
         self._losses = [None if x is None else losses.get(x) for x in given]
         weights = _spread("loss_weights", loss_weights, names, repeat=True)
-        self._weights = [1.0 if w is None else float(w) for w in weights]
+        self._weights = [
+            1.0 if w is None else number("compile", "loss_weights", w) for w in weights
+        ]
         several = len(outputs) > 1
         if several:
             self._trackers = [

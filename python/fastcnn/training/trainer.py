@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 from fastcnn import _random, _tree
-from fastcnn.errors import ConfigError, UnsupportedError
-from fastcnn.layers._arguments import positive_int
+from fastcnn.errors import ConfigError, DTypeError, UnsupportedError
+from fastcnn.layers._arguments import one_of, positive_int
 from fastcnn.naming import to_snake_case
 from fastcnn.plan import is_array
 
@@ -265,7 +265,7 @@ class Trainer:
         shuffle : bool, default True
             Whether arrays are shuffled, anew before each epoch.
         class_weight : dict of int to float, optional
-            How much samples of each class count; 1 for those not named.
+            How much samples of each class, by its number, count; 1 for those not named.
         initial_epoch : int, default 0
             The epoch to go on with: the data and random numbers are those it would have had.
         steps_per_epoch, validation_steps : int, optional
@@ -289,7 +289,10 @@ class Trainer:
         Raises
         ------
         ConfigError
-            The model is not compiled, or labels are no classes of its output.
+            The model is not compiled, an argument has no meaning, labels are no classes of its
+            output, or there is no batch for an epoch.
+        DTypeError
+            An argument is of another type.
         UnsupportedError
             The model defines a ``train_step`` of its own: see `fastcnn.value_and_grad`.
         ShapeError
@@ -308,6 +311,7 @@ class Trainer:
         True
         """
         from fastcnn.callbacks import CallbackList
+        from fastcnn.callbacks.progbar import verbosity
         from fastcnn.data._workers import ending
         from fastcnn.training.batches import as_batches, opened, split, unpack
         from fastcnn.training.numerics import Checked
@@ -315,6 +319,17 @@ class Trainer:
         steps = self._compiled_steps("fit")
         positive_int("fit", "epochs", epochs, at_least=0)
         positive_int("fit", "initial_epoch", initial_epoch, at_least=0)
+        _positive_or_none("fit", "steps_per_epoch", steps_per_epoch)
+        _positive_or_none("fit", "validation_steps", validation_steps)
+        _positive_or_none("fit", "validation_batch_size", validation_batch_size)
+        one_of("fit", "shuffle", shuffle, (True, False))
+        verbose = verbosity("fit", verbose)
+        is_due = _validated_epochs(validation_freq)
+        if reduce is not None and not callable(reduce):
+            raise DTypeError(
+                f"fit: reduce: expected a function that takes the gradients, got {reduce!r}"
+            )
+        self._check_class_weight("fit", class_weight)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split((x, y, sample_weight), validation_split)
         data = as_batches("fit", x, y, sample_weight, batch_size, shuffle, steps.seed)
@@ -356,8 +371,8 @@ class Trainer:
                     if self._stop_training:
                         break
                 if not logs:
-                    raise ConfigError("fit: there is not one batch to train with")
-                if validation_data is not None and _is_due(epoch + 1, validation_freq):
+                    raise ConfigError(_no_batch(epoch, self._initial_epoch))
+                if validation_data is not None and is_due(epoch + 1):
                     size = validation_batch_size or batch_size
                     validation = self._validation_batches(validation_data, size)
                     found = self._evaluate(validation, validation_steps, called)
@@ -369,6 +384,18 @@ class Trainer:
         called.on_train_end(logs)
         assert self._history is not None
         return self._history
+
+    def _check_class_weight(self, who: str, class_weight: Any) -> None:
+        from fastcnn.training.batches import check_class_weight
+
+        if class_weight is not None:
+            check_class_weight(who, class_weight, self._known_output_shapes())
+
+    def _known_output_shapes(self) -> list[tuple[int | None, ...]]:
+        try:
+            return [tensor.shape for tensor in cast("Model", self).outputs]
+        except ConfigError:
+            return []  # a model that is not made of symbolic tensors
 
     def _validation_batches(self, data: Any, batch_size: int | None) -> Iterable[Any]:
         from fastcnn.training.batches import as_batches
@@ -408,9 +435,12 @@ class Trainer:
             metrics give as dictionaries comes last, its names sorted.
         """
         from fastcnn.callbacks import CallbackList
+        from fastcnn.callbacks.progbar import verbosity
         from fastcnn.training.batches import as_batches
 
         self._compiled_steps("evaluate")
+        _positive_or_none("evaluate", "steps", steps)
+        verbose = verbosity("evaluate", verbose)
         data = as_batches("evaluate", x, y, sample_weight, batch_size)
         called = CallbackList(
             callbacks,
@@ -466,6 +496,7 @@ class Trainer:
         from fastcnn.training.batches import unpack
 
         steps = self._compiled_steps("train_on_batch")
+        self._check_class_weight("train_on_batch", class_weight)
         self.reset_metrics()
         steps.train(unpack("train_on_batch", (x, y, sample_weight), class_weight))
         return self._results(return_dict)
@@ -521,10 +552,27 @@ def _first(batches: Iterator[Any], count: int) -> Iterator[Any]:
             return
 
 
-def _is_due(epoch: int, frequency: int | Iterable[int]) -> bool:
-    if isinstance(frequency, int):
-        return epoch % max(1, frequency) == 0
-    return epoch in set(frequency)
+def _no_batch(epoch: int, first: int) -> str:
+    if epoch == first:
+        return "fit: there is not one batch to train with"
+    return (
+        f"fit: no batch is left for epoch {epoch + 1}: the data can be gone through only once. "
+        "fastcnn.data.from_generator takes a function that makes a generator for every epoch; or "
+        "give steps_per_epoch, so that the batches are enough for all"
+    )
+
+
+def _positive_or_none(who: str, name: str, value: Any) -> None:
+    if value is not None:
+        positive_int(who, name, value)
+
+
+def _validated_epochs(frequency: int | Iterable[int]) -> Callable[[int], bool]:
+    """Whether an epoch, counted from 1, is one after which to validate."""
+    if isinstance(frequency, Iterable) and not isinstance(frequency, str):
+        return {positive_int("fit", "validation_freq", epoch) for epoch in frequency}.__contains__
+    every = positive_int("fit", "validation_freq", frequency)
+    return lambda epoch: epoch % every == 0
 
 
 def _is_part(part: Any) -> bool:
