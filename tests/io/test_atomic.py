@@ -79,6 +79,24 @@ def test_permissions(tmp_path: Path) -> None:
 
 
 @posix
+def test_permissions_where_a_writer_replaces_the_file(tmp_path: Path) -> None:
+    """As that of safetensors does, with a temporary file that others cannot read."""
+    before = os.umask(0o022)
+    try:
+        for target, kept in ((tmp_path / "new", 0o644), (tmp_path / "old", 0o604)):
+            if kept != 0o644:
+                target.touch()
+                target.chmod(kept)
+            with atomic_write(target) as partial:
+                own = tmp_path / "own"
+                own.touch(mode=0o600)
+                own.replace(partial)
+            assert stat.S_IMODE(target.stat().st_mode) == kept
+    finally:
+        os.umask(before)
+
+
+@posix
 def test_a_link_is_followed(tmp_path: Path) -> None:
     real, link = tmp_path / "real", tmp_path / "link"
     real.write_text("old")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +19,7 @@ def atomic_write(path: StrPath) -> Iterator[Path]:
 
     The temporary file lies in the same folder and keeps the suffix (some writers choose their
     format by it). It is flushed to the disk before it takes the final name. A symbolic link is
-    followed, and the permissions of a file that is replaced are kept.
+    followed. The permissions are those of a file that is replaced, else those that `open` gives.
 
     Parameters
     ----------
@@ -55,6 +55,7 @@ def atomic_write(path: StrPath) -> Iterator[Path]:
         if target.is_dir():
             raise FileAccessError(f"{os.fspath(path)}: expected a file, this is a folder")
         partial = _create_beside(target)
+        permissions = partial.stat().st_mode
     except FileAccessError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
@@ -63,7 +64,9 @@ def atomic_write(path: StrPath) -> Iterator[Path]:
         yield partial
         try:
             if target.exists():
-                shutil.copymode(target, partial)
+                permissions = target.stat().st_mode
+            # Some writers replace the file they are given by one that only its owner can read.
+            partial.chmod(stat.S_IMODE(permissions))
             _flush(partial)
             os.replace(partial, target)
         except OSError as error:  # a disk may be found to be full only now
