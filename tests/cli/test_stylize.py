@@ -61,7 +61,7 @@ def test_a_picture_is_painted(run: Run, pictures: Path, weights: Path) -> None:
     [
         (("none.png", "painting.jpg", "-o", "out.png"), "none.png"),
         (("photo.png", "painting.jpg", "-o", "out.txt"), "expected a suffix"),
-        (("photo.png", "painting.jpg", "-o", "none/out.png"), "no folder"),
+        (("photo.png", "painting.jpg", "-o", "photo.png/out.png"), "folder cannot be made"),
         (("photo.png", "painting.jpg", "-o", "out.png", "--network", "vgg"), "vgg16"),
         (("photo.png", "painting.jpg", "-o", "out.png", "--network", "vgg19"), "hed"),
         (("photo.png", "painting.jpg", "-o", "out.png", "--precision", "low"), "highest"),

@@ -70,6 +70,27 @@ def test_from_scratch_and_back(run: Run, stripes: Path, tmp_path: Path) -> None:
     assert all(entry["pictures"] == 10 for entry in report["classes"])
 
 
+def test_outputs_in_folders_that_are_not_there(run: Run, stripes: Path, tmp_path: Path) -> None:
+    model, table = tmp_path / "a" / "b" / "net.fastcnn", tmp_path / "c" / "log.csv"
+    code, _, err = run(
+        "train", stripes, *SMALL, "--epochs", "1", "--output", model, "--history", table
+    )
+    assert code == 0 and err == "" and model.exists() and table.exists()
+    if has_matplotlib():
+        code, _, err = run("evaluate", model, stripes, "--wrong", tmp_path / "d" / "wrong.png")
+        assert code == 0 and err == "" and (tmp_path / "d" / "wrong.png").exists()
+
+
+@pytest.mark.parametrize("option", ["--output", "--history"])
+def test_outputs_that_cannot_be_are_told_before_training(
+    run: Run, stripes: Path, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "file").touch()
+    for path, message in ((tmp_path / "file" / "x.csv", "cannot be made"), (tmp_path, "a folder")):
+        code, out, err = run("train", stripes, *SMALL, "--epochs", "1", option, path)
+        assert code == 2 and out == "" and message in err
+
+
 def has_matplotlib() -> bool:
     try:
         import matplotlib  # noqa: F401

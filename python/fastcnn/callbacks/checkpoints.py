@@ -9,6 +9,7 @@ from typing import Any
 from fastcnn.callbacks._monitor import Monitor
 from fastcnn.callbacks.callback import Callback, Logs
 from fastcnn.errors import ConfigError, FileAccessError
+from fastcnn.io._files import make_folder_of
 from fastcnn.layers._arguments import positive_int
 
 StrPath = str | os.PathLike[str]
@@ -221,11 +222,3 @@ class BackupAndRestore(Callback):
 def check_save_freq(who: str, save_freq: Any) -> Any:
     """Return "epoch", or the number of steps."""
     return save_freq if save_freq == "epoch" else positive_int(who, "save_freq", save_freq)
-
-
-def make_folder_of(path: str) -> None:
-    """Make the folder a file shall lie in."""
-    try:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    except OSError as error:
-        raise FileAccessError(f"{path}: its folder cannot be made: {error}") from error

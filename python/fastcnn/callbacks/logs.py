@@ -7,9 +7,9 @@ import os
 from typing import Any, TextIO
 
 from fastcnn.callbacks.callback import Callback, Logs
-from fastcnn.callbacks.checkpoints import make_folder_of
 from fastcnn.callbacks.progbar import Progbar, verbosity
 from fastcnn.errors import FileAccessError
+from fastcnn.io._files import make_folder_of
 
 StrPath = str | os.PathLike[str]
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fastcnn.cli.face_people import face_app
+from fastcnn.cli.outputs import file_to_write, in_folder
 from fastcnn.errors import FastcnnError
 
 # What was given does not work: an option, a photo, a file of weights. (Click's number, too.)
@@ -116,7 +117,11 @@ def detect(
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 8,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Draw the boxes: to a folder, or to a file for one."),
+        typer.Option(
+            metavar="PATH",
+            help="Draw the boxes: to a folder, or to a file for one.",
+            callback=in_folder,
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON list and nothing else.")
@@ -243,13 +248,15 @@ def train(
             "learning rate.",
         ),
     ] = 0,
-    output: Annotated[Path, typer.Option(help="Where to keep the best model.")] = Path(
-        "model.fastcnn"
-    ),
+    output: Annotated[
+        Path, typer.Option(help="Where to keep the best model.", callback=file_to_write)
+    ] = Path("model.fastcnn"),
     history: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="Also write loss and accuracy: .csv, or .png to look at."
+            metavar="FILE",
+            help="Also write loss and accuracy: .csv, or .png to look at.",
+            callback=file_to_write,
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same gives the same model.")] = 0,
@@ -280,10 +287,16 @@ def evaluate(
     ],
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 32,
     confusion_matrix: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw which class was taken for which.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Draw which class was taken for which.", callback=file_to_write
+        ),
     ] = None,
     wrong: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw pictures that were taken wrongly.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Draw pictures that were taken wrongly.", callback=file_to_write
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
@@ -326,7 +339,9 @@ def segment(
         bool,
         typer.Option("--remove-background", help="Write photos with a transparent background."),
     ] = False,
-    output: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("segmented"),
+    output: Annotated[
+        Path, typer.Option(help="The folder to write to.", callback=in_folder)
+    ] = Path("segmented"),
     tile: Annotated[
         int | None,
         typer.Option(min=1, help="Side of the parts that are computed at once; the model's own."),
@@ -372,7 +387,9 @@ def bench(
     autotune: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Choose kernels by measurement; look up and keep times in FILE."
+            metavar="FILE",
+            help="Choose kernels by measurement; look up and keep times in FILE.",
+            callback=file_to_write,
         ),
     ] = None,
     as_json: Annotated[
@@ -402,7 +419,12 @@ def stylize(
     styles: Annotated[
         list[Path], typer.Argument(metavar="STYLE...", help="One or more to paint it like.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write it: .png, .jpg.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Where to write it: .png, .jpg.", callback=file_to_write
+        ),
+    ],
     size: Annotated[int, typer.Option(min=1, help="The longer side, in pixels.")] = 512,
     iterations: Annotated[int, typer.Option(min=1, help="At each scale.")] = 100,
     scales: Annotated[
@@ -448,7 +470,11 @@ def stylize(
     ] = 0,
     state: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Keep what an interrupted run goes on from."),
+        typer.Option(
+            metavar="FILE",
+            help="Keep what an interrupted run goes on from.",
+            callback=file_to_write,
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
@@ -533,7 +559,10 @@ def look(
         typer.Option(min=0, metavar="N", help="A channel of the layer, in place of a class."),
     ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="A .png, .pdf or .svg file to write.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="A .png, .pdf or .svg file to write.", callback=file_to_write
+        ),
     ] = Path("look.png"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object and nothing else.")
@@ -595,6 +624,7 @@ def convert(
         typer.Argument(
             metavar="OUT",
             help="Ends in .onnx, .fastcnn or .safetensors (a model if IN has one, else weights).",
+            callback=file_to_write,
         ),
     ],
     weights_only: Annotated[
@@ -640,7 +670,10 @@ def demo(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="A page, .html; or a picture of the classifications, .png."
+            "--output",
+            "-o",
+            help="A page, .html; or a picture of the classifications, .png.",
+            callback=file_to_write,
         ),
     ] = Path("demo.html"),
     style: Annotated[

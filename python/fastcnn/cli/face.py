@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fastcnn.cli.outputs import file_to_write
+
 face_app = typer.Typer(
     name="face", help="Find faces, and tell whose they are.", no_args_is_help=True
 )
@@ -31,7 +33,13 @@ def embed(
     pictures: Annotated[list[str], PICTURES],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to: ends in .npz or .json."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to: ends in .npz or .json.",
+            callback=file_to_write,
+        ),
     ] = None,
     model: Annotated[str, MODEL] = "dlib",
     weights: Annotated[Path | None, WEIGHTS] = None,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fastcnn.cli.face import JSON, MIN_FACE_SIZE, MODEL, PICTURES, WEIGHTS, face_app
+from fastcnn.cli.outputs import file_to_write
 
 __all__ = ["face_app"]
 
@@ -26,7 +27,10 @@ _THRESHOLD = typer.Option(min=0, help="The largest distance that counts as the s
     "fastcnn face enroll team.gallery Ada newer.jpg --replace --threshold 0.55"
 )
 def enroll(
-    gallery: Annotated[Path, _GALLERY],
+    gallery: Annotated[
+        Path,
+        typer.Argument(metavar="GALLERY", help="The file of people.", callback=file_to_write),
+    ],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Who it is.")],
     pictures: Annotated[list[str], PICTURES],
     model: Annotated[
@@ -105,7 +109,8 @@ def evaluate(
     faces: Annotated[str, _FACES] = "one",
     min_face_size: Annotated[float, MIN_FACE_SIZE] = 20,
     roc: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the ROC curve, as CSV.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the ROC curve, as CSV.", callback=file_to_write),
     ] = None,
     skip: Annotated[bool, _SKIP] = False,
     as_json: Annotated[bool, JSON] = False,

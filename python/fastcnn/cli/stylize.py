@@ -88,9 +88,6 @@ def _check_output(output: Path) -> None:
         raise ConfigError(
             f"{output}: expected a suffix such as .png or .jpg, got {output.suffix!r}"
         )
-    folder = output.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ConfigError(f"{output}: there is no folder {folder} that can be written to")
 
 
 def print_json(summary: dict[str, Any]) -> None:

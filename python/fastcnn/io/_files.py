@@ -45,6 +45,20 @@ def open_binary(path: StrPath, *, missing: type[MissingFileError] = MissingFileE
         raise FileAccessError(f"{os.fspath(path)!r}: cannot be opened: {error}") from error
 
 
+def make_folder_of(path: StrPath) -> None:
+    """Make the folder a file shall lie in.
+
+    Raises
+    ------
+    FileAccessError
+        It cannot be made.
+    """
+    try:
+        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        raise FileAccessError(f"{os.fspath(path)!r}: its folder cannot be made: {error}") from error
+
+
 @contextmanager
 def naming(name: StrPath) -> Iterator[None]:
     """Put a file's name in front of every FileFormatError or UnsupportedError leaving the block.
