@@ -12,9 +12,20 @@ True
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 
 class FastcnnError(Exception):
-    """Base of every exception that fastcnn raises on purpose."""
+    """Base of every exception that fastcnn raises on purpose.
+
+    Attributes
+    ----------
+    advice : str
+        The end of the message, where that is an argument that would help. Commands, whose options
+        have other names, say it in their own words.
+    """
+
+    advice = ""
 
 
 class ShapeError(FastcnnError, ValueError):
@@ -62,3 +73,19 @@ class FaceError(FastcnnError, ValueError):
 
 class NumericsError(FastcnnError, ArithmeticError):
     """Training met NaN or infinity; the message says where it appeared first."""
+
+
+_Error = TypeVar("_Error", bound=FastcnnError)
+
+
+def advised(error: _Error, advice: str) -> _Error:
+    """Add to an error's message which argument would help.
+
+    Examples
+    --------
+    >>> str(advised(ConfigError("cat.jpg is damaged"), 'on_error="skip" leaves it out'))
+    'cat.jpg is damaged; on_error="skip" leaves it out'
+    """
+    error.args = (f"{error}; {advice}",)
+    error.advice = advice
+    return error

@@ -185,11 +185,25 @@ def test_damaged_pictures(run: Run, tmp_path: Path) -> None:
     given = ("train", folder, *SMALL, "--epochs", "1", "--output", output)
     code, out, err = run(*given)
     assert code == 2 and "bad.jpg" in err and "Traceback" not in err
+    assert "--skip-damaged leaves such out" in err and "on_error" not in err
     with pytest.warns(UserWarning, match=r"bad\.jpg"):
         code, out, err = run(*given, "--skip-damaged")
     assert code == 0 and "Found 12 files" in out and output.exists()
     code, out, err = run("evaluate", output, folder)
     assert code == 2 and out == "" and "bad.jpg" in err
+
+
+def test_advice_for_python_is_left_out(run: Run, tmp_path: Path) -> None:
+    """There are no options for it, and nobody here knows arguments of functions."""
+    messages = []
+    for folder in ("nothing", "empty/a", "one/a"):
+        (tmp_path / folder).mkdir(parents=True)
+    save_image(tmp_path / "one" / "a" / "x.png", np.zeros((8, 8, 3), np.uint8))
+    for folder in ("nothing", "empty", "one"):
+        code, _, err = run("train", tmp_path / folder, "--output", tmp_path / "m.fastcnn")
+        assert code == 2
+        messages.append(err)
+    assert not any(word in err for err in messages for word in ("=", "class_names", ";"))
 
 
 def test_wrong_arguments(run: Run, stripes: Path, tmp_path: Path) -> None:

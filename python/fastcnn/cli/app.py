@@ -14,6 +14,9 @@ from fastcnn.errors import FastcnnError
 
 # What was given does not work: an option, a photo, a file of weights. (Click's number, too.)
 _EXIT_WRONG_INPUT = 2
+# What errors advise in Python, and what is the same here; other advice has no meaning here.
+_SKIP, _SKIP_DAMAGED = 'on_error="skip"', "--skip-damaged"
+
 _EXIT_INTERRUPTED = 130  # 128 and the number of the signal, as shells have it
 
 app = typer.Typer(
@@ -31,11 +34,21 @@ def run() -> None:
     try:
         app()
     except FastcnnError as error:
-        print(f"fastcnn: {error}", file=sys.stderr)
+        print(f"fastcnn: {_in_options(error)}", file=sys.stderr)
         sys.exit(_EXIT_WRONG_INPUT)
     except BrokenPipeError:  # ``fastcnn ... | head``
         sys.stderr.close()
         sys.exit(1)
+
+
+def _in_options(error: FastcnnError) -> str:
+    """An error's message, with advice in the words of the commands."""
+    if not error.advice:
+        return str(error)
+    message = str(error).removesuffix(f"; {error.advice}")
+    if not error.advice.startswith(_SKIP):
+        return message
+    return f"{message}; {error.advice.replace(_SKIP, _SKIP_DAMAGED)}"
 
 
 @app.command()

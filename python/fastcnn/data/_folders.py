@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn.data._order import Purpose, generator
-from fastcnn.errors import ConfigError, FileAccessError, MissingFileError
+from fastcnn.errors import ConfigError, FileAccessError, MissingFileError, advised
 from fastcnn.io._files import StrPath
 from fastcnn.io.images import IMAGE_SUFFIXES
 
@@ -60,9 +60,9 @@ def list_pictures(
             f'{folder}: label_mode="binary" needs two classes, got {count}: {listing.class_names}'
         )
     if label_mode is not None and count < 2 and class_names is None:
-        raise ConfigError(
-            f"{folder}: expected at least two classes, found {listing.class_names}; if one is "
-            "meant, name it by class_names, or take label_mode=None"
+        raise advised(
+            ConfigError(f"{folder}: expected at least two classes, found {listing.class_names}"),
+            "class_names=[...] names it if one is meant; label_mode=None reads pictures alone",
         )
     return listing
 
@@ -83,18 +83,22 @@ def _by_folders(folder: str, class_names: Sequence[str] | None, follow_links: bo
             f"{class_names!r}"
         )
     if not names:
-        raise ConfigError(
-            f"{folder}: expected a folder of pictures for each class, found no folders; for "
-            "pictures without classes, take labels=None"
+        raise advised(
+            ConfigError(
+                f"{folder}: expected a folder of pictures for each class, found no folders"
+            ),
+            "labels=None reads pictures without classes",
         )
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(names):
         inside = _pictures(os.path.join(folder, name), follow_links)
         if not inside:
-            raise ConfigError(
-                f"{os.path.join(folder, name)}: expected pictures of this class, found none; "
-                "class_names can leave it out"
+            raise advised(
+                ConfigError(
+                    f"{os.path.join(folder, name)}: expected pictures of this class, found none"
+                ),
+                "class_names=[...] can leave it out",
             )
         paths += inside
         labels += [label] * len(inside)

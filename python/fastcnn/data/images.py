@@ -16,7 +16,7 @@ from fastcnn.data._order import check_seed, epoch_order
 from fastcnn.data._workers import ending, in_order
 from fastcnn.data.dataset import default_workers
 from fastcnn.data.samplers import Sampled
-from fastcnn.errors import ConfigError, FileAccessError, FileFormatError
+from fastcnn.errors import ConfigError, FileAccessError, FileFormatError, advised
 from fastcnn.io._files import StrPath
 from fastcnn.io.images import load_image
 from fastcnn.io.resize import resize_image
@@ -57,6 +57,7 @@ class ImageDataset(Sampled):
         seed: int,
         workers: int,
         prefetch: int,
+        skipped: bool,
     ) -> None:
         self.file_paths = list(file_paths)
         self.labels = labels
@@ -68,6 +69,7 @@ class ImageDataset(Sampled):
         self._seed = seed
         self._workers = workers
         self._prefetch = prefetch
+        self._skipped = skipped
         self._kept: list[NDArray[np.uint8] | None] | None = None
 
     def __len__(self) -> int:
@@ -108,7 +110,7 @@ class ImageDataset(Sampled):
         with ending(in_order(self._load_into, tasks(), self._workers, ahead)) as loaded:
             for indices in batches:
                 done = [next(loaded) for _ in indices]
-                refuse_damaged([fault for _, fault in done if fault is not None])
+                refuse_damaged([fault for _, fault in done if fault is not None], self._skipped)
                 room = done[0][0]
                 element = room if self._label_mode is None else (room, self._targets(indices))
                 batched = self.batch_size or self._sampler is not None
@@ -191,14 +193,21 @@ def _first(element: Any) -> Any:
     return (element[0][0], element[1][0]) if isinstance(element, tuple) else element[0]
 
 
-def refuse_damaged(faults: Sequence[Exception]) -> None:
-    """Name the pictures of a batch that cannot be read."""
+def refuse_damaged(faults: Sequence[Exception], skipped: bool) -> None:
+    """Name the pictures of a batch that cannot be read.
+
+    Parameters
+    ----------
+    faults : sequence of Exception
+    skipped : bool
+        Whether those that could not be read at first were left out: these were readable then.
+    """
     if not faults:
         return
     count = "a picture" if len(faults) == 1 else f"{len(faults)} pictures"
-    raise FileFormatError(
-        f'{count} cannot be read (on_error="skip" leaves such out):\n' + "\n".join(map(str, faults))
-    ) from faults[0]
+    when = "can no longer be read" if skipped else "cannot be read"
+    error = FileFormatError(f"{count} {when}:\n" + "\n".join(map(str, faults)))
+    raise (error if skipped else advised(error, 'on_error="skip" leaves such out')) from faults[0]
 
 
 def find_damaged(
@@ -395,6 +404,7 @@ def image_dataset_from_directory(
             seed=number,
             workers=threads,
             prefetch=prefetch,
+            skipped=on_error == "skip",
         )
         for part in parts
     )

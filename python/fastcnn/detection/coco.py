@@ -84,7 +84,7 @@ def load_coco(
                                  class_names)  # fmt: skip
         unknown = [name for name in classes if name not in by_id]
         if unknown:
-            raise ConfigError(f"{path}: class_names: expected some of {by_id}, got {unknown}")
+            raise ConfigError(f"{path}: expected names of classes among {by_id}, got {unknown}")
         pictures: dict[int, tuple[str, tuple[float, float] | None]] = {}
         for place, entry in _entries(content, "images"):
             size = None

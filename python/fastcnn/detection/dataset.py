@@ -122,6 +122,7 @@ class DetectionDataset(Samples):
         self._encoder = encoder
         self._augment = augment
         self._preprocess = preprocess
+        self._skipped = on_error == "skip"
         self._kept: list[NDArray[np.uint8] | None] | None = None
 
     def cache(self) -> DetectionDataset:
@@ -147,7 +148,7 @@ class DetectionDataset(Samples):
         with ending(in_order(self._make, tasks(), self._workers, ahead)) as made:
             for indices in self.indices(epoch):
                 done = [next(made) for _ in indices]
-                refuse_damaged([x for _, x in done if isinstance(x, Exception)])
+                refuse_damaged([x for _, x in done if isinstance(x, Exception)], self._skipped)
                 targets = [
                     np.stack(parts)
                     for parts in zip(*(x for _, x in done if isinstance(x, list)), strict=True)

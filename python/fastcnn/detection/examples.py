@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn.data._order import Purpose, check_seed, generator
-from fastcnn.errors import ConfigError, FileFormatError, ShapeError
+from fastcnn.errors import ConfigError, FileFormatError, ShapeError, advised
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +200,7 @@ class BoxChecker:
         given = ", ".join(f"{value:g}" for value in box)
         message = f"{where}: {reason}, got ({given})"
         if self._on_error == "raise":
-            raise FileFormatError(f'{message}; on_error="skip" leaves such boxes out')
+            raise advised(FileFormatError(message), 'on_error="skip" leaves such boxes out')
         self._left_out.append(message)
         return None
 

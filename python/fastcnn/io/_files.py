@@ -68,4 +68,6 @@ def naming(name: StrPath) -> Iterator[None]:
     try:
         yield
     except (FileFormatError, UnsupportedError) as error:
-        raise type(error)(f"{os.fspath(name)}: {error}") from error.__cause__
+        named = type(error)(f"{os.fspath(name)}: {error}")
+        named.advice = error.advice
+        raise named from error.__cause__
