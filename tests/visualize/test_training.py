@@ -85,7 +85,7 @@ def test_confusion_matrix() -> None:
     axes = figure.axes[0]
     assert axes.get_title(loc="left") == "3 of 4 right: 75.0%"
     assert texts(figure) == ["1", "1", "1", "1"]
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["a", "b", "a very long name …"]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["a", "b", "a very lo… a class"]
     np.testing.assert_allclose(axes.images[0].get_array(), [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1]])
 
 
@@ -101,6 +101,15 @@ def test_confusion_matrix() -> None:
 def test_classes_in_any_form(true: Any, seen: Any) -> None:
     figure = confusion_matrix(true, seen)
     assert figure.axes[0].get_title(loc="left") == "2 of 3 right: 66.7%"
+
+
+def test_long_names_stay_distinct() -> None:
+    inside = [f"a class that {word} the middle" for word in ("differs in", "is not like")]
+    names = [f"a long class name {i}" for i in range(28)] + inside + [inside[0][:-6] + "muddle"]
+    figure = confusion_matrix(np.arange(31), np.arange(31), names)
+    shown = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert shown[12] == "a long cl… name 12" and len(set(shown)) == 31
+    assert texts(figure) == ["1"] * 31
 
 
 def test_many_classes_have_no_numbers() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -57,5 +59,18 @@ def shades(picture: NDArray[Any]) -> NDArray[Any]:
 
 
 def short(name: str) -> str:
-    """Cut a long name."""
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
+    """Cut out the middle of a long name: what tells names apart is often at their end."""
+    if len(name) <= _LONGEST:
+        return name
+    half = _LONGEST // 2
+    return f"{name[:half]}…{name[half + 1 - _LONGEST :]}"
+
+
+def short_and_distinct(names: Sequence[str]) -> list[str]:
+    """Cut long names, and number those that look like others then."""
+    cut = [short(name) for name in names]
+    count = Counter(cut)
+    return [
+        made if made == name or count[made] == 1 else f"{number} {made}"
+        for number, (name, made) in enumerate(zip(names, cut, strict=True))
+    ]

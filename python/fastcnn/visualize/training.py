@@ -13,13 +13,23 @@ from fastcnn.errors import ConfigError, DTypeError, ShapeError
 from fastcnn.io._files import StrPath
 from fastcnn.layers._arguments import positive_int
 from fastcnn.ops._dispatch import as_array
-from fastcnn.visualize._figures import GREY, INK, new_figure, quiet, saved, shades, short
+from fastcnn.visualize._figures import (
+    GREY,
+    INK,
+    new_figure,
+    quiet,
+    saved,
+    shades,
+    short,
+    short_and_distinct,
+)
 
 # Okabe and Ito's blue and vermilion, which people of any colour vision tell apart.
 _TRAINING, _VALIDATION = "#0072b2", "#d55e00"
 
 _COLUMNS = 3
-_MOST_CELLS = 25  # more classes than this leave no room for numbers
+_MOST_CELLS = 50  # more classes than this leave no room for numbers, nor for all names
+_SMALLEST = 4.5  # points of a letter that can be read
 
 Classes = NDArray[np.intp]
 
@@ -190,17 +200,18 @@ def confusion_matrix(
     bar.ax.set_yticklabels(["0 %", "50 %", "100 %"], fontsize=8, color=GREY)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
-    if count <= _MOST_CELLS:
-        size = 10 if count <= 12 else 8 if count <= 18 else 6.5
+    cell = 72 * (side - 2) / count  # about so many points wide, beside the names
+    size = min(10, 1.4 * cell / len(str(table.max())))
+    if count <= _MOST_CELLS and size >= _SMALLEST:
         for (row, column), number in np.ndenumerate(table):
             if number:
                 colour = "white" if share[row, column] > 0.55 else INK
                 axes.text(
                     column, row, str(number), ha="center", va="center", color=colour, fontsize=size
                 )
-    places = range(count) if count <= 2 * _MOST_CELLS else range(0, count, -(-count // 25))
-    labels = [short(names[i]) for i in places]
-    size = 9 if count <= _MOST_CELLS else 6
+    places = range(count) if count <= _MOST_CELLS else range(0, count, -(-count // 25))
+    labels = [short_and_distinct(names)[i] for i in places]
+    size = min(9, max(6, 0.4 * cell))
     upright = max(map(len, labels)) <= 3
     axes.set_xticks(places, labels, fontsize=size, rotation=0 if upright else 45,
                     ha="center" if upright else "right", rotation_mode="anchor")  # fmt: skip
@@ -214,7 +225,7 @@ def confusion_matrix(
     )  # fmt: skip
     axes.set_xticks(np.arange(count + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(count + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="white", lw=1.2 if count <= _MOST_CELLS else 0.3)
+    axes.grid(which="minor", color="white", lw=min(1.2, cell / 25))
     axes.tick_params(which="both", length=0, colors=INK)
     for spine in axes.spines.values():
         spine.set_visible(False)
