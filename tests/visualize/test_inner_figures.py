@@ -142,6 +142,12 @@ def test_receptive_fields() -> None:
     assert [p.get_label() for p in (conv, pool)] == ["conv: 5 x 5", "pool: 6 x 6"]
     assert (pool.get_width(), pool.get_height()) == (6, 6)
     assert 10 < pool.get_x() < 20 and 10 < pool.get_y() < 20
+    fields = [field._replace(layer="a_network/of_blocks/" + field.layer) for field in fields]
+    for height, width in ((32, 32), (64, 16), (16, 64)):  # the legend is on the paper
+        figure = draw_receptive_fields(np.zeros((height, width, 3), np.uint8), fields)
+        figure.draw_without_rendering()
+        legend = figure.axes[0].get_legend().get_window_extent()
+        assert legend.x0 >= 0 and legend.x1 <= figure.bbox.x1
     with pytest.raises(ShapeError, match="draw_receptive_fields"):
         draw_receptive_fields(np.zeros((32, 32)), fields)
 

@@ -427,6 +427,9 @@ def draw_receptive_fields(
             )
         )  # fmt: skip
     axes.axis("off")
+    # The layout keeps room for the legend on the right of the axes. A picture that is narrower than
+    # they are goes to their left edge, for in their middle the legend beside it left that room.
+    axes.set_anchor("W")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize=8,
                 labelcolor=INK)  # fmt: skip
     return saved(figure, save)
