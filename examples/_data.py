@@ -1,10 +1,12 @@
-"""Where the examples find their data."""
+"""What all examples need: their data, their options, and packages that not everybody has."""
 
 from __future__ import annotations
 
 import argparse
 import gzip
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +23,44 @@ def folder(name: str, given: str | None = None) -> Path:
     return path
 
 
-def parse(description: str | None, epochs: int, **flags: str) -> argparse.Namespace:
-    """The options that all examples have, and switches of one's own with their help."""
-    parser = argparse.ArgumentParser(description=(description or "").split("\n")[0])
-    parser.add_argument("--data", help="where the data are")
+def make_folder(path: str | Path) -> Path:
+    """Make a folder for results, unless there is one, before anything is computed for it."""
+    made = Path(path)
+    made.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+@contextmanager
+def needs(package: str) -> Iterator[None]:
+    """Around an import: say what to install where a package is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SystemExit(f"{error.name} is not installed: pip install {package}") from None
+
+
+def options_of(description: str | None) -> argparse.ArgumentParser:
+    """A parser of options whose help begins with the first paragraph of a script's description."""
+    paragraph = (description or "").split("\n\n")[0]
+    return argparse.ArgumentParser(description=" ".join(paragraph.split()))
+
+
+def parse(
+    description: str | None, epochs: int, data: bool = True, plot: bool = True, **flags: str
+) -> argparse.Namespace:
+    """The options of examples that train, and switches of one's own with their help."""
+    parser = options_of(description)
+    if data:
+        parser.add_argument("--data", help="where the data are")
     parser.add_argument("--epochs", type=int, default=epochs)
-    parser.add_argument("--plot", help="draw the curves of training to this PNG")
+    if plot:
+        parser.add_argument("--plot", help="draw the curves of training to this PNG")
     for name, text in flags.items():
         parser.add_argument(f"--{name}", action="store_true", help=text)
-    return parser.parse_args()
+    options = parser.parse_args()
+    if plot and options.plot:
+        make_folder(Path(options.plot).parent)
+    return options
 
 
 def read_idx(path: Path) -> np.ndarray:

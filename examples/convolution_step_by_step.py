@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from _data import options_of
 
 import fastcnn as fc
 
@@ -113,4 +114,5 @@ def main() -> float:
 
 
 if __name__ == "__main__":
+    options_of(__doc__).parse_args()
     main()

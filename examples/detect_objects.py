@@ -10,12 +10,11 @@ non-maximum suppression.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _data import folder
+from _data import folder, make_folder, options_of
 
 import fastcnn as fc
 
@@ -75,6 +74,8 @@ def main(
     picture: Any = None, output: str | None = None, cfg: Any = None
 ) -> fc.detection.Detections:
     """Detect the objects in a photo both ways, and return what the library found."""
+    if output:
+        make_folder(Path(output).parent)
     data = folder("detection")
     cfg = Path(cfg or data.parents[1] / "weights" / "yolo_fastest" / "yolo-fastest-1.1-xl.cfg")
     model = fc.io.load_darknet(cfg, cfg.with_suffix(".weights"))
@@ -100,7 +101,7 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options_of(__doc__)
     parser.add_argument("--picture", help="a photo; one of a dog, a bicycle and a car if not given")
     parser.add_argument("--cfg", help="a network of Darknet for COCO, beside its .weights")
     parser.add_argument("--output", help="draw the boxes to this picture")

@@ -12,18 +12,19 @@ for their weights. `face_verification.py` shows how faces become encodings.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from _data import folder
+from _data import folder, needs, options_of
 from face_verification import CAMERA
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.svm import SVC
 
 from fastcnn import faces
+
+with needs("scikit-learn"):
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.svm import SVC
 
 
 def main(data: str | Path | None = None) -> float:
@@ -88,6 +89,6 @@ def main(data: str | Path | None = None) -> float:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options_of(__doc__)
     parser.add_argument("--data", help="a folder of portraits")
     main(parser.parse_args().data)

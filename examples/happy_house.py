@@ -6,12 +6,14 @@ faces are cut into five parts, each part is left out once, and the five accuraci
 
 from __future__ import annotations
 
-import h5py
 import numpy as np
-from _data import folder, parse
+from _data import folder, needs, parse
 
 import fastcnn as fc
 from fastcnn import layers
+
+with needs("h5py"):
+    import h5py
 
 
 def build() -> fc.Sequential:
@@ -61,5 +63,5 @@ def main(data: str | None = None, epochs: int = 40, seed: int = 0) -> float:
 
 
 if __name__ == "__main__":
-    options = parse(__doc__, epochs=40)
+    options = parse(__doc__, epochs=40, plot=False)
     main(options.data, options.epochs)

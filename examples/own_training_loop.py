@@ -8,6 +8,7 @@ gradients, and an optimizer that uses them.
 from __future__ import annotations
 
 import numpy as np
+from _data import options_of
 
 import fastcnn as fc
 from fastcnn import layers
@@ -70,4 +71,5 @@ def main(steps: int = 150) -> float:
 
 
 if __name__ == "__main__":
+    options_of(__doc__).parse_args()
     main()

