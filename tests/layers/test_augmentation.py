@@ -215,13 +215,23 @@ def test_rotation_is_counter_clockwise_about_the_middle() -> None:
     assert filled.min() < 0
 
 
+def test_factors_in_any_order_are_a_range() -> None:
+    assert layers.RandomRotation((0.3, 0.2)).factor == (0.2, 0.3)
+    assert layers.RandomRotation(-0.3).factor == (-0.3, 0.3)
+    assert layers.RandomZoom((0.2, -0.2)).height_factor == (-0.2, 0.2)
+
+
 @pytest.mark.parametrize(
     ("make", "word"),
     [
         (lambda: layers.RandomFlip("diagonal"), "mode"),
         (lambda: layers.RandomFlip(seed=-1), "seed"),
         (lambda: layers.RandomRotation("far"), "factor"),
-        (lambda: layers.RandomRotation((0.3, 0.2)), "factor"),
+        (lambda: layers.RandomRotation(-2), "factor"),
+        (lambda: layers.RandomRotation((0.0, 1.5)), "factor"),
+        (lambda: layers.RandomRotation((0.3, float("nan"))), "factor"),
+        (lambda: layers.RandomTranslation(0.1, 2), "width_factor"),
+        (lambda: layers.RandomZoom(2), "height_factor"),
         (lambda: layers.RandomRotation((1, 2, 3)), "factor"),
         (lambda: layers.RandomRotation(float("nan")), "factor"),
         (lambda: layers.RandomRotation(0.1, fill_mode="mirror"), "fill_mode"),

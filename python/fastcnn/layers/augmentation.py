@@ -24,6 +24,7 @@ Random = np.random.Generator
 Range = tuple[float, float]
 
 _FILL_MODES = ("constant", "reflect", "wrap", "nearest")
+_SMALLEST_ZOOM = -0.99  # at -1 nothing of the picture would be seen
 
 
 class _RandomLayer(Layer):
@@ -145,7 +146,7 @@ class RandomRotation(_Moving):
     Parameters
     ----------
     factor : float or (float, float)
-        How far, in full turns: from -factor to factor, or between two; positive is
+        How far, in full turns from -1 to 1: from -factor to factor, or between two; positive is
         counter-clockwise.
     fill_mode : {"reflect", "constant", "wrap", "nearest"}
         What lies beyond the border: the mirrored picture, `fill_value`, the picture again, or its
@@ -192,8 +193,8 @@ class RandomZoom(_Moving):
     Parameters
     ----------
     height_factor : float or (float, float)
-        From -factor to factor, or between two: 0.2 shows 20 % more (smaller), -0.2 shows 20 % less
-        (larger).
+        From -factor to factor, or between two, up to 1: 0.2 shows 20 % more (smaller), -0.2 shows
+        20 % less (larger).
     width_factor : float or (float, float), optional
         As the height, so that the proportions stay, unless given.
     fill_mode, interpolation, seed, fill_value, data_format
@@ -219,11 +220,13 @@ class RandomZoom(_Moving):
         super().__init__(
             fill_mode, interpolation, fill_value, seed=seed, data_format=data_format, **kwargs
         )
-        self.height_factor = _range("RandomZoom", "height_factor", height_factor, low=-0.99)
+        self.height_factor = _range(
+            "RandomZoom", "height_factor", height_factor, low=_SMALLEST_ZOOM
+        )
         self.width_factor = (
             None
             if width_factor is None
-            else _range("RandomZoom", "width_factor", width_factor, low=-0.99)
+            else _range("RandomZoom", "width_factor", width_factor, low=_SMALLEST_ZOOM)
         )
 
     def matrices(self, random: Random, count: int, height: int, width: int) -> NDArray[Any]:
@@ -407,7 +410,7 @@ class RandomBrightness(_RandomLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed=seed, **kwargs)
-        self.factor = _range("RandomBrightness", "factor", factor, low=-1.0, high=1.0)
+        self.factor = _range("RandomBrightness", "factor", factor)
         self.value_range = _values("RandomBrightness", value_range)
 
     def change(self, pictures: Any) -> Any:
@@ -424,25 +427,23 @@ def _rows(*columns: Any) -> NDArray[Any]:
     return rows
 
 
-def _range(layer: str, name: str, given: Any, low: float = -np.inf, high: float = np.inf) -> Range:
+def _range(layer: str, name: str, given: Any, low: float = -1.0, high: float = 1.0) -> Range:
     """Bring a factor to the form (lower, upper)."""
-    values = given if isinstance(given, (list, tuple)) else None
-    if values is None:
-        bound = abs(number(layer, name, given))
-        lower, upper = max(-bound, low), bound
-    elif len(values) == 2:
-        lower, upper = (number(layer, name, value) for value in values)
+    if isinstance(given, (list, tuple)):
+        values = [number(layer, name, value) for value in given]
     else:
-        raise ConfigError(f"{layer}: {name}: expected a number or a pair, got {given!r}")
-    if not (low <= lower <= upper <= high and np.isfinite([lower, upper]).all()):
+        bound = abs(number(layer, name, given))
+        values = [max(-bound, low), bound]
+    if len(values) != 2 or not all(low <= value <= high for value in values):
         raise ConfigError(
-            f"{layer}: {name}: expected {low:g} <= lower <= upper <= {high:g}, got {given!r}"
+            f"{layer}: {name}: expected a number from {low:g} to {high:g}, or two, got {given!r}"
         )
-    return lower, upper
+    return min(values), max(values)
 
 
 def _values(layer: str, given: Any) -> Range:
-    lower, upper = _range(layer, "value_range", given) if np.ndim(given) else (0.0, 0.0)
-    if not lower < upper:
+    values = given if isinstance(given, (list, tuple)) else ()
+    numbers = [number(layer, "value_range", value) for value in values]
+    if len(numbers) != 2 or not -np.inf < numbers[0] < numbers[1] < np.inf:
         raise ConfigError(f"{layer}: value_range: expected a pair that increases, got {given!r}")
-    return lower, upper
+    return numbers[0], numbers[1]
