@@ -7,6 +7,14 @@ from types import ModuleType
 
 from fastcnn.errors import MissingDependencyError
 
+# What pip calls packages whose modules have other names.
+_PROJECTS = {
+    "PIL": "Pillow",
+    "google": "protobuf",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+}
+
 
 def import_optional(module: str, *, extra: str) -> ModuleType:
     """Import a module that only an extra of fastcnn installs.
@@ -40,7 +48,8 @@ def import_optional(module: str, *, extra: str) -> ModuleType:
         package = module.partition(".")[0]
         if error.name is None or error.name.partition(".")[0] != package:
             raise
+        project = _PROJECTS.get(package, package)
         raise MissingDependencyError(
-            f'{module} is not installed; it comes with: pip install "fastcnn[{extra}]"',
+            f'{project} is not installed; it comes with: pip install "fastcnn[{extra}]"',
             name=error.name,
         ) from error

@@ -19,6 +19,13 @@ def test_a_missing_package_names_its_extra() -> None:
     with pytest.raises(MissingDependencyError, match=r'pip install "fastcnn\[images\]"') as info:
         import_optional("no_such_package.part", extra="images")
     assert isinstance(info.value, ImportError) and info.value.name == "no_such_package"
+    assert str(info.value).startswith("no_such_package is not installed")  # a part cannot be
+
+
+def test_a_missing_package_is_called_as_pip_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    with pytest.raises(MissingDependencyError, match=r"^Pillow is not installed"):
+        import_optional("PIL.Image", extra="images")
 
 
 def test_a_package_broken_inside_is_not_called_missing(
