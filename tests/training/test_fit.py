@@ -289,6 +289,29 @@ def test_several_outputs_have_losses_and_metrics_of_their_own() -> None:
     assert history["loss"][0] == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.parametrize("form", ["dict", "dict of other names", "list"])
+def test_targets_are_matched_to_outputs_by_name(form: str) -> None:
+    x, y = problem()
+    image = fc.Input((8, 8, 2))
+    flat = layers.Flatten()(image)
+    outputs = [layers.Dense(3, name="kind")(flat), layers.Dense(1, name="size")(flat)]
+    kind, size = ("a", "b") if form == "dict of other names" else ("kind", "size")
+    model = fc.Model(
+        image, outputs if form == "list" else dict(zip((kind, size), outputs, strict=True))
+    )
+    targets = {kind: y, size: 100 * x[:, 0, 0, :1]}
+    model.compile("sgd", {kind: LOSS, size: "mse"})
+    found = [
+        model.evaluate(x, {name: targets[name] for name in order}, verbose=0)
+        for order in ((kind, size), (size, kind))
+    ]
+    assert found[0] == found[1]
+    with pytest.raises(ConfigError, match=f"the loss of the output '{size}' needs targets"):
+        model.fit(x, {kind: y}, verbose=0)
+    with pytest.raises(ConfigError, match=f"no output is called 'c'; they are .*'{kind}'"):
+        model.fit(x, {**targets, "c": y}, verbose=0)
+
+
 def test_gradients_pass_through_reduce_in_one_array() -> None:
     seen = []
 

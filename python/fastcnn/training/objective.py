@@ -60,7 +60,8 @@ class Objective:
         outputs = _tree.flatten(y_pred)
         if len(names) != len(outputs):
             names = [f"output_{i}" for i in range(len(outputs))]
-        targets = _targets(y_true, y_pred)
+        self._names = names
+        targets = _targets(y_true, y_pred, names)
         self._sizes = _tree.map_structure(lambda x: x.shape[-1] if x.shape else 1, y_pred)
         given = _spread("loss", self._given[0], names, repeat=True)
         self._losses = [None if x is None else losses.get(x) for x in given]
@@ -116,7 +117,7 @@ class Objective:
         """
         with serialization.custom_object_scope(self._custom_objects):
             self._build(y_true, y_pred)
-        outputs, targets = _tree.flatten(y_pred), _targets(y_true, y_pred)
+        outputs, targets = _tree.flatten(y_pred), _targets(y_true, y_pred, self._names)
         weights = _tree.flatten(sample_weight) if sample_weight is not None else []
         if len(weights) not in (0, 1, len(outputs)):
             raise ShapeError(
@@ -131,7 +132,8 @@ class Objective:
             one = self._losses[i]
             if one is not None:
                 if targets[i] is None:
-                    raise ConfigError("fit, evaluate: the loss needs targets y, got none")
+                    of = f" of the output {self._names[i]!r}" if len(outputs) > 1 else ""
+                    raise ConfigError(f"fit, evaluate: the loss{of} needs targets y, got none")
                 value = one(targets[i], output, sample_weight=weights[i])
                 if tuple(value.shape) != ():
                     raise ShapeError(
@@ -169,7 +171,7 @@ class Objective:
         ConfigError
             A label is no class of the output.
         """
-        labels = _targets(y_true, self._sizes)
+        labels = _targets(y_true, self._sizes, self._names)
         for one, array, size in zip(self._losses, labels, _tree.flatten(self._sizes), strict=True):
             if isinstance(one, SparseLoss) and array is not None:
                 _check_classes(array, size, one.ignore_class)
@@ -202,26 +204,31 @@ def _free_name(prefix: str, name: str, taken: set[str], is_weighted: bool) -> st
     return next(one for one in names if one not in taken)
 
 
-def _targets(y_true: Any, y_pred: Any) -> list[Any]:
+def _targets(y_true: Any, y_pred: Any, names: list[str]) -> list[Any]:
     """The target of each output, None where there is none."""
     count = len(_tree.flatten(y_pred))
     if y_true is None:
         return [None] * count
-    if isinstance(y_true, dict) and isinstance(y_pred, dict):
-        return [y_true.get(key) for key in y_pred]
+    if isinstance(y_true, dict) and (isinstance(y_pred, dict) or count > 1):
+        _check_names("fit, evaluate: targets", y_true, names)
+        return [y_true.get(name) for name in names]
     leaves = _tree.flatten(y_true)
     if len(leaves) != count:
         raise ShapeError(f"expected targets for {count} outputs, got {len(leaves)}")
     return leaves
 
 
+def _check_names(what: str, given: dict[Any, Any], names: list[str]) -> None:
+    unknown = [key for key in given if key not in names]
+    if unknown:
+        raise ConfigError(f"{what}: no output is called {unknown[0]!r}; they are {names}")
+
+
 def _spread(what: str, given: Any, names: list[str], repeat: bool) -> list[Any]:
     """What was given for each output, in order."""
     count = len(names)
     if isinstance(given, dict) and "class_name" not in given:
-        unknown = [key for key in given if key not in names]
-        if unknown:
-            raise ConfigError(f"{what}: no output is called {unknown[0]!r}; they are {names}")
+        _check_names(what, given, names)
         return [given.get(name) for name in names]
     if isinstance(given, (list, tuple)):
         if not repeat and (count == 1 or not any(isinstance(x, (list, tuple)) for x in given)):

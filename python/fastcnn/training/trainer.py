@@ -117,7 +117,8 @@ class Trainer:
         model = cast("Model", self)
         names = [to_snake_case(model.name)]
         if model._graph is not None:
-            names = model._graph.output_names
+            outputs = model._graph.outputs
+            names = list(outputs) if isinstance(outputs, dict) else model._graph.output_names
         objective = Objective(
             arguments["loss"],
             arguments["loss_weights"],
