@@ -389,14 +389,13 @@ class Trainer:
     def _check_class_weight(self, who: str, class_weight: Any) -> None:
         from fastcnn.training.batches import check_class_weight
 
-        if class_weight is not None:
-            check_class_weight(who, class_weight, self._known_output_shapes())
-
-    def _known_output_shapes(self) -> list[tuple[int | None, ...]]:
+        if class_weight is None:
+            return
         try:
-            return [tensor.shape for tensor in cast("Model", self).outputs]
+            outputs = [tensor.shape for tensor in cast("Model", self).outputs]
         except ConfigError:
-            return []  # a model that is not made of symbolic tensors
+            outputs = []  # a model that is not made of symbolic tensors
+        check_class_weight(who, class_weight, outputs)
 
     def _validation_batches(self, data: Any, batch_size: int | None) -> Iterable[Any]:
         from fastcnn.training.batches import as_batches
