@@ -3,6 +3,10 @@
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
 
 from fastcnn import _C, cuda
 
@@ -26,3 +30,16 @@ if "FASTCNN_CUDA_BACKEND" in os.environ:
     _load_emulated(Path(os.environ["FASTCNN_CUDA_BACKEND"]))
 elif cuda.is_available():
     pass  # loaded: its rows are in the kernel tables
+
+_first_states: dict[str, Any] = {}
+
+
+@pytest.fixture(autouse=True)
+def _the_same_numbers(request: pytest.FixtureRequest) -> None:
+    """Let each test find the generator of its module as it was made, whichever ran before."""
+    module = request.node.getparent(pytest.Module)
+    for name in ("rng", "RNG"):
+        generator = getattr(getattr(module, "obj", None), name, None)
+        if isinstance(generator, np.random.Generator):
+            bits = generator.bit_generator
+            bits.state = _first_states.setdefault(module.nodeid, bits.state)
