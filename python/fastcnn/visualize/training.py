@@ -210,7 +210,8 @@ def confusion_matrix(
                     column, row, str(number), ha="center", va="center", color=colour, fontsize=size
                 )
     places = range(count) if count <= _MOST_CELLS else range(0, count, -(-count // 25))
-    labels = [short_and_distinct(names)[i] for i in places]
+    cut = short_and_distinct(names)
+    labels = [cut[i] for i in places]
     size = min(9, max(6, 0.4 * cell))
     upright = max(map(len, labels)) <= 3
     axes.set_xticks(places, labels, fontsize=size, rotation=0 if upright else 45,
