@@ -152,6 +152,14 @@ WEIGHT_GRADIENT = [
             (((1, 2, 600, 3), (3, 5, 3, 33)), {"padding": "same", "strides": (1, 2)}),
             (((1, 1, 9000, 33), (1, 1, 33, 17)), {}),
             (((40, 7, 7, 300), (1, 1, 300, 290)), {}),
+            # The picture with few channels is packed, whichever it is.
+            (((1, 1, 9000, 17), (1, 1, 17, 33)), {}),
+            (((2, 9, 7, 70), (1, 1, 70, 301)), {}),
+            # Each pixel is of one tap: further panels read what the tiles of the first one keep.
+            (((3, 15, 18, 21), (1, 1, 21, 70)), {"strides": 2}),
+            (((2, 14, 18, 13), (2, 2, 13, 70)), {"strides": 2}),
+            (((2, 13, 17, 13), (3, 2, 13, 70)), {"strides": (1, 3), "padding": "same"}),
+            (((2, 9, 11, 26), (1, 1, 13, 140)), {"groups": 2, "pads": (1, 2, 3, 1)}),
             # Windows in one piece, with more padding than picture; a stride beyond the window.
             (((2, 3, 2, 2), (3, 3, 2, 9)), {"pads": (3, 4, 5, 6)}),
             (((2, 3, 2, 2), (2, 2, 2, 9)), {"pads": (3, 4, 5, 6), "strides": 4}),

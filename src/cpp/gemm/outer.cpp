@@ -2,6 +2,7 @@
 #include "gemm/outer.h"
 
 #include <cstring>
+#include <utility>
 
 #include "core/thread_pool.h"
 #include "gemm/gemm.h"
@@ -11,14 +12,26 @@ namespace {
 
 constexpr auto kFloat = static_cast<std::int64_t>(sizeof(float));
 constexpr std::int64_t kSumSize = 16384;  // floats of C that a task adds up
+// Registers between strips, and between panels: pixels of all of them are written in turn, which must not compete for
+// a set of the cache, as they do a power of two apart.
+constexpr std::int64_t kApart = 1;
 
-// A window that is one pixel, each where b has one: the pictures are one long row.
-OuterProduct flattened(OuterProduct p) {
+// A product as it is computed.
+struct FlatProduct : OuterProduct {
+  bool turned = false;  // a and b are exchanged: C, of a single tap, comes out turned
+};
+
+// A window that is one pixel, each where b has one: the pictures are one long row. There either may be a, which is
+// read in place; b is packed, so it is the one with few channels.
+FlatProduct flattened(const OuterProduct& product) {
+  FlatProduct p{product};
   const auto& [h, w] = p.window;
   if (h.size == 1 && w.size == 1 && h.stride == 1 && w.stride == 1 && h.before == 0 && w.before == 0 &&
       p.a.height == p.b.height && p.a.width == p.b.width) {
     p.a.width = p.b.width = p.pictures * p.b.height * p.b.width;
     p.a.height = p.b.height = p.pictures = 1;
+    p.turned = p.groups == 1 && p.a.channels < min_i64(p.b.channels, kOuterRows);
+    if (p.turned) std::swap(p.a, p.b);
   }
   return p;
 }
@@ -27,6 +40,7 @@ OuterProduct flattened(OuterProduct p) {
 // blocks; a task has one chunk and one part of the taps, the rows and the columns of C.
 struct OuterGrid {
   bool windows;                         // a row of the window is a single, long tap
+  bool in_place;                        // each pixel of `a` is of one tap: the first tiles read it where it lies
   std::int64_t taps_h, taps_w;          // of C, as this cuts it
   std::int64_t rows, columns, filters;  // of C for one tap and group; columns of all groups
   std::int64_t step;                    // pixels of `a` from one that is packed to the next
@@ -40,6 +54,7 @@ struct OuterGrid {
     const auto& [h, w] = p.window;
     const std::int64_t channels = p.a.channels / p.groups;
     windows = channels < kOuterFewChannels && w.size > 1 && w.dilation == 1 && p.groups == 1;
+    in_place = !windows && w.stride >= w.extent();
     taps_h = h.size;
     taps_w = windows ? 1 : w.size;
     rows = windows ? w.size * channels : channels;
@@ -175,18 +190,19 @@ class OuterWorker {
   // Pixels [begin, end) of a row of b, of which a row of the window meets those of `a` from `column` on.
   struct Stretch {
     std::int64_t begin, end, column;
-    std::int64_t a, b;  // where they start in the strips or the copy, in floats, and their row in the panels
+    // In floats, where they start in the strips or the copy, or their row in the picture; their row in the panels.
+    std::int64_t a, b;
   };
   static constexpr auto kStretch = static_cast<std::int64_t>(sizeof(Stretch));
 
   static std::int64_t panels_floats(const OuterGrid& grid) {
-    return round_up(OuterGrid::most(grid.blocks) * OuterGrid::most(grid.stretches), 16) *
+    return (round_up(OuterGrid::most(grid.blocks) * OuterGrid::most(grid.stretches), 16) + kApart) *
            OuterGrid::most(grid.vector_parts) * grid.width;
   }
   static std::int64_t strips_floats(const OuterEngine& engine, const OuterProduct& p, const OuterGrid& grid) {
     if (grid.windows) return 0;
-    return ceil_div(OuterGrid::most(grid.row_parts), engine.blocking.rows) * OuterGrid::most(grid.blocks) *
-           grid.stretch_pixels(p) * grid.width;
+    return ceil_div(OuterGrid::most(grid.row_parts), engine.blocking.rows) *
+           (OuterGrid::most(grid.blocks) * grid.stretch_pixels(p) + kApart) * grid.width;
   }
   // A row of the windows of all stretches, zeros beside the picture included.
   static std::int64_t copy_floats(const OuterProduct& p, const OuterGrid& grid) {
@@ -238,16 +254,16 @@ class OuterWorker {
 
   void pack_panels(std::int64_t first, std::int64_t last) {
     const Source b = part_of_b(first, last);
-    panel_floats_ = b.pixels * engine_.blocking.vectors * grid_.width;
+    panel_floats_ = b.pixels * engine_.blocking.vectors * grid_.width + kApart * grid_.width;
     engine_.pack_panels({b.from, b.step, b.pixels, b.channels, panels_, panel_floats_});
   }
 
-  // What a row of the windows of stretches [first, last) holds.
+  // What a row of the windows of stretches [first, last) holds, or where it is.
   void pack_strips(std::int64_t first, std::int64_t last, std::int64_t tap_h) {
     const WindowAxis& w = p_.window.w;
     const std::int64_t start = pixel_of(first);
     const EvenParts tiles(rows_, ceil_div(rows_, engine_.blocking.rows));
-    strip_floats_ = (last - first) * grid_.stretch_pixels(p_) * grid_.width;
+    strip_floats_ = (last - first) * grid_.stretch_pixels(p_) * grid_.width + kApart * grid_.width;
     std::int64_t packed = 0;
     count_ = 0;
     for (std::int64_t stretch = first; stretch < last; ++stretch) {
@@ -260,6 +276,10 @@ class OuterWorker {
         const std::int64_t pixels = (s.end - s.begin - 1) * w.stride + w.size;
         copy_pixels(a_row, w.start(s.begin), pixels, copy_ + packed);
         packed += pixels * p_.a.channels;
+        continue;
+      }
+      if (grid_.in_place) {
+        s.a = a_row - p_.a.data;
         continue;
       }
       const Source a = part_of_a(a_row, s, s.column);
@@ -297,9 +317,20 @@ class OuterWorker {
       const Stretch& s = stretches_[i];
       const std::int64_t begin = grid_.windows ? s.begin : max_i64(s.begin, left);
       const std::int64_t end = grid_.windows ? s.end : min_i64(s.end, right);
-      const std::int64_t skipped =
-          grid_.windows ? 0 : (begin * w.stride + offset - s.column) / grid_.step * grid_.width;
+      const std::int64_t column = begin * w.stride + offset;
+      const std::int64_t skipped = grid_.windows    ? 0
+                                   : grid_.in_place ? column * p_.a.channels
+                                                    : (column - s.column) / grid_.step * grid_.width;
       if (begin < end) runs_[tile_.count++] = {s.a + skipped, s.b + begin - s.begin, end - begin};
+    }
+  }
+
+  // The same pixels in the strips that tiles have kept of them.
+  void turn_to_strips() {
+    std::int64_t pixel = 0;
+    for (std::int64_t i = 0; i < tile_.count; ++i) {
+      runs_[i].a = pixel * grid_.width;
+      pixel += runs_[i].length;
     }
   }
 
@@ -309,20 +340,30 @@ class OuterWorker {
     const EvenParts tiles(rows_, ceil_div(rows_, engine_.blocking.rows));
     std::int64_t pixels = 0;
     for (std::int64_t i = 0; i < tile_.count; ++i) pixels += runs_[i].length;
-    tile_.a_step = p_.window.w.stride / grid_.step * (grid_.windows ? p_.a.channels : grid_.width);
     tile_.runs = runs_;
     tile_.c_stride = grid_.filters;
     tile_.accumulate = accumulate;
+    tile_.kept_step = columns_ > panel_columns ? grid_.width : 0;
     for (std::int64_t first = 0; first < columns_; first += panel_columns) {
+      const bool in_place = grid_.in_place && first == 0;
+      if (grid_.in_place && first == panel_columns) turn_to_strips();
+      const OuterTiles& kernels = in_place ? engine_.keeping : engine_.tile;
+      tile_.a_step = in_place || grid_.windows ? p_.window.w.stride * p_.a.channels
+                     : grid_.in_place          ? grid_.width
+                                               : p_.window.w.stride / grid_.step * grid_.width;
       tile_.b = panels_ + first / panel_columns * panel_floats_;
       tile_.columns = min_i64(panel_columns, columns_ - first);
       const std::int64_t vectors = ceil_div(tile_.columns, grid_.width);
       for (std::int64_t i = 0; i < tiles.count; ++i) {
         const std::int64_t row = tiles.begin(i);
-        tile_.a = grid_.windows ? copy_ + first_row_ + row : strips_ + i * strip_floats_;
+        float* const strip = strips_ + i * strip_floats_;
+        tile_.a = in_place        ? p_.a.data + group_ * grid_.rows + first_row_ + row
+                  : grid_.windows ? copy_ + first_row_ + row
+                                  : strip;
+        tile_.kept = tile_.kept_step > 0 ? strip : strips_;
         tile_.c = sums_ + (tap_row + first_row_ + row) * grid_.filters + group_ * grid_.columns + column_ + first;
         ahead_.take(tile_, pixels);
-        engine_.tile[tiles.begin(i + 1) - row - 1][vectors - 1](tile_);
+        kernels.of[tiles.begin(i + 1) - row - 1][vectors - 1](tile_);
       }
     }
   }
@@ -343,23 +384,30 @@ class OuterWorker {
 }  // namespace
 
 std::int64_t workspace(const OuterEngine& engine, const OuterProduct& product) {
-  const OuterGrid grid(engine, flattened(product));
-  return grid.chunks.count > 1 ? grid.chunks.count * grid.size() * kFloat : 0;
+  const FlatProduct p = flattened(product);
+  const OuterGrid grid(engine, p);
+  return grid.chunks.count > 1 || p.turned ? grid.chunks.count * grid.size() * kFloat : 0;
 }
 
 void multiply(const OuterEngine& engine, const OuterProduct& product, void* workspace) {
-  const OuterProduct p = flattened(product);
+  const FlatProduct p = flattened(product);
   const OuterGrid grid(engine, p);
   const std::int64_t size = grid.size(), chunks = grid.chunks.count;
   if (grid.blocks.count == 0) std::memset(p.c, 0, static_cast<std::size_t>(size * kFloat));
   if (grid.blocks.count == 0 || size == 0) return;
-  auto* const sums = chunks > 1 ? static_cast<float*>(workspace) : p.c;
+  auto* const sums = chunks > 1 || p.turned ? static_cast<float*>(workspace) : p.c;
   parallel_for(grid.tasks(p.groups), OuterWorker::scratch_bytes(engine, p, grid),
                [&](std::int64_t task, void* scratch) { OuterWorker(engine, p, grid, sums, scratch).compute(task); });
-  if (chunks == 1) return;
-  parallel_ranges(size, kSumSize, [&](std::int64_t begin, std::int64_t end) {
-    engine.sum(sums + begin, size, chunks, p.c + begin, end - begin);
-  });
+  if (p.turned) {
+    parallel_for(ceil_div(grid.rows, grid.width), [&](std::int64_t task) {
+      const std::int64_t row = task * grid.width, rows = min_i64(grid.width, grid.rows - row);
+      engine.sum_turned({sums + row * grid.columns, size, chunks, rows, grid.columns, p.c + row, grid.rows});
+    });
+  } else if (chunks > 1) {
+    parallel_ranges(size, kSumSize, [&](std::int64_t begin, std::int64_t end) {
+      engine.sum(sums + begin, size, chunks, p.c + begin, end - begin);
+    });
+  }
 }
 
 }  // namespace fastcnn::gemm

@@ -4,14 +4,11 @@
 namespace fastcnn::gemm::avx2 {
 
 const OuterEngine outer_engine{kAvx2OuterBlocking,
-                               {{outer_tile<1, 1>, outer_tile<1, 2>},
-                                {outer_tile<2, 1>, outer_tile<2, 2>},
-                                {outer_tile<3, 1>, outer_tile<3, 2>},
-                                {outer_tile<4, 1>, outer_tile<4, 2>},
-                                {outer_tile<5, 1>, outer_tile<5, 2>},
-                                {outer_tile<6, 1>, outer_tile<6, 2>}},
+                               outer_tiles<Numbers, false, 1, 2, 3, 4, 5, 6>(),
+                               outer_tiles<Numbers, true, 1, 2, 3, 4, 5, 6>(),
                                pack_strips,
                                pack_panels,
-                               sum_parts};
+                               sum_parts,
+                               sum_turned};
 
 }  // namespace fastcnn::gemm::avx2

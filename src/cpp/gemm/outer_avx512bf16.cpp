@@ -15,26 +15,15 @@ using namespace fastcnn::gemm::avx512;
 struct Pairs {
   static FC_INLINE F32 add(F32 sum, F32 a, F32 b) { return {_mm512_dpbf16_ps(sum.v, (__m512bh)a.v, (__m512bh)b.v)}; }
 };
-template <int rows, int vectors>
-constexpr auto tile = outer_tile<rows, vectors, Pairs>;
 
 }  // namespace
 
 const OuterEngine outer_engine{kAvx512OuterBlocking,
-                               {{tile<1, 1>, tile<1, 2>},
-                                {tile<2, 1>, tile<2, 2>},
-                                {tile<3, 1>, tile<3, 2>},
-                                {tile<4, 1>, tile<4, 2>},
-                                {tile<5, 1>, tile<5, 2>},
-                                {tile<6, 1>, tile<6, 2>},
-                                {tile<7, 1>, tile<7, 2>},
-                                {tile<8, 1>, tile<8, 2>},
-                                {tile<9, 1>, tile<9, 2>},
-                                {tile<10, 1>, tile<10, 2>},
-                                {tile<11, 1>, tile<11, 2>},
-                                {tile<12, 1>, tile<12, 2>}},
-                               nullptr,  // both factors come laid out
+                               outer_tiles<Pairs, false, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>(),
+                               {},  // both factors come laid out
                                nullptr,
-                               sum_parts};
+                               nullptr,
+                               sum_parts,
+                               nullptr};
 
 }  // namespace fastcnn::gemm::avx512bf16

@@ -26,6 +26,23 @@ struct OuterTile {
   // With each k a line of 64 bytes is called into L2, of pixels of so many lines: what comes next.
   const float* next;
   std::int64_t next_lines, next_step;
+  // Of a tile that keeps A: where the pixels go, one after the other, a register each; or all of them, where none is
+  // read again (0).
+  float* kept;
+  std::int64_t kept_step;
+};
+
+// Parts of a matrix: `rows` rows of `columns` floats, one after the other.
+struct OuterTurn {
+  const float* from;
+  std::int64_t stride, count;  // floats from a part to the next; how many
+  std::int64_t rows, columns;
+  float* to;
+  std::int64_t to_stride;
+};
+
+struct OuterTiles {
+  void (*of[kMaxOuterRows][kMaxOuterVectors])(const OuterTile&);  // [rows - 1][vectors - 1]
 };
 
 // Channels of pixels -> strips for the rows of C: `first` strips of `rows` channels, the others of one less; a pixel's
@@ -50,11 +67,14 @@ struct OuterPanels {
 
 struct OuterEngine {
   OuterBlocking blocking;
-  void (*tile[kMaxOuterRows][kMaxOuterVectors])(const OuterTile&);  // [rows - 1][vectors - 1]
+  OuterTiles tile;
+  OuterTiles keeping;  // tiles whose A is a picture: they leave a strip of what they read
   void (*pack_strips)(const OuterStrips&);
   void (*pack_panels)(const OuterPanels&);
   // to[i] = from[i] + from[stride + i] + ..., `count` parts added up two by two
   void (*sum)(const float* from, std::int64_t stride, std::int64_t count, float* to, std::int64_t size);
+  // The same of at most `width` rows of so many columns, turned: to[column * to_stride + row].
+  void (*sum_turned)(const OuterTurn&);
 };
 
 #if FC_X86

@@ -184,7 +184,7 @@ class Worker {
         const std::int64_t c = strips.begin(s);
         tile.a = tile.next = v_ + position * grid_.stride + c;
         tile.c = u_ + position * Grid::sums_stride() + c * kPart + f;
-        engine.tile[strips.begin(s + 1) - c - 1][vectors - 1](tile);
+        engine.tile.of[strips.begin(s + 1) - c - 1][vectors - 1](tile);
       }
     }
   }
