@@ -6,7 +6,7 @@ import pytest
 from fastcnn import _C
 from fastcnn.errors import UnsupportedError
 from tests.gradients.harness import assert_gradients_match
-from tests.plan.builder import Net, assert_same_as_described, ops_of
+from tests.plan.builder import Net, assert_same_as_described, ops_of, random_inputs
 from tests.reference import normalization as reference
 
 
@@ -83,6 +83,19 @@ def test_it_stays_where_a_residual_reads_it_too() -> None:
     plan = assert_same_as_described(net, loss, *net.graph.gradient(loss, [x, r]))
     assert ops_of(plan).count("activation_gradient") == 1
     assert "add" not in ops_of(plan)
+
+
+@pytest.mark.parametrize("activation", [None, "relu"])
+def test_the_gradient_of_a_bias_before_it_is_not_computed(activation: str | None) -> None:
+    net = Net()
+    x, w, bias = net.input(2, 5, 6, 8), net.variable(3, 3, 8, 4), net.variable(4)
+    y = net.add("conv2d", x, w, bias, padding="same")
+    attrs = {} if activation is None else {"activation": activation}
+    normal = net.graph.add("batch_norm_training", [y, net.variable(4), net.variable(4)], attrs)[0]
+    loss = net.add("reduce_sum", net.add("unary", normal, kind="square"))
+    plan = assert_same_as_described(net, *net.graph.gradient(loss, [w, bias]))
+    assert "reduce_sum" not in ops_of(plan)
+    assert not plan.run(random_inputs(plan))[1].any()
 
 
 @pytest.mark.parametrize("op", ["group_norm", "instance_norm"])

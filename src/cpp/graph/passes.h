@@ -23,6 +23,9 @@ void fuse_epilogues(Graph& graph);
 // batch_norm_gradient(activation_gradient(y, dy)) becomes one node, which undoes the activation on the way.
 void fuse_gradients(Graph& graph);
 
+// The sum over the pixels of what batch_norm_gradient makes in training, a bias' gradient before it, is a constant: 0.
+void fold_zero_sums(Graph& graph);
+
 // The inverse of fuse_epilogues for activations, before a graph is differentiated: rules of products need not know
 // them.
 void split_epilogues(Graph& graph);

@@ -31,6 +31,7 @@ std::shared_ptr<const Plan> compile(Graph graph, const CompileOptions& options, 
     remove_dead_nodes(graph);
     fuse_epilogues(graph);
     fuse_gradients(graph);
+    fold_zero_sums(graph);
     fold_padding(graph);
     remove_dead_nodes(graph);
     move_strides_up(graph);
