@@ -1,9 +1,11 @@
 """The memory plan on random graphs: views and shared memory never mix values up."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings, strategies as st
 
-from tests.plan.builder import Net
+from fastcnn import _C
+from tests.plan.builder import Net, assert_same_as_described, ops_of
 
 SHAPE = (1, 4, 3, 16)
 
@@ -62,3 +64,17 @@ def test_a_plan_computes_what_numpy_computes(
     for _ in range(2):  # the second run finds the arena as the first left it
         for got, c in zip(plan.run(inputs), chosen, strict=True):
             np.testing.assert_array_equal(got, arrays[c])
+
+
+@pytest.mark.parametrize(("size", "in_place"), [(2, True), (3, False)])
+def test_the_gradient_of_a_pool_whose_windows_tile_lies_over_its_picture(
+    size: int, in_place: bool
+) -> None:
+    net = Net()
+    x = net.input(2, 6, 8, 16)
+    squared = net.add("unary", x, kind="square")
+    pooled = net.add("max_pool2d", squared, pool_size=size, strides=2)
+    loss = net.add("reduce_sum", net.add("unary", pooled, kind="square"))
+    plan = assert_same_as_described(net, loss, *net.graph.gradient(loss, [x]))
+    assert "max_pool2d_gradient" in ops_of(plan)
+    assert (plan.arena_bytes < 2 * 2 * 6 * 8 * 16 * 4) == (in_place and _C.max_isa() != "ref")

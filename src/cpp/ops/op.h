@@ -45,6 +45,9 @@ struct KernelInfo {
   bool bf16_picture = false, bf16_result = false;
   // Or the operands (as bits) that it takes in bfloat16, all of them or none; a result of their type is stored alike.
   std::uint32_t (*bf16_alike)(const Problem&) = nullptr;
+  // Whether it may write its result over operand 0, where not all rows of the op may, nor always
+  // (Op::in_place_operands).
+  bool (*in_place)(const Problem&) = nullptr;
 };
 
 // For `bf16_alike`: these operands; those with as many dimensions as operand 0.

@@ -96,7 +96,7 @@ class Planner {
 
   // Result k may take the memory of operand k if this is its last use under any name.
   bool can_overwrite(const Node& n, std::size_t k, int i) {
-    if (static_cast<int>(k) >= n.op->in_place_operands) return false;
+    if (static_cast<int>(k) >= n.op->in_place_operands && !(k == 0 && kernel_overwrites(n))) return false;
     const ValueId in = n.inputs[k], out = n.outputs[k];
     const bool own = storage(in).place == Place::Arena || (storage(in).place == Place::Stored && updates(in, out));
     if (!own || bytes(in) != bytes(out) || storage(in).bytes != bytes(in)) return false;
@@ -105,6 +105,13 @@ class Planner {
     for (ValueId id = 0; id < graph_.num_values(); ++id)
       if (home(id).storage == home(in).storage && last_use(id) > i) return false;
     return true;
+  }
+
+  bool kernel_overwrites(const Node& n) const {
+    if (n.kernel == nullptr || n.kernel->in_place == nullptr) return false;
+    const std::vector<TensorType> in = types_of(graph_, n.inputs), out = types_of(graph_, n.outputs);
+    return n.kernel->in_place(
+        {n.params, in.data(), out.data(), static_cast<int>(in.size()), static_cast<int>(out.size())});
   }
 
   bool updates(ValueId variable, ValueId value) const {

@@ -71,11 +71,13 @@ constexpr KernelInfo kMaxKernels[] = {
     {.name = "max_pool2d_gradient_f32_avx512",
      .isa = Isa::Avx512,
      .run = avx512::max_pool2d_gradient,
-     .bf16_alike = first_operands<3>},
+     .bf16_alike = first_operands<3>,
+     .in_place = [](const Problem& problem) { return windows_tile(problem); }},
     {.name = "max_pool2d_gradient_f32_avx2",
      .isa = Isa::Avx2,
      .run = avx2::max_pool2d_gradient,
-     .bf16_alike = first_operands<3>},
+     .bf16_alike = first_operands<3>,
+     .in_place = [](const Problem& problem) { return windows_tile(problem); }},
 #endif
     {.name = "max_pool2d_gradient_f32_ref", .run = ref::max_pool2d_gradient},
 };

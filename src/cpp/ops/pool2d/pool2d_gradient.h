@@ -19,6 +19,18 @@ FC_INLINE PixelRange adaptive_windows_of(std::int64_t p, std::int64_t in_size, s
   return {divide(p * outputs, in_size), ceil_div((p + 1) * outputs, in_size) - 1};
 }
 
+// Whether the windows along an axis hold each pixel exactly once.
+FC_INLINE bool tiles_axis(const WindowAxis& axis, std::int64_t in_size, std::int64_t outputs) {
+  return axis.stride == axis.size && axis.dilation == 1 && axis.before == 0 && outputs * axis.size >= in_size;
+}
+
+// The same of both axes, of max_pool2d_gradient.
+FC_INLINE bool windows_tile(const Problem& problem) {
+  const Window2d& w = problem.as<Pool2dParams>().window;
+  const Shape &x = problem.inputs[0].shape, &y = problem.inputs[1].shape;
+  return tiles_axis(w.h, x[1], y[1]) && tiles_axis(w.w, x[2], y[2]);
+}
+
 #define FC_POOL2D_GRADIENT_KERNELS                  \
   void max_pool2d_gradient(const KernelArgs& args); \
   void avg_pool2d_gradient(const KernelArgs& args); \

@@ -4,8 +4,9 @@
 //            bfloat16 as integers in the same order where windows tile the picture. Average: one register of channels
 //            of one input pixel.
 // Why        max compares each pixel of a window with the maximum that the forward pass left, which finds the first one
-//            in order without indices kept from there; windows that tile the picture write each pixel once, others add
-//            into rows that were cleared just before. Average gathers: each pixel is written once. Bound by memory.
+//            in order without indices kept from there; windows that tile the picture write each pixel once, maybe over
+//            x, others add into rows that were cleared just before. Average gathers: each pixel is written once. Bound
+//            by memory.
 // Needs      nothing: the channel tail is a masked load.
 // Accuracy   max: sums of as many terms as windows overlap, in the reference's order, rounded as they are stored.
 //            Average: one rounding more a term (the reciprocal of the count).
@@ -49,11 +50,6 @@ FC_INLINE void give_to_maximum(const Bf16* x, const Bf16* y, const Bf16* dy, Bf1
       rest = drop(found, rest);
     }
   }
-}
-
-// Whether the windows along an axis hold each pixel exactly once.
-FC_INLINE bool tiles_axis(const WindowAxis& axis, std::int64_t in_size, std::int64_t outputs) {
-  return axis.stride == axis.size && axis.dilation == 1 && axis.before == 0 && outputs * axis.size >= in_size;
 }
 
 template <bool tiles, class Item>
@@ -110,11 +106,8 @@ FC_INLINE void max_gradient(const KernelArgs& args) {
 }  // namespace
 
 void max_pool2d_gradient(const KernelArgs& args) {
-  const auto& win = args.problem.as<Pool2dParams>().window;
-  const Shape &x = args.in[0].shape(), &y = args.in[1].shape();
-  const bool tiles = tiles_axis(win.h, x[1], y[1]) && tiles_axis(win.w, x[2], y[2]);
   with_storage(args.in[0].type.dtype, [&](auto item) {
-    tiles ? max_gradient<true, decltype(item)>(args) : max_gradient<false, decltype(item)>(args);
+    windows_tile(args.problem) ? max_gradient<true, decltype(item)>(args) : max_gradient<false, decltype(item)>(args);
   });
 }
 
