@@ -116,6 +116,28 @@ def test_same_bits_at_any_thread_count(case: Case) -> None:
     same_bits_at_any_thread_count(case)
 
 
+@pytest.mark.parametrize("kernel", kernel_rows("nearest"))
+@pytest.mark.parametrize("queries", [2, 9])
+@pytest.mark.parametrize("kind", ["ties", "most are NaN", "inf"])
+def test_chunks_that_bound_each_other_leave_out_none_of_the_nearest(
+    kernel: str, queries: int, kind: str
+) -> None:
+    rows, k = 9_000, 70
+    rng = np.random.default_rng(0)
+    x = rng.integers(-1, 2, (queries, 16)).astype(np.float32)
+    y = rng.integers(-1, 2, (3, 16)).astype(np.float32)[rng.integers(0, 3, rows)]
+    if kind == "most are NaN":
+        y[rng.permutation(rows)[: rows - k // 2]] = np.nan
+    if kind == "inf":
+        y[rng.permutation(rows)[: rows - k // 2]] = np.inf
+    case = Case("nearest", (x.shape, y.shape), {"metric": "manhattan", "k": k})
+    values, indices = run_kernel(kernel, case, [x, y])
+    exact = np.abs(x[:, None] - y).sum(axis=2)
+    order = in_order(exact, k, "manhattan")
+    np.testing.assert_array_equal(indices, order)
+    np.testing.assert_array_equal(values, np.take_along_axis(exact, order, axis=1))
+
+
 def test_memory_of_nearest_does_not_grow_with_the_gallery() -> None:
     def arena(rows: int) -> int:
         graph = _C.Graph()

@@ -1,6 +1,7 @@
 #include "ops/distance/distance.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "core/buffer.h"
 #include "ops/distance/distance_codes.h"
@@ -170,6 +171,10 @@ std::int64_t counts_bytes(std::int64_t queries, const NearestSplit& s) {
   return round_up(queries * s.chunks * static_cast<std::int64_t>(sizeof(std::int64_t)), kAlignment);
 }
 
+std::int64_t bounds_bytes(std::int64_t queries) {
+  return round_up(queries * static_cast<std::int64_t>(sizeof(std::uint32_t)), kAlignment);
+}
+
 }  // namespace
 
 NearestSplit split_nearest(std::int64_t queries, std::int64_t rows, std::int64_t k, std::int64_t spare) {
@@ -189,14 +194,34 @@ NearestSplit split_nearest(std::int64_t queries, std::int64_t rows, std::int64_t
 std::int64_t nearest_workspace(const Problem& problem) {
   const std::int64_t queries = problem.inputs[0].shape[0];
   const NearestSplit s = split_nearest(queries, problem.inputs[1].shape[0], problem.as<DistanceParams>().k);
-  return counts_bytes(queries, s) + queries * s.chunks * s.capacity * static_cast<std::int64_t>(sizeof(Candidate));
+  return counts_bytes(queries, s) + bounds_bytes(queries) +
+         queries * s.chunks * s.capacity * static_cast<std::int64_t>(sizeof(Candidate));
 }
 
 NearestMemory nearest_memory(const KernelArgs& args) {
   const std::int64_t queries = args.in[0].shape()[0];
   const NearestSplit s = split_nearest(queries, args.in[1].shape()[0], args.problem.as<DistanceParams>().k);
   auto* base = static_cast<unsigned char*>(args.workspace);
-  return {reinterpret_cast<Candidate*>(base + counts_bytes(queries, s)), reinterpret_cast<std::int64_t*>(base)};
+  auto* bounds = base + counts_bytes(queries, s);
+  return {reinterpret_cast<Candidate*>(bounds + bounds_bytes(queries)), reinterpret_cast<std::int64_t*>(base),
+          reinterpret_cast<std::uint32_t*>(bounds)};
+}
+
+void clear_bounds(const NearestMemory& memory, std::int64_t queries) {
+  std::fill_n(memory.bounds, queries, UINT32_MAX);
+}
+
+float beyond_bound(const NearestMemory& memory, std::int64_t query) {
+  const std::uint32_t bound = std::atomic_ref(memory.bounds[query]).load(std::memory_order_relaxed);
+  return candidate_value(Candidate{bound == UINT32_MAX ? bound : bound + 1} << 32);
+}
+
+void lower_bound(const NearestMemory& memory, std::int64_t query, Candidate kth) {
+  const std::atomic_ref<std::uint32_t> bound(memory.bounds[query]);
+  const auto value = static_cast<std::uint32_t>(kth >> 32);
+  std::uint32_t known = bound.load(std::memory_order_relaxed);
+  while (value < known && !bound.compare_exchange_weak(known, value, std::memory_order_relaxed)) {
+  }
 }
 
 Candidate keep_nearest(Candidate* candidates, std::int64_t count, std::int64_t k) {

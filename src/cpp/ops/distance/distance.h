@@ -83,10 +83,18 @@ NearestSplit split_nearest(std::int64_t queries, std::int64_t rows, std::int64_t
 struct NearestMemory {
   Candidate* candidates;  // [query][chunk][capacity]
   std::int64_t* counts;   // [query][chunk]
+  std::uint32_t* bounds;  // [query]: the largest upper half that one of the k nearest can have, as far as is known
 };
 
 NearestMemory nearest_memory(const KernelArgs& args);
 std::int64_t nearest_workspace(const Problem& problem);
+
+// What chunks know of each other: the k-th candidate of any of them bounds all. Who is as far when decides only how
+// many candidates are thrown out early, never which are left in the end.
+void clear_bounds(const NearestMemory& memory, std::int64_t queries);
+// A value at or above it is beyond the bound; NaN: none is.
+float beyond_bound(const NearestMemory& memory, std::int64_t query);
+void lower_bound(const NearestMemory& memory, std::int64_t query, Candidate kth);
 
 // Moves the k smallest of `count` candidates to the front, in no order, and returns the largest of them.
 Candidate keep_nearest(Candidate* candidates, std::int64_t count, std::int64_t k);

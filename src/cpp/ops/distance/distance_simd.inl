@@ -86,10 +86,7 @@ FC_INLINE void fill_panel(const float* b, std::int64_t pitch, std::int64_t n, st
       F32 square[kWidth];
       const std::int64_t left = depth - k;
       if (r + kWidth <= n && left >= kWidth)
-        for (int i = 0; i < kWidth; ++i) {
-          call_in(b + (r + i + kPanel) * pitch + k);
-          square[i] = load(b + (r + i) * pitch + k);
-        }
+        for (int i = 0; i < kWidth; ++i) square[i] = load(b + (r + i) * pitch + k);
       else
         for (int i = 0; i < kWidth; ++i) square[i] = r + i < n ? load(b + (r + i) * pitch + k, left) : zero();
       transpose(square);
@@ -98,9 +95,16 @@ FC_INLINE void fill_panel(const float* b, std::int64_t pitch, std::int64_t n, st
     }
 }
 
+// The rows of the next panel, of which tiles call a stretch of `step` floats into L2 with each column.
+struct Ahead {
+  const float* next;
+  std::int64_t step;
+};
+
 template <class Step, int rows>
-FC_INLINE void tile(const float* a, std::int64_t pitch, const float* panel, std::int64_t depth, bool first,
-                    float* sums) {
+FC_INLINE void tile(const float* a, std::int64_t pitch, const float* panel, std::int64_t depth, bool first, float* sums,
+                    Ahead& ahead) {
+  constexpr std::int64_t kLine = 16;
   F32 sum[rows][kVectors];
   for (int r = 0; r < rows; ++r)
     for (int v = 0; v < kVectors; ++v) sum[r][v] = first ? zero() : load(sums + r * kPanel + v * F32::width);
@@ -111,6 +115,8 @@ FC_INLINE void tile(const float* a, std::int64_t pitch, const float* panel, std:
       const F32 x = set(a[r * pitch + k]);
       for (int v = 0; v < kVectors; ++v) sum[r][v] = Step::step(x, b[v], sum[r][v]);
     }
+    for (std::int64_t i = 0; i < ahead.step; i += kLine) __builtin_prefetch(ahead.next + i, 0, 2);
+    ahead.next += ahead.step;
   }
   for (int r = 0; r < rows; ++r)
     for (int v = 0; v < kVectors; ++v) store(sums + r * kPanel + v * F32::width, sum[r][v]);
@@ -118,19 +124,20 @@ FC_INLINE void tile(const float* a, std::int64_t pitch, const float* panel, std:
 
 template <class Step>
 FC_INLINE void tiles(const float* a, std::int64_t pitch, std::int64_t n, const float* panel, std::int64_t depth,
-                     bool first, float* sums) {
+                     bool first, const float* next, float* sums) {
   const std::int64_t count = ceil_div(n, kRows);  // as even as can be: 8 queries are 4 + 4
+  Ahead ahead{next, ceil_div(kPanel, count)};
   for (std::int64_t t = 0; t < count; ++t) {
     const std::int64_t i = t * n / count;
     const float* first_a = a + i * pitch;
     float* to = sums + i * kPanel;
     switch ((t + 1) * n / count - i) {
-      case 1: tile<Step, 1>(first_a, pitch, panel, depth, first, to); break;
-      case 2: tile<Step, 2>(first_a, pitch, panel, depth, first, to); break;
-      case 3: tile<Step, 3>(first_a, pitch, panel, depth, first, to); break;
-      case 4: tile<Step, 4>(first_a, pitch, panel, depth, first, to); break;
-      case 5: tile<Step, 5>(first_a, pitch, panel, depth, first, to); break;
-      case 6: tile<Step, 6>(first_a, pitch, panel, depth, first, to); break;
+      case 1: tile<Step, 1>(first_a, pitch, panel, depth, first, to, ahead); break;
+      case 2: tile<Step, 2>(first_a, pitch, panel, depth, first, to, ahead); break;
+      case 3: tile<Step, 3>(first_a, pitch, panel, depth, first, to, ahead); break;
+      case 4: tile<Step, 4>(first_a, pitch, panel, depth, first, to, ahead); break;
+      case 5: tile<Step, 5>(first_a, pitch, panel, depth, first, to, ahead); break;
+      case 6: tile<Step, 6>(first_a, pitch, panel, depth, first, to, ahead); break;
     }
   }
 }
@@ -240,7 +247,8 @@ FC_INLINE void sum_block(const Block& block, bool few) {
     do {
       const std::int64_t depth = min_i64(kDepth, block.d - k);
       fill_panel(block.b + k, block.d, block.rows, depth, block.panel);
-      tiles<Step>(block.a + k, block.d, block.queries, block.panel, depth, k == 0, block.sums);
+      tiles<Step>(block.a + k, block.d, block.queries, block.panel, depth, k == 0, block.b + kPanel * (block.d + k),
+                  block.sums);
       if constexpr (Rule<metric, expand>::norms) add_squares(block.panel, depth, k == 0, block.row_norms);
       k += kDepth;
     } while (k < block.d);
@@ -306,12 +314,13 @@ void nearest_with(const KernelArgs& args) {
   const NearestSplit s = split_nearest(queries, rows, k);
   const NearestMemory memory = nearest_memory(args);
   const bool few = are_few(args);
+  clear_bounds(memory, queries);
   parallel_for(s.query_blocks * s.chunks, [&](std::int64_t task) {
     const std::int64_t q = task / s.chunks * kQueryBlock, chunk = task % s.chunks;
     const std::int64_t n = min_i64(kQueryBlock, queries - q), begin = chunk * s.chunk_rows;
     float worst[kQueryBlock];  // a value at or above it cannot be among the k: its index is higher; NaN: all may
     std::int64_t counts[kQueryBlock];
-    for (std::int64_t i = 0; i < n; ++i) worst[i] = __builtin_nanf(""), counts[i] = 0;
+    for (std::int64_t i = 0; i < n; ++i) worst[i] = beyond_bound(memory, q + i), counts[i] = 0;
     for_each_panel<metric, expand>(
         args, few, q, n, begin, min_i64(rows, begin + s.chunk_rows), [&](const Block& block, std::int64_t first) {
           for (std::int64_t i = 0; i < n; ++i) {
@@ -333,7 +342,14 @@ void nearest_with(const KernelArgs& args) {
             }
           }
         });
-    for (std::int64_t i = 0; i < n; ++i) memory.counts[(q + i) * s.chunks + chunk] = counts[i];
+    for (std::int64_t i = 0; i < n; ++i) {
+      const std::int64_t of_query = (q + i) * s.chunks + chunk;
+      if (counts[i] >= k) {
+        lower_bound(memory, q + i, keep_nearest(memory.candidates + of_query * s.capacity, counts[i], k));
+        counts[i] = k;
+      }
+      memory.counts[of_query] = counts[i];
+    }
   });
   finish_nearest(args);
 }
