@@ -76,6 +76,41 @@ def test_cdist_at_the_ends_of_the_float_range(kernel: str, value: float, rows: i
     np.testing.assert_allclose(actual, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kernel", kernel_rows("cdist"))
+@pytest.mark.parametrize("metric", cases.METRICS)
+@pytest.mark.parametrize("rows", [2, 9])
+@pytest.mark.parametrize("norm", [1e-17, 9e18])
+def test_cdist_is_accurate_in_the_range_documented(
+    kernel: str, metric: str, rows: int, norm: float
+) -> None:
+    rng = np.random.default_rng(2)
+    x, y = (rng.standard_normal((n, 40)) for n in (rows, 70))
+    x, y = (
+        (norm * a / np.linalg.norm(a, axis=1, keepdims=True)).astype(np.float32) for a in (x, y)
+    )
+    case = Case("cdist", (x.shape, y.shape), {"metric": metric})
+    (actual,) = run_kernel(kernel, case, [x, y])
+    expected = reference.cdist(x, y, metric=metric)
+    assert_within(actual, expected, bound(x, y, metric, expected))
+
+
+@pytest.mark.parametrize("queries", [1, 9])
+def test_beyond_the_range_documented_distances_are_as_documented(queries: int) -> None:
+    rng = np.random.default_rng(3)
+    x, y = (rng.standard_normal((n, 40)).astype(np.float32) for n in (queries, 20))
+    huge, tiny = np.float32(2.0**70), np.float32(2.0**-90)
+    assert (fc.ops.cdist(x * huge, y * huge) == np.inf).all()
+    assert (fc.ops.cdist(x * tiny, y * tiny) == 0).all()
+    assert (fc.ops.cdist(x * huge, y, metric="cosine") == 1).all()
+    assert (fc.ops.cdist(x * tiny, y, metric="cosine") == 1).all()
+    both = fc.ops.cdist(x * huge, y * huge, metric="cosine")
+    assert (np.isnan(both) | (both == 1)).all()
+    for scale in (huge, tiny):  # and these reach further
+        np.testing.assert_array_equal(
+            fc.ops.cdist(x * scale, y * scale, metric="l1"), fc.ops.cdist(x, y, metric="l1") * scale
+        )
+
+
 def in_order(distances: np.ndarray, k: int, metric: str) -> np.ndarray:
     key = -distances if metric == "inner_product" else distances
     return np.argsort(key, axis=1, kind="stable")[:, :k]  # NaN last

@@ -21,12 +21,13 @@ def _named(metric: Any) -> Any:
 def cdist(x: Any, y: Any, metric: str = "euclidean") -> Any:
     """Distances between all rows of two matrices.
 
-    Accurate relative to each distance, however near the rows.
+    Accurate relative to each distance, however near the rows, in the range that the notes tell.
 
     Parameters
     ----------
     x : array, float32, shape (n, d)
     y : array, float32, shape (m, d)
+        Numbers of other dtypes, bfloat16 among them, are converted to float32.
     metric : {"euclidean", "sqeuclidean", "manhattan", "inner_product", "cosine"}
         ``"l1"`` and ``"cityblock"`` are manhattan, ``"l2"`` is euclidean. Cosine is the distance
         1 - similarity, in [0, 2]; a zero vector is at distance 1 from every vector.
@@ -41,6 +42,15 @@ def cdist(x: Any, y: Any, metric: str = "euclidean") -> Any:
         If an operand is not of rank 2, or the columns differ in number.
     ConfigError
         If `metric` is none of these.
+
+    Notes
+    -----
+    Squares are summed in float32, so that they must be in its range. Euclidean distances above
+    1.8e19 are infinite; those below 1e-17 lose digits and, smaller still, become 0. Squared ones
+    likewise. For cosine, a vector of a norm above 1.8e19 is at distance 1 or NaN from every vector;
+    norms below 1e-17 lose digits and, smaller still, count as 0. Manhattan distances and inner
+    products reach as far as float32 itself. Multiply all rows of such magnitudes by one power of
+    two first: Euclidean distances are multiplied by the same, and no cosine changes.
 
     Examples
     --------
@@ -61,12 +71,16 @@ def nearest(
 ) -> Any:
     """The k rows of a gallery that are nearest to each query.
 
-    No matrix of all distances is made.
+    No matrix of all distances is made. Distances are as accurate as those of `cdist`, and in the
+    same range of magnitudes.
 
     Parameters
     ----------
     queries : array, float32, shape (q, d)
     gallery : array, float32, shape (n, d)
+        A C-contiguous float32 array is read where it is. Real numbers of any other dtype - float64,
+        float16, bfloat16, integers - are converted to float32 in every call, which takes longer
+        than a search for a few queries: keep a float32 copy.
     k : int
         From 1 to n.
     metric : str
@@ -94,7 +108,9 @@ def nearest(
     -----
     Codes help where reading the gallery takes the time: with many rows of many columns, one query
     or a few, and k small against the rows. Other searches, those by manhattan distance and those on
-    a GPU, read the gallery as if there were none.
+    a GPU, read the gallery as if there were none. Codes are kept beside the gallery, so that both
+    take a quarter more memory than the gallery alone. `fastcnn.faces.Gallery` holds rows that come
+    and go, and makes their codes when they are worth it.
 
     Examples
     --------

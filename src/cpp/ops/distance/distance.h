@@ -12,6 +12,8 @@
 //   - distances are accurate relative to themselves, however near the vectors: for d columns and u = 2^-24, squared
 //     distances err by less than 16 u (4 sqrt(d) + 8) of their own value; manhattan likewise without the 16; cosine and
 //     inner_product by u (4 sqrt(d) + 8) of sum |a b|, for cosine divided by |a| |b|;
+//   - that holds where the squares summed are normal floats: for Euclidean distances, and norms for cosine, from 1e-17
+//     to 1.8e19. Beyond, squares overflow to infinity or lose digits and vanish, and the formula goes on with that;
 //   - NaN and infinities give what IEEE arithmetic makes of the formula;
 //   - nearest: equal values are ordered by increasing index; NaN comes after every number. The same bits for any number
 //     of threads. k must not exceed the number of rows;
