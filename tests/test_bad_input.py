@@ -100,6 +100,20 @@ def test_any_kind_of_number_is_taken(dtype: str, function: str) -> None:
     np.testing.assert_array_equal(run(x), run(x.astype(np.float32)))
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_bfloat16_of_ml_dtypes_is_taken(function: str) -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes", reason="NumPy has no bfloat16 of its own")
+    x = IMAGE.astype(ml_dtypes.bfloat16)
+    run = FUNCTIONS[function]
+    np.testing.assert_array_equal(run(x), run(x.astype(np.float32)))
+
+
+def test_a_tensor_of_bfloat16_is_refused_with_advice() -> None:
+    torch = pytest.importorskip("torch", reason="hands over torch's tensors")
+    with pytest.raises(DTypeError, match=r"BFloat16; convert it to float32 .* x\.float\(\)"):
+        ops.nearest(np.ones((1, 8)), torch.ones(5, 8, dtype=torch.bfloat16))
+
+
 @pytest.mark.parametrize(
     "x",
     [

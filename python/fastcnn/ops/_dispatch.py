@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastcnn.autotune import TimingCache
 
 _SUPPORTED = ("float32", "float64", "int64", "int32", "uint8", "int8", "bool")
+_BFLOAT16 = "bfloat16"  # of the package ml_dtypes; NumPy has none of its own
 
 
 def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:
@@ -34,7 +35,8 @@ def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:
     x : array-like
         Anything with ``__dlpack__``, ``__array_interface__`` or ``__array__``; nested lists.
     dtype : str or None
-        The dtype wanted; real numbers of any other kind are converted. None keeps the dtype.
+        The dtype wanted; real numbers of any other kind are converted, bfloat16 of ``ml_dtypes``
+        among them. None keeps the dtype.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def as_array(x: Any, dtype: str | None = "float32") -> np.ndarray:
         return x  # what most calls are
     if not isinstance(x, np.ndarray):
         x = _imported(x)
-    if x.dtype.kind not in "fiub":
+    if x.dtype.kind not in "fiub" and x.dtype.name != _BFLOAT16:
         raise DTypeError(f"expected an array of real numbers, got dtype {x.dtype}, shape {x.shape}")
     if dtype is None:  # by name, which makes bytes of the other order this machine's
         dtype = x.dtype.name if x.dtype.name in _SUPPORTED else "float32"
@@ -65,13 +67,18 @@ def as_operand(x: Any, dtype: str | None = "float32") -> Any:
 
 def _imported(x: Any) -> np.ndarray:
     """An array of what is none; every failure is reported in the same words."""
+    # DLPack knows bfloat16, NumPy's reader of it does not.
+    bfloat16 = str(getattr(x, "dtype", "")).endswith(_BFLOAT16)
     try:
-        if hasattr(x, "__dlpack__") and not hasattr(x, "__array_interface__"):
+        if hasattr(x, "__dlpack__") and not hasattr(x, "__array_interface__") and not bfloat16:
             return np.from_dlpack(x)
         return np.asarray(x)
     except (ValueError, TypeError, BufferError, RuntimeError, OverflowError) as error:
         kind = type(x).__name__
-        raise DTypeError(f"expected an array of real numbers, got a {kind}: {error}") from error
+        advice = "; convert it to float32 first, in torch by x.float()" if bfloat16 else ""
+        raise DTypeError(
+            f"expected an array of real numbers, got a {kind}: {error}{advice}"
+        ) from error
 
 
 class _PlanCache:

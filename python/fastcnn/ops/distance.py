@@ -27,7 +27,7 @@ def cdist(x: Any, y: Any, metric: str = "euclidean") -> Any:
     ----------
     x : array, float32, shape (n, d)
     y : array, float32, shape (m, d)
-        Numbers of other dtypes, bfloat16 among them, are converted to float32.
+        Real numbers of other dtypes, ml_dtypes' bfloat16 among them, are converted to float32.
     metric : {"euclidean", "sqeuclidean", "manhattan", "inner_product", "cosine"}
         ``"l1"`` and ``"cityblock"`` are manhattan, ``"l2"`` is euclidean. Cosine is the distance
         1 - similarity, in [0, 2]; a zero vector is at distance 1 from every vector.
@@ -79,8 +79,8 @@ def nearest(
     queries : array, float32, shape (q, d)
     gallery : array, float32, shape (n, d)
         A C-contiguous float32 array is read where it is. Real numbers of any other dtype - float64,
-        float16, bfloat16, integers - are converted to float32 in every call, which takes longer
-        than a search for a few queries: keep a float32 copy.
+        float16, ml_dtypes' bfloat16, integers - are converted to float32 in every call, which takes
+        longer than a search for a few queries: convert such a gallery once, and keep that.
     k : int
         From 1 to n.
     metric : str
