@@ -74,6 +74,25 @@ def test_boxes_without_area_and_nan(kernel: str) -> None:
             np.testing.assert_array_equal(y[:3, :3], np.diag([0, 0, 1]))
 
 
+@pytest.mark.parametrize("kernel", kernel_rows("box_iou"))
+@pytest.mark.parametrize(("side", "iou"), [(1.1e-19, 1), (1.3e19, 1), (1e-30, 0), (1.4e19, 0)])
+def test_box_iou_at_the_ends_of_its_range(kernel: str, side: float, iou: float) -> None:
+    a = np.array([[0, 0, side, side]], np.float32)
+    (y,) = run_kernel(kernel, Case("box_iou", (a.shape, a.shape), {"kind": "iou"}), [a, a])
+    assert y.tolist() == [[iou]]
+    kept = fc.ops.nms(np.repeat(a, 2, axis=0), [1, 0.5])
+    assert kept.tolist() == ([0] if iou else [0, 1])
+
+
+@pytest.mark.parametrize("kernel", kernel_rows("box_iou"))
+def test_boxes_beyond_the_range_overlap_nothing(kernel: str) -> None:
+    a = np.array([[0, 0, 2e19, 2e19], [0, 0, np.inf, np.inf], [0, 0, 1, 1]], np.float32)
+    (y,) = run_kernel(kernel, Case("box_iou", (a.shape, a.shape), {"kind": "iou"}), [a, a])
+    assert np.isnan(y[:2, :2]).all()
+    np.testing.assert_array_equal(y[2], [0, 0, 1])
+    assert fc.ops.nms(np.repeat(a, 2, axis=0), [1, 1, 1, 1, 1, 1], 0.0).tolist() == [0, 1, 2, 3, 4]
+
+
 # ---- suppression --------------------------------------------------------------------------------
 
 

@@ -43,6 +43,13 @@ def box_iou(boxes1: Any, boxes2: Any) -> Any:
     ShapeError
         If an operand is not of shape (n, 4).
 
+    Notes
+    -----
+    Areas are computed in float32: they must be from 1.2e-38 to 1.7e38, which squares of sides from
+    1.1e-19 to 1.3e19 have. A smaller area loses digits and, smaller still, counts as none. Two
+    boxes whose areas add up to more than 3.4e38, or one of which is infinite, have an IoU of 0 or
+    NaN. What the other kinds of IoU compute of the hull must be in that range, too.
+
     Examples
     --------
     >>> import fastcnn as fc

@@ -97,6 +97,8 @@ def nms(
     Parameters
     ----------
     boxes : array, float32, shape (n, 4)
+        With areas in the range that `box_iou` tells. Boxes too small or too large for it, infinite
+        ones and those with a NaN neither drop others nor are dropped.
     scores : array, float32, shape (n,)
         A box whose score is NaN is never kept.
     iou_threshold : float

@@ -10,9 +10,10 @@
 //   ciou      = diou - v^2 / (((1 - iou) + v) + eps)   v = 4/pi^2 (angle(a) - angle(b))^2, angle = atan2(width, height)
 //
 // Corner cases, the same for every kernel, and the same bits:
-//   - a box with no area (x2 <= x1 or y2 <= y1) has IoU 0 with every box, itself included: never 0/0;
-//   - a NaN coordinate makes the box's whole row (column) NaN; infinite ones give what IEEE arithmetic makes of the
-//     formula;
+//   - a box with no area (x2 <= x1 or y2 <= y1, or an area that is 0 in float32) has IoU 0 with every box, itself
+//     included: never 0/0;
+//   - a NaN coordinate makes the box's whole row (column) NaN; infinite ones, and areas that overflow, give what IEEE
+//     arithmetic makes of the formula;
 //   - nms: boxes are taken by decreasing score, equal scores (0 and -0 too) by increasing index; a box is kept unless
 //     iou > iou_threshold with a box already kept (of its own class, where classes are given). A NaN IoU is not
 //     greater: boxes with NaN coordinates suppress nothing and are not suppressed. Of the kind diou, diou (with eps
