@@ -207,7 +207,7 @@ def set_num_threads(n: int) -> None:
     ConfigError
         For any other number.
     """
-    if not hasattr(n, "__index__"):
+    if isinstance(n, bool) or not hasattr(n, "__index__"):
         raise ConfigError(f"set_num_threads: expected an integer from 1 to 4096, got {n!r}")
     _C.set_num_threads(int(n))
 

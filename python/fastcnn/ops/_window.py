@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,9 +23,12 @@ def padding_attrs(padding: PaddingLike) -> dict[str, Any]:
         return {"padding": padding.lower()}
     try:
         vertical, horizontal = _both(padding)
-        return {"pads": (*map(int, _both(vertical)), *map(int, _both(horizontal)))}
-    except (TypeError, ValueError) as error:
+        pads = *map(operator.index, _both(vertical)), *map(operator.index, _both(horizontal))
+    except (TypeError, ValueError):
+        pads = (-1,)
+    if not all(0 <= n < 2**31 for n in pads):
         raise ConfigError(
-            "padding: expected 'valid', 'same', an int, (vertical, horizontal) or "
+            "padding: expected 'valid', 'same', an int >= 0, (vertical, horizontal) or "
             f"((top, bottom), (left, right)), got {padding!r}"
-        ) from error
+        )
+    return {"pads": pads}

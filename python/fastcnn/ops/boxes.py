@@ -204,9 +204,7 @@ def box_convert(
     if in_relative != out_relative:
         if size is None:
             raise ConfigError(f"box_convert: {in_fmt} to {out_fmt} needs the picture's size")
-        h, w = _picture_size("box_convert", size)
-        if h < 1 or w < 1:
-            raise ConfigError(f"box_convert: size: expected a positive size, got {size!r}")
+        h, w = _picture_size("box_convert", size, 1)
         sides = np.array([w, h, w, h], np.float32)
         b = b * sides if in_relative else b / sides
     return _rearranged(b, in_fmt.removeprefix("rel_"), out_fmt.removeprefix("rel_"))
@@ -229,10 +227,12 @@ def _rearranged(b: np.ndarray, in_fmt: str, out_fmt: str) -> np.ndarray:
     return np.concatenate([low, high], axis=-1)
 
 
-def _picture_size(function: str, size: Any) -> tuple[int, int]:
+def _picture_size(function: str, size: Any, at_least: int) -> tuple[int, int]:
     sizes = as_ints(function, "size", size)
-    if len(sizes) != 2:
-        raise ConfigError(f"{function}: size: expected (height, width), got {size!r}")
+    if len(sizes) != 2 or min(sizes) < at_least:
+        raise ConfigError(
+            f"{function}: size: expected (height, width), each >= {at_least}, got {size!r}"
+        )
     return sizes[0], sizes[1]
 
 
@@ -249,6 +249,11 @@ def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> np.ndarray:
     -------
     array, float32, shape (..., 4)
 
+    Raises
+    ------
+    ConfigError
+        If `size` is no size.
+
     Examples
     --------
     >>> import fastcnn as fc
@@ -256,7 +261,7 @@ def clip_boxes_to_image(boxes: Any, size: tuple[int, int]) -> np.ndarray:
     array([[0., 2., 8., 4.]], dtype=float32)
     """
     b = _boxes("clip_boxes_to_image", boxes)
-    h, w = _picture_size("clip_boxes_to_image", size)
+    h, w = _picture_size("clip_boxes_to_image", size, 0)
     clipped: np.ndarray = np.clip(b, 0, np.array([w, h, w, h], dtype=np.float32))
     return clipped
 

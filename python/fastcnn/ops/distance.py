@@ -14,8 +14,10 @@ __all__ = ["cdist", "encode_rows", "nearest"]
 _ALIASES = {"l1": "manhattan", "cityblock": "manhattan", "l2": "euclidean"}
 
 
-def _named(metric: Any) -> Any:
-    return _ALIASES.get(metric, metric) if isinstance(metric, str) else metric
+def _named(op: str, metric: Any) -> str:
+    if not isinstance(metric, str):
+        raise ConfigError(f"{op}: metric: expected a name, such as 'euclidean', got {metric!r}")
+    return _ALIASES.get(metric, metric)
 
 
 def cdist(x: Any, y: Any, metric: str = "euclidean") -> Any:
@@ -59,7 +61,7 @@ def cdist(x: Any, y: Any, metric: str = "euclidean") -> Any:
     array([[0.],
            [5.]], dtype=float32)
     """
-    return apply_op("cdist", [x, y], metric=_named(metric))
+    return apply_op("cdist", [x, y], metric=_named("cdist", metric))
 
 
 def nearest(
@@ -123,10 +125,10 @@ def nearest(
         raise ConfigError("nearest: codes: expected the four arrays that encode_rows returns")
     on_gpu = config.get_device() != "cpu" or any(map(cuda.is_device_array, (queries, gallery)))
     if codes is None or on_gpu:
-        return apply_op("nearest", [queries, gallery], k=k, metric=_named(metric))
+        return apply_op("nearest", [queries, gallery], k=k, metric=_named("nearest", metric))
     dtypes = ["float32", "float32", "int8", "float32", "float32", "float32"]
     operands = [queries, gallery, *codes]
-    return apply_op("nearest_coded", operands, dtypes, k=k, metric=_named(metric))
+    return apply_op("nearest_coded", operands, dtypes, k=k, metric=_named("nearest", metric))
 
 
 def encode_rows(rows: Any) -> Any:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from fastcnn.errors import ConfigError
 from fastcnn.ops._dispatch import apply_op
 from fastcnn.ops._shape import as_number
 
@@ -28,6 +31,8 @@ def gram_matrix(x: Any, scale: float = 1.0) -> Any:
     ------
     ShapeError
         If `x` has fewer than 3 dimensions.
+    ConfigError
+        If `scale` is no finite number.
 
     Examples
     --------
@@ -37,4 +42,9 @@ def gram_matrix(x: Any, scale: float = 1.0) -> Any:
     array([[[ 4.,  6.],
             [ 6., 10.]]], dtype=float32)
     """
-    return apply_op("gram_matrix", [x], scale=as_number("gram_matrix", "scale", scale))
+    factor = as_number("gram_matrix", "scale", scale)
+    if not abs(factor) <= np.finfo(np.float32).max:
+        raise ConfigError(
+            f"gram_matrix: scale: expected a finite number that float32 holds, got {scale!r}"
+        )
+    return apply_op("gram_matrix", [x], scale=factor)
