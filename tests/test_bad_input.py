@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -309,10 +310,31 @@ def test_models_name_what_they_expected(tmp_path: Path) -> None:
         model.set_weights([KERNEL] * 3)
     with pytest.raises(FastcnnError):
         model.set_weights([np.ones((3, 3, 4, 3), complex), np.ones(3)])
+    for shapes in (model.input_shape, "a", (1.5, 6, 5, 4), None, 3, (2**70, 6, 5, 4)):
+        with pytest.raises(ShapeError, match=f"whole numbers.* got {re.escape(repr(shapes))}"):
+            model.plan(shapes)
+    plan = model.plan((1, 6, 5, 4))
+    for run in (plan.run, plan.profile):
+        for x in (None, 3):
+            with pytest.raises(ConfigError, match=f"inputs: expected .* got {x}"):
+                run(x)
     with pytest.raises(FastcnnError):
         fc.load_model(tmp_path)
     with pytest.raises(FastcnnError):
         model.save(tmp_path / "no folder" / "model.fastcnn")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        fc.load_model, fc.TimingCache.load, fc.TimingCache().save, fc.io.load_onnx, fc.io.inspect,
+        lambda path: fc.io.convert("net.onnx", path), fc.Sequential([fc.Input((4,))]).save,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("path", [None, 3])
+def test_what_is_no_path_is_named(use: Callable[[Any], Any], path: Any) -> None:
+    with pytest.raises(DTypeError, match=f"expected a path, got {type(path).__name__}"):
+        use(path)
 
 
 def test_the_command_line_reports_and_ends(

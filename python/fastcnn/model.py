@@ -227,6 +227,11 @@ class Model(Trainer, Layer):
         *input_shapes : tuple of int
             With the batch, one for each input. Without any: the functional model's own, batch 1.
 
+        Raises
+        ------
+        ShapeError
+            They are no shapes of whole numbers, or do not fit the model.
+
         Examples
         --------
         >>> import fastcnn as fc
@@ -241,7 +246,7 @@ class Model(Trainer, Layer):
                     f'model "{self.name}": expected the shapes to plan for, its inputs are {own}'
                 )
             input_shapes = tuple((shape[0] or 1, *shape[1:]) for shape in own)
-        given = [ShapeOf(tuple(shape)) for shape in input_shapes]
+        given = [ShapeOf.given(f'model "{self.name}": plan', shape) for shape in input_shapes]
         compiled, _ = self._compile((given if len(given) > 1 else given[0],), {})
         return Plan(compiled.plan)
 

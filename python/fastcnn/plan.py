@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import operator
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from fastcnn import _C, _tree, config, cuda
 from fastcnn.errors import DTypeError, ShapeError
 from fastcnn.ops._dispatch import as_array, as_numbers, device_of, run_plan
+from fastcnn.ops._shape import as_list
 from fastcnn.tracing import Trace, Value
 
 if TYPE_CHECKING:
@@ -212,6 +214,26 @@ class ShapeOf:
     shape: tuple[int, ...]
     dtype: str = "float32"
 
+    @staticmethod
+    def given(owner: str, shape: Any) -> ShapeOf:
+        """Stand for an array of a shape that a caller wrote down.
+
+        Raises
+        ------
+        ShapeError
+            It is no sequence of whole numbers.
+        """
+        try:
+            sizes = tuple(map(operator.index, shape))
+        except TypeError:
+            sizes = None
+        if sizes is None or any(abs(n) >= 2**63 for n in sizes):
+            raise ShapeError(
+                f"{owner}: expected shapes of whole numbers, the batch first, such as "
+                f"(1, 224, 224, 3), got {shape!r}"
+            )
+        return ShapeOf(sizes)
+
 
 def _shape(x: Any) -> tuple[int, ...]:
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
@@ -285,7 +307,7 @@ class Plan:
         return self._plan.profile(self._arrays(inputs))
 
     def _arrays(self, inputs: Sequence[Any]) -> list[NDArray[Any]]:
-        arrays = [as_array(x) for x in inputs]
+        arrays = [as_array(x) for x in as_list("plan", "inputs", inputs)]
         if [x.shape for x in arrays] != self.input_shapes:
             raise ShapeError(
                 f"plan: expected inputs of shapes {self.input_shapes}, "

@@ -294,10 +294,11 @@ def load_model(
     >>> fc.load_model(path).output_shape
     (None, 4, 4, 3)
     """
+    from fastcnn.io._files import path_of
     from fastcnn.io.keras import is_keras_file, load_keras
     from fastcnn.io.safetensors_files import load_safetensors, load_safetensors_metadata
 
-    path = str(os.fspath(filepath))
+    path = path_of(filepath)
     if is_keras_file(filepath):
         return load_keras(filepath, custom_objects)
     metadata = load_safetensors_metadata(filepath)

@@ -8,9 +8,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from fastcnn.errors import FileAccessError, FileFormatError, MissingFileError, UnsupportedError
+from fastcnn.errors import (
+    DTypeError,
+    FileAccessError,
+    FileFormatError,
+    MissingFileError,
+    UnsupportedError,
+)
 
 StrPath = str | os.PathLike[str]
+
+
+def path_of(given: StrPath) -> str:
+    """Give a path as text.
+
+    Raises
+    ------
+    DTypeError
+        It is none: None, a number.
+    """
+    try:
+        return os.fspath(given)
+    except TypeError:
+        raise DTypeError(f"expected a path, got {type(given).__name__}") from None
 
 
 def open_binary(path: StrPath, *, missing: type[MissingFileError] = MissingFileError) -> BinaryIO:
@@ -32,17 +52,20 @@ def open_binary(path: StrPath, *, missing: type[MissingFileError] = MissingFileE
         Nothing lies at `path` (raised as `missing`).
     FileAccessError
         It is not a regular file, or may not be read.
+    DTypeError
+        `path` is none.
     """
+    path = path_of(path)
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise FileAccessError(f"{os.fspath(path)}: expected a regular file")
+            raise FileAccessError(f"{path}: expected a regular file")
         return open(path, "rb")
     except FileNotFoundError as error:
-        raise missing(f"{os.fspath(path)}: no such file") from error
+        raise missing(f"{path}: no such file") from error
     except FileAccessError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
-        raise FileAccessError(f"{os.fspath(path)!r}: cannot be opened: {error}") from error
+        raise FileAccessError(f"{path!r}: cannot be opened: {error}") from error
 
 
 def make_folder_of(path: StrPath) -> None:

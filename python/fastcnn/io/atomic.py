@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fastcnn.errors import FileAccessError
-from fastcnn.io._files import StrPath
+from fastcnn.io._files import StrPath, path_of
 
 
 @contextmanager
@@ -35,6 +35,8 @@ def atomic_write(path: StrPath) -> Iterator[Path]:
     ------
     FileAccessError
         The folder does not exist or cannot be written, the disk is full, or `path` is a folder.
+    DTypeError
+        `path` is none.
 
     Notes
     -----
@@ -50,16 +52,17 @@ def atomic_write(path: StrPath) -> Iterator[Path]:
     >>> target.read_text()
     'whole'
     """
+    path = path_of(path)
     try:
         target = Path(os.path.realpath(path))
         if target.is_dir():
-            raise FileAccessError(f"{os.fspath(path)}: expected a file, this is a folder")
+            raise FileAccessError(f"{path}: expected a file, this is a folder")
         partial = _create_beside(target)
         permissions = partial.stat().st_mode
     except FileAccessError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
-        raise FileAccessError(f"{os.fspath(path)!r}: cannot be written: {error}") from error
+        raise FileAccessError(f"{path!r}: cannot be written: {error}") from error
     try:
         yield partial
         try:
@@ -70,7 +73,7 @@ def atomic_write(path: StrPath) -> Iterator[Path]:
             _flush(partial)
             os.replace(partial, target)
         except OSError as error:  # a disk may be found to be full only now
-            raise FileAccessError(f"{os.fspath(path)}: cannot be written: {error}") from error
+            raise FileAccessError(f"{path}: cannot be written: {error}") from error
     except BaseException:
         with suppress(OSError):
             partial.unlink()

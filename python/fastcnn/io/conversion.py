@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastcnn.errors import ConfigError, FileFormatError
-from fastcnn.io._files import StrPath
+from fastcnn.io._files import StrPath, path_of
 from fastcnn.io.formats import format_of
 
 _MODELS: dict[str, Callable[[Any, StrPath], None]] = {
@@ -61,17 +61,18 @@ def convert(
     >>> sorted(fc.io.load_safetensors(folder + "/weights.safetensors"))
     ['conv/bias', 'conv/kernel']
     """
-    suffix = Path(os.fspath(target)).suffix.lower()
+    source, target = path_of(source), path_of(target)
+    suffix = Path(target).suffix.lower()
     if suffix not in _MODELS:
         raise ConfigError(
-            f"{os.fspath(target)}: expected a name that ends in one of {', '.join(_MODELS)}"
+            f"{target}: expected a name that ends in one of {', '.join(_MODELS)}"
         )
     if weights_only and (suffix == ".onnx" or application is not None):
         raise ConfigError("weights alone are written as .safetensors, and for no application")
     if application is not None:
         from fastcnn.applications import classifier
 
-        _MODELS[suffix](classifier(application)(weights=os.fspath(source)), target)
+        _MODELS[suffix](classifier(application)(weights=source), target)
         return
     form = format_of(source)
     if weights_only and form.weights:
@@ -80,7 +81,7 @@ def convert(
     if not form.model:
         if suffix == ".onnx":
             raise FileFormatError(
-                f"{os.fspath(source)}: expected a model, {form.title} holds weights alone; say "
+                f"{source}: expected a model, {form.title} holds weights alone; say "
                 "which network they are for, application=..."
             )
         _write_weights(form.load_weights(source), source, target)

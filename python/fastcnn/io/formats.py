@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fastcnn.errors import FileFormatError, MissingWeightsError
-from fastcnn.io._files import StrPath, naming, open_binary
+from fastcnn.io._files import StrPath, naming, open_binary, path_of
 
 _HEAD = 4096
 
@@ -115,11 +115,12 @@ def format_of(path: StrPath) -> Format:
     FileFormatError
         Its format is not known.
     """
+    path = path_of(path)
     if os.path.isdir(path):
         if Path(path, "conv1_w.csv").is_file():
             return FORMATS["openface"]
         raise MissingWeightsError(
-            f"{os.fspath(path)}: expected a regular file, or a folder of OpenFace; this folder has "
+            f"{path}: expected a regular file, or a folder of OpenFace; this folder has "
             "no file conv1_w.csv"
         )
     with open_binary(path, missing=MissingWeightsError) as file:
@@ -128,7 +129,7 @@ def format_of(path: StrPath) -> Format:
         if matches(head, path):
             return FORMATS[name]
     raise FileFormatError(
-        f"{os.fspath(path)}: expected {', '.join(f.title for f in FORMATS.values())}; "
+        f"{path}: expected {', '.join(f.title for f in FORMATS.values())}; "
         f"got {head[:8]!r}..."
     )
 
