@@ -137,6 +137,15 @@ def test_sizes_of_what_is_no_picture(tmp_path: Path) -> None:
         image_size(tmp_path / "none.png")
 
 
+@pytest.mark.parametrize("read", [load_image, image_size])
+def test_what_is_no_picture_is_told_without_pillows_objects(read: Any, tmp_path: Path) -> None:
+    path = tmp_path / "text.jpg"
+    path.write_text("no picture")
+    with pytest.raises(FileFormatError, match=r"text\.jpg: .* begins like none") as caught:
+        read(path)
+    assert "_io" not in str(caught.value)
+
+
 def test_formats_that_run_programs_are_not_opened() -> None:
     postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n"
     with pytest.raises(FileFormatError):

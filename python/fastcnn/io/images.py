@@ -146,7 +146,7 @@ def image_size(path: StrPath) -> tuple[int, int]:
                 width, height = image.size
                 turned = image.getexif().get(_ORIENTATION, 1) >= 5  # by a quarter
         except Exception as error:  # whatever its readers stumble over, as in _decode
-            raise FileFormatError(f"expected a picture ({', '.join(_FORMATS)}): {error}") from error
+            raise _no_picture(error) from error
     return (width, height) if turned else (height, width)
 
 
@@ -168,7 +168,14 @@ def _decode(
     except Exception as error:
         # On damaged files Pillow lets through whatever its decoders stumble over (struct.error,
         # SyntaxError, IndexError ...); no list of them is documented.
-        raise FileFormatError(f"expected a picture ({', '.join(_FORMATS)}): {error}") from error
+        raise _no_picture(error) from error
+
+
+def _no_picture(error: Exception) -> FileFormatError:
+    unidentified = import_optional("PIL", extra="images").UnidentifiedImageError
+    # Pillow's words for these show the object that was read.
+    said = "it begins like none of these" if isinstance(error, unidentified) else error
+    return FileFormatError(f"expected a picture ({', '.join(_FORMATS)}): {said}")
 
 
 def _convert(image: PillowImage.Image, mode: str) -> PillowImage.Image:
