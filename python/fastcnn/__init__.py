@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from fastcnn import (
+    _C,
     activations,
     constraints,
     cuda,
@@ -98,6 +99,8 @@ __all__ = [
     "value_and_grad",
     "visualize",
 ]
+
+__version__ = _C.build_info()["version"]
 
 # Imported when first used: modules, and functions with their modules.
 _LAZY = (

@@ -109,6 +109,11 @@ def test_info(run: Run) -> None:
     assert code == 0 and err == "" and "isa_found" in out and "kernels" in out
 
 
+def test_version(run: Run) -> None:
+    assert run("--version") == (0, f"fastcnn {fc.__version__}\n", "")
+    assert fc.__version__ == _C.build_info()["version"]
+
+
 @pytest.mark.usefixtures("imagenet")
 def test_demo(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("skimage", reason="has the pictures")

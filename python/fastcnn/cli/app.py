@@ -29,6 +29,24 @@ app = typer.Typer(
 app.add_typer(face_app)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from fastcnn import __version__
+
+        print(f"fastcnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Tell the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take what may stand before the command."""
+
+
 def run() -> None:
     """Run the command of ``sys.argv``; an error of the library becomes one line on stderr."""
     try:
