@@ -159,6 +159,15 @@ def test_classifier_by_name() -> None:
         fc.applications.ResNet51  # noqa: B018
 
 
+def test_any_network_by_name() -> None:
+    networks = [name for name in fc.applications.__all__ if name[0].isupper()]
+    assert "UNet" in networks and "YOLOv2" in networks and "ResNet50" in networks
+    for name in networks:
+        assert fc.applications.network(name.lower()) is getattr(fc.applications, name)
+    with pytest.raises(ConfigError, match=r"expected a network of .*UNet, got 'unett'"):
+        fc.applications.network("unett")
+
+
 @pytest.mark.parametrize(
     ("module", "mode"),
     [

@@ -14,6 +14,7 @@ import fastcnn as fc
 from fastcnn import _C
 from fastcnn.applications.imagenet import imagenet_classes
 from fastcnn.applications.weights import find
+from fastcnn.cli.bench import Report, StepTime, print_report
 from fastcnn.errors import MissingWeightsError
 from fastcnn.io import save_image
 from tests.cli.conftest import Run
@@ -190,15 +191,42 @@ def test_bench_draws_a_table(run: Run, network: Path, tmp_path: Path) -> None:
     assert fc.get_autotune() is None
 
 
-def test_bench_times_an_application(run: Run) -> None:
-    code, out, _ = run("bench", "squeezenet", "--size", "64", "--seconds", "0")
-    assert code == 0 and "squeezenet 1x64x64x3" in out and "edges" not in out
+@pytest.mark.parametrize(
+    ("name", "size", "first"),
+    [
+        ("squeezenet", ["--size", "64"], "squeezenet 1x64x64x3"),
+        ("u-net", ["--size", "32"], "unet 1x32x32x3"),
+        ("YOLOv3_Tiny", ["--size", "64"], "yolo_v3_tiny 1x64x64x3"),
+        ("facenetnn4", [], "facenet_nn4 1x96x96x3"),
+    ],
+)
+def test_bench_times_an_application(run: Run, name: str, size: list[str], first: str) -> None:
+    code, out, _ = run("bench", name, *size, "--seconds", "0")
+    assert code == 0 and first in out and "edges" not in out
+
+
+def test_bench_explains_more_than_the_peak(capsys: pytest.CaptureFixture[str]) -> None:
+    def table(of_peak: float) -> str:
+        step = StepTime(
+            "conv", "conv2d_f32_winograd4_avx2", "highest", (1,), 1.0, 1.0, 9.0, of_peak
+        )
+        print_report(
+            Report("m", (1,), 1, "avx2", "highest", 1.0, 1.0, 1.0, 1, 1.0, 1, 1, 5.0, [step])
+        )
+        return capsys.readouterr().out
+
+    assert "312" in table(3.12) and table(3.12).count("Winograd") == 1
+    assert "Winograd" not in table(0.9)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nothing"], "expected a classifier of"),
+        (["nothing"], "expected a network of"),
+        (["nothing.fastcnn"], "nothing.fastcnn: no such file"),
+        (["/nowhere/nothing"], "/nowhere/nothing: no such file"),
+        (["unet"], "pictures of any size, [None, None, 3]; give --size"),
+        (["squeezenet", "--batch", "10000000000"], "give a smaller --batch or --size"),
         (["resnet50", "--precision", "exact"], "float32 precision: expected one of"),
     ],
 )

@@ -14,6 +14,7 @@ Examples
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from fastcnn.errors import ConfigError
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from fastcnn.applications.vgg import VGG16, VGG19
     from fastcnn.applications.yolo import TinyYOLOv2, YOLOv2, YOLOv3, YOLOv3Tiny
     from fastcnn.applications.zfnet import ZFNet
+    from fastcnn.model import Model
 
 __all__ = [
     "VGG16",
@@ -63,6 +65,7 @@ __all__ = [
     "YOLOv3Tiny",
     "ZFNet",
     "classifier",
+    "network",
 ]
 
 _CLASSIFIERS = {
@@ -93,9 +96,10 @@ _OTHERS = {
     "UNet": "unet",
 }
 
+_NETWORKS = {**_CLASSIFIERS, **_OTHERS}
+
 _MODULES = {
-    *_CLASSIFIERS.values(),
-    *_OTHERS.values(),
+    *_NETWORKS.values(),
     "imagenet",
     "pretrained",
     "resnet50",
@@ -123,18 +127,43 @@ def classifier(name: str) -> Constructor:
     >>> classifier("mobilenet_v2").__name__
     'MobileNetV2'
     """
+    found: Constructor = _find(name, _CLASSIFIERS, "classifier")
+    return found
+
+
+def network(name: str) -> Callable[..., Model]:
+    """Find the function that makes any network here by its name, however it is written.
+
+    Parameters
+    ----------
+    name : str
+        ``"yolov2"``, ``"U-Net"``, ``"inception_resnet_v1"``, or what `classifier` knows.
+
+    Raises
+    ------
+    ConfigError
+        There is none of this name.
+
+    Examples
+    --------
+    >>> network("u-net").__name__
+    'UNet'
+    """
+    found: Callable[..., Model] = _find(name, _NETWORKS, "network")
+    return found
+
+
+def _find(name: str, functions: Iterable[str], kind: str) -> Any:
     wanted = name.lower().replace("_", "").replace("-", "")
-    for function in _CLASSIFIERS:
+    for function in functions:
         if function.lower() == wanted:
-            found: Constructor = __getattr__(function)
-            return found
-    raise ConfigError(f"expected a classifier of {', '.join(_CLASSIFIERS)}, got {name!r}")
+            return __getattr__(function)
+    raise ConfigError(f"expected a {kind} of {', '.join(functions)}, got {name!r}")
 
 
 def __getattr__(name: str) -> Any:
-    networks = {**_CLASSIFIERS, **_OTHERS}
-    if name in networks:
-        module = importlib.import_module(f"{__name__}.{networks[name]}")
+    if name in _NETWORKS:
+        module = importlib.import_module(f"{__name__}.{_NETWORKS[name]}")
         value: Any = getattr(module, name)
     elif name in _MODULES:
         value = importlib.import_module(f"{__name__}.{name}")

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from fastcnn import _C, config
-from fastcnn.applications import classifier
+from fastcnn.applications import network
 from fastcnn.autotune import TimingCache
-from fastcnn.errors import ConfigError
+from fastcnn.errors import ConfigError, UnsupportedError
 from fastcnn.model import Model
 from fastcnn.plan import Plan, with_unit
 
@@ -82,8 +82,7 @@ def bench(
     Parameters
     ----------
     name : str
-        What `fastcnn.applications.classifier` knows, with random weights; or a file of
-        `Model.save`.
+        What `fastcnn.applications.network` knows, with random weights; or a file of `Model.save`.
     size : int, optional
         Height and width of the pictures; the network's own unless given.
     batch : int, default 1
@@ -96,8 +95,22 @@ def bench(
         Whether to time each step, too.
     timings : path, optional
         Kernels are chosen by measurement; times are looked up in this file and added to it.
+
+    Raises
+    ------
+    ConfigError
+        There is no such network, or its pictures may have any size and none is given.
+    MissingFileError
+        There is no such file.
+    UnsupportedError
+        The pictures, or what is computed of them, are larger than the memory.
     """
-    with _threads(threads), config.set_float32_precision(precision), _autotune(timings):
+    with (
+        _threads(threads),
+        config.set_float32_precision(precision),
+        _autotune(timings),
+        _enough_memory(),
+    ):
         model = _model(name, size)
         shape = _shape_of(model, size, batch)
         x = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
@@ -144,14 +157,25 @@ def _autotune(path: Path | None) -> Iterator[None]:
     timings.save(path)
 
 
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError as error:
+        raise UnsupportedError(
+            "bench: the pictures, or what is computed of them, need more memory than this machine "
+            f"has: {error}; give a smaller --batch or --size"
+        ) from error
+
+
 def _model(name: str, size: int | None) -> Model:
-    if os.path.isfile(name):
+    if os.path.isfile(name) or Path(name).suffix or os.path.dirname(name):
         from fastcnn.saving import load_model
 
         loaded: Model = load_model(name)
         return loaded
-    shape = None if size is None else (size, size, 3)
-    return classifier(name)(weights=None, input_shape=shape)
+    make = network(name)
+    return make() if size is None else make(input_shape=(size, size, 3))
 
 
 def _shape_of(model: Model, size: int | None, batch: int) -> tuple[int, ...]:
@@ -162,7 +186,7 @@ def _shape_of(model: Model, size: int | None, batch: int) -> tuple[int, ...]:
         own[:2] = [size, size]
     known = [n for n in own if n is not None]
     if len(known) < len(own):
-        raise ConfigError(f"bench: the model takes pictures of any size, {own}; give one")
+        raise ConfigError(f"bench: the model takes pictures of any size, {own}; give --size")
     return (batch, *known)
 
 
@@ -241,6 +265,11 @@ def print_report(report: Report) -> None:
     wide = Console(width=max(console.width, _WIDTH))
     wide.print(table)
     console.print(f"FMA peak: {report.peak_gflops:.0f} GFLOP/s")
+    if any(step.of_peak > 1 for step in report.steps):
+        console.print(
+            "Above 100 %: convolutions are counted as direct products; Winograd's kernels need "
+            "fewer, and bfloat16's and int8's have a higher peak."
+        )
 
 
 def print_json(report: Report) -> None:

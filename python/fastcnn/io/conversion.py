@@ -64,9 +64,7 @@ def convert(
     source, target = path_of(source), path_of(target)
     suffix = Path(target).suffix.lower()
     if suffix not in _MODELS:
-        raise ConfigError(
-            f"{target}: expected a name that ends in one of {', '.join(_MODELS)}"
-        )
+        raise ConfigError(f"{target}: expected a name that ends in one of {', '.join(_MODELS)}")
     if weights_only and (suffix == ".onnx" or application is not None):
         raise ConfigError("weights alone are written as .safetensors, and for no application")
     if application is not None:

@@ -129,8 +129,7 @@ def format_of(path: StrPath) -> Format:
         if matches(head, path):
             return FORMATS[name]
     raise FileFormatError(
-        f"{path}: expected {', '.join(f.title for f in FORMATS.values())}; "
-        f"got {head[:8]!r}..."
+        f"{path}: expected {', '.join(f.title for f in FORMATS.values())}; got {head[:8]!r}..."
     )
 
 
