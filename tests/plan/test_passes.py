@@ -327,6 +327,24 @@ def test_what_reads_no_bfloat16_gets_it_cast() -> None:
 
 
 @needs_bf16
+@pytest.mark.parametrize(("channels", "size"), [(64, 3), (128, 3), (64, 1)])
+def test_an_input_is_rounded_for_products_of_bfloat16_only(channels: int, size: int) -> None:
+    net = Net()
+    y = net.conv(net.input(1, 28, 28, channels), channels, size)
+    *casts, kernel = kernels_at_medium(net, y)
+    assert bool(casts) == kernel.startswith("conv2d_bf16_")
+    if BF16_ISA == "avx512bf16":
+        assert bool(casts) == (size == 1)  # of windows of pixels Winograd's rows read floats
+
+
+@needs_bf16
+def test_an_input_of_a_depthwise_convolution_is_not_rounded() -> None:
+    net = Net()
+    y = net.add("depthwise_conv2d", net.input(1, 16, 16, 32), net.variable(3, 3, 32, 1))
+    assert kernels_at_medium(net, net.conv(y, 32, 1))[0].startswith("depthwise_conv2d_f32")
+
+
+@needs_bf16
 def test_results_of_a_plan_are_stored_in_float32() -> None:
     net = Net()
     x = net.conv(net.input(1, 16, 16, 32), 32)

@@ -26,7 +26,7 @@ struct KernelInfo {
   const char* name;  // <op>_f32[_<variant>]_<isa>: the one string for logs, tests and benchmarks
   Device device = Device::Cpu;
   Isa isa = Isa::Ref;
-  Precision precision = Precision::Highest;
+  Precision precision = Precision::Highest;  // of what it computes; operands stored in bfloat16 count apart
   void (*run)(const KernelArgs&) = nullptr;
   const char* (*declines)(const Problem&) = nullptr;    // nullptr result: takes it; else the reason
   const char* (*yields)(const Problem&) = nullptr;      // why a row below is faster here; nullptr: none is known to be

@@ -7,14 +7,14 @@
 namespace fastcnn {
 namespace {
 
-// Whether a row that reads, or writes, bfloat16 takes the node with operands and results stored as `problem` says.
-bool has_row(const Node& node, const Problem& problem, Isa isa) {
+// The row that will be chosen for the node with operands and results stored as `problem` says; nullptr: none takes it.
+const KernelInfo* find_row(const Node& node, const Problem& problem, Isa isa) {
   for (const KernelInfo& row : node.op->kernels)
     if (row.isa <= isa && refuse_storage(row, problem) == nullptr &&
         (row.declines == nullptr || row.declines(problem) == nullptr) &&
         (row.yields == nullptr || row.yields(problem) == nullptr))
-      return true;
-  return false;
+      return &row;
+  return nullptr;
 }
 
 class Storage {
@@ -52,8 +52,7 @@ class Storage {
         const bool reads = wants(i, original, k);
         node.inputs[k] = graph_.resolve(operand);
         const bool is_bf16 = graph_.value(node.inputs[k]).type.dtype == DType::BF16;
-        // A window of several pixels would round what it reads once for each of them.
-        if (is_bf16 ? !reads : reads && (alike_[i].operands != 0 || (is_product(node) && k == 0)))
+        if (is_bf16 ? !reads : reads && gains_by_cast(i, original, k))
           node.inputs[k] = cast(operand, is_bf16 ? DType::F32 : DType::BF16, node.name);
       }
       const bool changes = stored || is_any_bf16(node);
@@ -114,14 +113,19 @@ class Storage {
     if (!is_worth) return {};
     out = node.op->infer(node.params, in);
     const bool result = out[0].dtype == DType::BF16;
-    return (result && is_kept) || !has_row(node, problem(), isa_) ? Alike{} : Alike{operands, result};
+    const KernelInfo* row = find_row(node, problem(), isa_);
+    if (row == nullptr || (result && is_kept)) return {};
+    // What a model is given is rounded for products in bfloat16 only.
+    for (std::size_t k = 0; k < in.size() && row->precision != Precision::Medium; ++k)
+      if ((operands >> k & 1u) != 0 && graph_.value(node.inputs[k]).source != Source::Node) return {};
+    return {operands, result};
   }
 
-  // Whether the node has a row for operand 0, or for its residual and result, in bfloat16.
-  bool takes(const Node& node, bool picture, bool result) const {
-    if (node.outputs.size() != 1 || node.op->kernels.empty()) return false;
+  // The node's row for operand 0, or for its residual and result, in bfloat16; nullptr: it has none.
+  const KernelInfo* takes(const Node& node, bool picture, bool result) const {
+    if (node.outputs.size() != 1 || node.op->kernels.empty()) return nullptr;
     std::vector<TensorType> in = types_of(graph_, node.inputs), out = types_of(graph_, node.outputs);
-    if (in.empty() || in[0].dtype != DType::F32 || out[0].shape.size() == 0) return false;
+    if (in.empty() || in[0].dtype != DType::F32 || out[0].shape.size() == 0) return nullptr;
     Node changed = node;
     if (picture) in[0].dtype = DType::BF16;
     if (result) {
@@ -129,15 +133,18 @@ class Storage {
       out[0].dtype = DType::BF16;
     }
     const Problem problem{changed.params, in.data(), out.data(), static_cast<int>(in.size()), 1};
-    return has_row(node, problem, isa_);
+    return find_row(node, problem, isa_);
   }
 
   bool can_write(const Node& node) {
     if (node.op->kernels.empty()) return false;
-    if (!is_moving(node)) return is_product(node) && (takes(node, false, true) || takes(node, true, true));
+    const KernelInfo* row = takes(node, true, true);
+    if (!is_moving(node))
+      return is_product(node) && (takes(node, false, true) != nullptr ||
+                                  (row != nullptr && (can(node.inputs[0]) || row->precision == Precision::Medium)));
     for (const ValueId id : node.inputs)
       if (!can(id)) return false;
-    return takes(node, true, true);
+    return row != nullptr;
   }
 
   // Whether the node is the better for operand `k` in bfloat16.
@@ -147,10 +154,20 @@ class Storage {
     if (node.op == &max_pool2d_op) return can(out);
     if (is_moving(node)) return is_stored(out);
     if (!is_product(node)) return false;
-    if (k == 0) return takes(node, true, is_stored(out));
+    if (k == 0) return takes(node, true, is_stored(out)) != nullptr;
     Params params = node.params;
     return node.op->epilogue(params).residual && k + 1 == node.inputs.size() &&
-           (takes(node, true, true) || takes(node, false, true));
+           (takes(node, true, true) != nullptr || takes(node, false, true) != nullptr);
+  }
+
+  // Whether operand `k`, which nothing before stores in bfloat16, is worth a pass that does: for another row, which
+  // multiplies in bfloat16 and would else round a pixel once for each window that holds it.
+  bool gains_by_cast(std::size_t i, const Node& node, std::size_t k) const {
+    if (alike_[i].operands != 0) return true;
+    if (!is_product(node) || k != 0) return false;
+    const bool stored = is_stored(node.outputs[0]);
+    const KernelInfo* row = takes(node, true, stored);
+    return row->precision == Precision::Medium && row != takes(node, false, stored);
   }
 
   // The value in the other format: converted once for all who read it.

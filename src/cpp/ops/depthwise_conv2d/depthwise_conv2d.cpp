@@ -77,7 +77,6 @@ constexpr KernelInfo kKernels[] = {
 #if FC_X86
     {.name = "depthwise_conv2d_bf16_tiled_avx512",
      .isa = Isa::Avx512,
-     .precision = Precision::Medium,
      .run = avx512::depthwise_conv2d_bf16_tiled,
      .declines = not_tiled_bf16,
      .bf16_picture = true,
@@ -93,7 +92,6 @@ constexpr KernelInfo kKernels[] = {
      .workspace = repeated_input},
     {.name = "depthwise_conv2d_bf16_tiled_avx2",
      .isa = Isa::Avx2,
-     .precision = Precision::Medium,
      .run = avx2::depthwise_conv2d_bf16_tiled,
      .declines = not_tiled_bf16,
      .bf16_picture = true,
