@@ -21,8 +21,11 @@ class PlanStep(TypedDict):
     precision: str
     inputs: list[tuple[int, ...]]
     outputs: list[tuple[int, ...]]
+    dtype: str
+    notes: list[str]
     flops: int
     bytes: int
+    workspace: int
     declined: list[tuple[str, str]]
 
 class Variable:

@@ -248,7 +248,8 @@ class Plan:
     ----------
     input_shapes, output_shapes : list of tuple
     arena_bytes : int
-        Memory for everything between the input and the output.
+        Memory for everything between the input and the output, and for what kernels need meanwhile.
+        Not in it is what each thread keeps for all plans of the process, mostly a megabyte or two.
     constant_bytes : int
         Memory for packed weights.
 
@@ -267,7 +268,14 @@ class Plan:
 
     @property
     def steps(self) -> list[_C.PlanStep]:
-        """For each step its name, op, kernel, precision, shapes, costs and the kernels declined."""
+        """For each step what `describe` shows, and its workspace and the kernels declined.
+
+        ``"dtype"`` is how the result is stored: at ``medium`` what layers hand to each other may be
+        bfloat16. ``"precision"`` is the level that the step needs, which is ``medium`` where it
+        reads or writes bfloat16. ``"notes"`` say what is computed in the same pass (``"bias"``,
+        which is also what batch norm becomes, ``"add"``, an activation), and ``"in place"`` of a
+        concatenation whose operands are computed where they belong, so that nothing is copied.
+        """
         return self._steps
 
     @property
@@ -282,7 +290,7 @@ class Plan:
 
     @property
     def arena_bytes(self) -> int:
-        """Memory for everything between the input and the output."""
+        """Memory for everything between the input and the output, without that of threads."""
         return self._plan.arena_bytes
 
     @property
@@ -354,8 +362,8 @@ class Plan:
         return html_table(_HEADER, rows) + f"<p>{html.escape(self._totals())}</p>"
 
 
-_HEADER = ("step", "op", "kernel", "in", "out", "precision", "FLOP", "bytes")
-_ALIGN: tuple[Callable[[str, int], str], ...] = (*(str.ljust,) * 6, *(str.rjust,) * 2)
+_HEADER = ("step", "op", "kernel", "in", "out", "dtype", "precision", "FLOP", "bytes", "notes")
+_ALIGN: tuple[Callable[[str, int], str], ...] = (*(str.ljust,) * 7, *(str.rjust,) * 2, str.ljust)
 
 
 def _cells(step: _C.PlanStep) -> tuple[str, ...]:
@@ -365,9 +373,11 @@ def _cells(step: _C.PlanStep) -> tuple[str, ...]:
         step["kernel"],
         "x".join(map(str, step["inputs"][0])) if step["inputs"] else "-",
         " ".join("x".join(map(str, shape)) for shape in step["outputs"]),
+        step["dtype"],
         step["precision"],
         with_unit(step["flops"], ""),
         with_unit(step["bytes"], ""),
+        ", ".join(step["notes"]),
     )
 
 

@@ -96,7 +96,8 @@ def _kernels(model: Model) -> dict[str, str]:
     plan = model._plans.latest() if model._plans is not None else None
     found: dict[str, list[str]] = {}
     for step in plan.steps() if plan is not None else ():
-        text = f"{step['kernel']} ({step['precision']})"
+        details = [step["precision"], *(note for note in step["notes"] if note == "in place")]
+        text = f"{step['kernel']} ({', '.join(details)})"
         parts = step["name"].split("/")
         for depth in range(1, len(parts) + 1):
             texts = found.setdefault("/".join(parts[:depth]), [])

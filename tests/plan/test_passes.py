@@ -338,10 +338,34 @@ def test_an_input_is_rounded_for_products_of_bfloat16_only(channels: int, size: 
 
 
 @needs_bf16
+def test_an_input_beside_a_result_is_not_rounded() -> None:
+    net = Net()
+    y = net.add("mul", net.conv(net.input(1, 16, 16, 32), 32, 1), net.input(1, 16, 16, 32))
+    net.graph.set_outputs([net.conv(y, 16, 1)])
+    plan = _C.compile(net.graph, precision="medium")
+    (product,) = [s for s in plan.steps() if s["op"] == "mul"]
+    assert (product["dtype"], product["precision"]) == ("float32", "highest")
+
+
+@needs_bf16
 def test_an_input_of_a_depthwise_convolution_is_not_rounded() -> None:
     net = Net()
     y = net.add("depthwise_conv2d", net.input(1, 16, 16, 32), net.variable(3, 3, 32, 1))
     assert kernels_at_medium(net, net.conv(y, 32, 1))[0].startswith("depthwise_conv2d_f32")
+
+
+@needs_bf16
+def test_steps_that_read_or_write_bfloat16_are_of_the_level_medium() -> None:
+    net = Net()
+    y = net.conv(net.conv(net.input(1, 56, 56, 64), 64), 64)
+    plan = net.compile(net.add("max_pool2d", net.conv(y, 64), pool_size=2), precision="medium")
+    steps = plan.steps()
+    assert {s["dtype"] for s in steps[:-2]} == {"bfloat16"}
+    assert steps[-1]["dtype"] == "float32"
+    stored = [s["dtype"] == "bfloat16" for s in steps]
+    for reads, writes, step in zip([False, *stored], stored, steps, strict=False):
+        if reads or writes:
+            assert step["precision"] == "medium"
 
 
 @needs_bf16

@@ -201,6 +201,28 @@ def test_steps_name_kernel_shapes_work_and_what_was_passed_over() -> None:
     assert len(plan.profile(random_inputs(plan))) == 1
 
 
+def test_steps_note_what_is_computed_in_the_same_pass() -> None:
+    net = Net()
+    x = net.conv(net.input(1, 8, 8, 4), 16)
+    y = net.add("add", net.batch_norm(net.conv(x, 16)), x)
+    plan = net.compile(net.add("activation", y, activation="relu6"))
+    assert [step["notes"] for step in plan.steps()] == [[], ["bias", "add", "relu6"]]
+
+
+def test_a_concatenation_tells_what_it_copies() -> None:
+    net = Net()
+    x, y = (net.add("activation", net.input(1, 4, 16), activation="relu") for _ in range(2))
+    other = net.input(1, 4, 16)
+    notes = []
+    for parts in ((x, y), (x, x), (x, other)):
+        joined = net.add("concat", *parts, axis=1)
+        plan = net.compile(net.add("mul", joined, joined))
+        (step,) = [s for s in plan.steps() if s["op"] == "concat"]
+        notes.append((step["notes"], step["bytes"]))
+    copied = 2 * 4 * 4 * 16
+    assert notes == [(["in place"], 0), ([], copied), ([], copied)]
+
+
 def test_operands_are_checked() -> None:
     net = Net()
     plan = net.compile(net.add("activation", net.input(2, 3), activation="relu"))

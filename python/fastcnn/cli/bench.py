@@ -31,6 +31,7 @@ class StepTime:
     name: str
     kernel: str
     precision: str
+    notes: list[str]  # what else it computes, or that it has nothing to copy
     shape: tuple[int, ...]
     milliseconds: float
     share: float  # of all steps
@@ -213,6 +214,7 @@ def _profile(plan: Plan, x: np.ndarray, seconds: float) -> tuple[float, list[Ste
             name=step["name"],
             kernel=step["kernel"],
             precision=step["precision"],
+            notes=step["notes"],
             shape=tuple(step["outputs"][0]),
             milliseconds=ns / 1e6,
             share=ns / total,
@@ -246,7 +248,7 @@ def print_report(report: Report) -> None:
     if not report.steps:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for header in ("step", "kernel", "precision", "out"):
+    for header in ("step", "kernel", "notes", "precision", "out"):
         table.add_column(header, overflow="fold")
     for header in ("ms", "% of all", "GFLOP/s", "% of peak"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -254,6 +256,7 @@ def print_report(report: Report) -> None:
         table.add_row(
             Text(step.name or "-"),
             step.kernel,
+            ", ".join(step.notes),
             step.precision,
             "x".join(map(str, step.shape)),
             f"{step.milliseconds:.3f}",

@@ -161,9 +161,11 @@ py::list describe_steps(const Plan& plan) {
     d["name"] = step.node.name;
     d["op"] = step.node.op->name;
     d["kernel"] = step.node.kernel->name;
-    d["precision"] = step.node.op->int8 ? "int8" : precision_name(step.node.kernel->precision);
+    d["precision"] = step.node.op->int8 ? "int8" : precision_name(step.precision());
     d["inputs"] = inputs;
     d["outputs"] = outputs;
+    d["dtype"] = dtype_name(step.types.back().dtype);
+    d["notes"] = step.notes();
     d["flops"] = step.flops;
     d["bytes"] = step.bytes;
     d["workspace"] = step.workspace_bytes;

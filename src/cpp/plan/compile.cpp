@@ -1,14 +1,30 @@
 #include <algorithm>
 
 #include "graph/passes.h"
+#include "ops/concat/concat.h"
+#include "ops/rooms.h"
 #include "plan/stages.h"
 
 namespace fastcnn {
 namespace {
 
+// Bytes read and written: of operands and results, but of a concatenation only what is not in its place.
 std::int64_t count_bytes(const Step& step) {
   std::int64_t total = 0;
-  for (const TensorType& t : step.types) total += t.bytes();
+  if (step.node.op != &concat_op) {
+    for (const TensorType& t : step.types) total += t.bytes();
+    return total;
+  }
+  const TensorType& y = step.types.back();
+  const int axis = step.node.params.as<ConcatParams>().axis;
+  Location to = step.locations.back();
+  for (std::size_t k = 0; k < step.node.inputs.size(); ++k) {
+    const TensorType& x = step.types[k];
+    const Location& from = step.locations[k];
+    const bool in_place = from.place == to.place && from.index == to.index && from.offset == to.offset;
+    if (!in_place) total += 2 * x.bytes();
+    to.offset += x.shape.product(axis, x.shape.rank) * item_size(y.dtype);
+  }
   return total;
 }
 
@@ -87,7 +103,6 @@ void Plan::take_steps(const Graph& graph) {
     if (node.kernel != nullptr && node.kernel->workspace != nullptr && !step.empty)
       step.workspace_bytes = node.kernel->workspace(problem);
     if (node.op->flops != nullptr) step.flops = node.op->flops(problem);
-    step.bytes = count_bytes(step);
     workspace_bytes.push_back(step.workspace_bytes);
     steps_.push_back(std::move(step));
   }
@@ -98,6 +113,7 @@ void Plan::take_steps(const Graph& graph) {
     for (const ValueId id : step.node.inputs) step.locations.push_back(memory.values[static_cast<std::size_t>(id)]);
     for (const ValueId id : step.node.outputs) step.locations.push_back(memory.values[static_cast<std::size_t>(id)]);
     step.workspace_offset = memory.workspaces[i];
+    step.bytes = count_bytes(step);
   }
   std::erase_if(steps_, [](const Step& step) { return step.node.op->is_view; });
   copies_ = std::move(memory.copies);

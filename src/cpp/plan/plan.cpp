@@ -1,7 +1,10 @@
 #include "plan/plan.h"
 
+#include <algorithm>
 #include <unordered_set>
 
+#include "ops/epilogue_attrs.h"
+#include "ops/rooms.h"
 #include "plan/execution.h"
 
 namespace fastcnn {
@@ -30,6 +33,25 @@ Problem Step::problem() const {
   const std::size_t inputs = node.inputs.size();
   return {node.params, types.data(), types.data() + inputs, static_cast<int>(inputs),
           static_cast<int>(types.size() - inputs)};
+}
+
+Precision Step::precision() const {
+  const bool bf16 =
+      std::any_of(types.begin(), types.end(), [](const TensorType& type) { return type.dtype == DType::BF16; });
+  return bf16 ? std::max(node.kernel->precision, Precision::Medium) : node.kernel->precision;
+}
+
+std::vector<std::string> Step::notes() const {
+  std::vector<std::string> notes;
+  if (node.op->epilogue != nullptr) {
+    Params params = node.params;
+    const Epilogue& epilogue = node.op->epilogue(params);
+    if (epilogue.bias) notes.emplace_back("bias");
+    if (epilogue.residual) notes.emplace_back("add");
+    if (epilogue.activation != Activation::Linear) notes.emplace_back(activation_name(epilogue.activation));
+  }
+  if (node.op == &concat_op && bytes == 0) notes.emplace_back("in place");
+  return notes;
 }
 
 Plan::Plan() = default;

@@ -59,6 +59,10 @@ struct Step {
   std::int64_t flops = 0, bytes = 0;
   bool empty = false;  // no result has elements: nothing to compute
   Problem problem() const;
+  // Its kernel's level, or medium where an operand or a result is stored in bfloat16.
+  Precision precision() const;
+  // For people: what else is computed in the same pass, and whether a concatenation has nothing to copy.
+  std::vector<std::string> notes() const;
 };
 
 // After the steps: a graph output or a variable's new value that no step put in its place.
