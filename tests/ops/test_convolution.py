@@ -13,6 +13,7 @@ from tests.cases import convolution as cases
 from tests.harness import (
     Case,
     assert_within,
+    compile_op,
     device_of,
     dot_bound,
     each_kernel,
@@ -83,6 +84,28 @@ def test_winograd_errs_in_the_class_of_its_level(kernel: str, channels: int, dat
     if precision_of(kernel) == "medium":
         limit = MEDIUM * np.abs(exact).max()
     assert np.abs(errors).max() <= limit
+
+
+WINOGRADS_MEMORY = 64 * 2**20
+
+
+@pytest.mark.parametrize("kernel", [k for k in kernel_rows("conv2d", "cpu") if winograd_tile(k)])
+def test_winograds_memory_has_a_bound(kernel: str) -> None:
+    """Tiles that need more are computed round by round."""
+
+    def workspace(size: int, channels: int, filters: int) -> int:
+        shapes = ((1, size, size, channels), (3, 3, channels, filters))
+        operands = [np.empty(s, np.float32) for s in shapes]
+        plan = compile_op("conv2d", operands, {"padding": "same"}, kernel, precision="medium")
+        return plan.steps()[-1]["workspace"]
+
+    assert workspace(512, 512, 512) < 1.01 * WINOGRADS_MEMORY
+    case = Case("conv2d", ((1, 66, 65, 2048), (3, 3, 2048, 5)), {"padding": "same"})
+    tile, item = winograd_tile(kernel), 2 if "bf16" in kernel else 4
+    in_one = (tile + 2) ** 2 * -(-66 // tile) * -(-65 // tile) * 2048 * item
+    assert 0.3 * WINOGRADS_MEMORY < workspace(66, 2048, 5) < 1.01 * WINOGRADS_MEMORY < in_one
+    check_sums(kernel, case)
+    same_bits_at_any_thread_count(case, kernel=kernel)
 
 
 @pytest.mark.parametrize(("kernel", "case"), each_kernel(cases.CONV))

@@ -4,9 +4,10 @@
 //            between positions, since strides of whole pages would fall on the same lines of the cache.
 // Why        a block of tiles goes through all steps while its V and M stay in L2; only x, U and y come from beyond.
 //            Where the channels are so many, or the tiles so few, that a block would use too little what it reads of U,
-//            each step is done for all tiles before the next: then U is read once.
+//            the steps are staged: each is done for a round of many tiles, mostly all, before the next. Then U is read
+//            once a round.
 // Needs      strides and dilation 1, one group; weights packed by conv2d_pack_winograd<m>; as workspace a row of zeros
-//            and, where the steps are staged, V and M of all tiles; else V and M of a block as scratch of each thread.
+//            and, where the steps are staged, V and M of a round; else V and M of a block as scratch of each thread.
 // Accuracy   chains of fused multiply-adds over the channels between the transforms; docs/precision.md.
 // Source     A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2016.
 #include "ops/conv2d/conv2d_winograd.h"
@@ -28,11 +29,16 @@ using winograd::Place, winograd::Transforms;
 
 // V and M of a block: what L2 holds beside the part of U that is swept.
 constexpr std::int64_t kBlockBytes = 1280 * 1024;
-// Blocks of fewer tiles would use what they read of U too little, unless V and M of all tiles are more than the share
-// of the third-level cache that a thread may count on. A U that no such cache holds is read for each block from memory,
-// which should not be more than V and M, written and read.
+// Every block reads all of U, which only pays for enough tiles: where a block would have fewer than kLeastTiles, the
+// steps are staged. These write V and M of all tiles and read them again, which costs more where they are larger than
+// kManyBytes, a thread's share of the third-level cache: then blocks of kLeastTilesOfMany are enough.
 constexpr std::int64_t kLeastTiles = 40, kLeastTilesOfMany = 24, kManyBytes = 8 * 1024 * 1024;
+// A U above kFarBytes comes from memory for every block. The steps are staged, too, where that is more than they read
+// of U and than V and M, written and read.
 constexpr std::int64_t kFarBytes = 16 * 1024 * 1024;
+// Staged steps need memory for V and M of a round, which is kept to kRoundBytes, or kLeastOfRound tiles. That is enough
+// for the multiplications to take much longer than reading U.
+constexpr std::int64_t kRoundBytes = 64 * 1024 * 1024, kLeastOfRound = 128;
 // Where another row is faster: fewer tiles, or channels, than these, more than this share of the direct sum's products.
 struct Least {
   std::int64_t tiles, channels;
@@ -59,8 +65,8 @@ struct Grid {
   std::int64_t channels, filters;
   std::int64_t item, depth;
   gemm::Panels panels;
-  bool staged;          // each step for all tiles before the next
-  std::int64_t blocks;  // of tiles, each through all steps
+  bool staged;          // each step for all tiles of a block, which is a round, before the next
+  std::int64_t blocks;  // of tiles
 
   Grid(const Transforms& transforms, const Conv2dParams& p, const Shape& y)
       : m(transforms.m),
@@ -76,12 +82,14 @@ struct Grid {
         panels(transforms.blocking, p.filters) {
     const std::int64_t width = min_i64(panels.total_vectors, transforms.blocking.vectors) * panels.width;
     const std::int64_t most = kBlockBytes / (positions * (channels * item + width * kFloat));
-    const std::int64_t staged_bytes = tiles * positions * (channels * item + all_filters() * kFloat);
+    const std::int64_t tile_bytes = positions * (channels * item + all_filters() * kFloat);
+    const std::int64_t staged_bytes = tiles * tile_bytes;
+    const std::int64_t rounds = ceil_div(tiles, max_i64(kLeastOfRound, kRoundBytes / tile_bytes));
     const std::int64_t u = u_at(panels.count, 0);
     const std::int64_t least = staged_bytes > kManyBytes ? kLeastTilesOfMany : kLeastTiles;
     blocks = round_up(ceil_div(tiles, max_i64(1, most)), 2);  // even, for two threads to end together
-    staged = most < least || tiles < least || (u > kFarBytes && blocks * u > u + 2 * staged_bytes);
-    if (staged) blocks = 1;
+    staged = most < least || tiles < least || (u > kFarBytes && blocks * u > rounds * u + 2 * staged_bytes);
+    if (staged) blocks = rounds;
   }
   std::int64_t first_tile(std::int64_t block) const { return block * tiles / blocks; }
   std::int64_t block_tiles() const { return ceil_div(tiles, blocks); }
@@ -118,7 +126,7 @@ class Worker {
         y_pixel_(args.out[0].pixel_pitch()),
         operands_(params_.epilogue, args, 2) {}
 
-  // V of tiles [first, last), the first of which is number `at` of v.
+  // V of tiles [first, last), the first of which is number `at` of `v`.
   void transform_input(std::int64_t first, std::int64_t last, unsigned char* v, std::int64_t at = 0) const {
     const void *windows[2][kMaxPositions], **pixels = windows[0], **next = windows[1];
     const bool bf16 = x_.type.dtype == DType::BF16;
@@ -181,6 +189,20 @@ class Worker {
     }
   }
 
+  // The same, each step by all threads before the next.
+  void convolve_staged(std::int64_t first, std::int64_t last, unsigned char* v, float* m) const {
+    parallel_for(last - first, [&](std::int64_t i) { transform_input(first + i, first + i + 1, v, i); });
+    const std::int64_t panels = grid_.panels.count, m_row = grid_.m_width();
+    parallel_for(grid_.positions * panels, [&](std::int64_t task) {
+      const std::int64_t p = task / panels, panel = task % panels;
+      multiply(panel, p, last - first, v, m + grid_.panels.first_column(panel), m_row,
+               panel + 1 < panels ? grid_.u_at(panel + 1, p) : grid_.u_at(0, p + 1));
+    });
+    parallel_for(last - first, [&](std::int64_t i) {
+      transform_output(first + i, first + i + 1, 0, grid_.filters, m + i * m_row, m_row);
+    });
+  }
+
  private:
   void find_window(std::int64_t tile, const void** pixels) const {
     const std::int64_t pixel = x_.pixel_pitch() * item_size(x_.type.dtype);
@@ -232,17 +254,8 @@ void winograd::convolve(const Transforms& transforms, const KernelArgs& args) {
     return;
   }
   unsigned char* v = zeros + grid.zeros();
-  float* m = m_after(v);
-  parallel_for(grid.tiles, [&](std::int64_t t) { worker.transform_input(t, t + 1, v, t); });
-  const std::int64_t panels = grid.panels.count;
-  parallel_for(grid.positions * panels, [&](std::int64_t task) {
-    const std::int64_t p = task / panels, panel = task % panels;
-    worker.multiply(panel, p, grid.tiles, v, m + grid.panels.first_column(panel), grid.m_width(),
-                    panel + 1 < panels ? grid.u_at(panel + 1, p) : grid.u_at(0, p + 1));
-  });
-  parallel_for(grid.tiles, [&](std::int64_t t) {
-    worker.transform_output(t, t + 1, 0, grid.filters, m + t * grid.m_width(), grid.m_width());
-  });
+  for (std::int64_t block = 0; block < grid.blocks; ++block)
+    worker.convolve_staged(grid.first_tile(block), grid.first_tile(block + 1), v, m_after(v));
 }
 
 const char* winograd::yields(const Transforms& transforms, const Problem& problem) {

@@ -42,8 +42,8 @@ struct OutputTile {
 };
 
 // u[p * stride + c * width + f] = (G w G^T)[p] of channel c; zero for filters <= f < width. In bfloat16 they are tiles
-// of pairs instead (gemm/README.md), zeros up to kSplitDepth channels. Past the cache: there are up to four results for
-// a weight, in whole lines that no cache holds, and most would have left it when they are read.
+// of pairs instead (gemm/README.md), zeros up to kSplitDepth channels. It is written in whole lines that bypass the
+// cache: U is up to four times as large as w, so most of it would be gone from there before it is read.
 struct KernelRows {
   const float* w;  // w[t * tap + c * channel + f], t < 9
   std::int64_t tap, channel;
