@@ -7,7 +7,8 @@
 // Corner cases, the same for every kernel:
 //   - pixels outside the picture are zeros; whether a non-finite weight that meets one gives NaN or nothing is open;
 //   - a non-finite pixel or weight reaches every output that depends on it, as NaN or infinity; a kernel that computes
-//     tiles of outputs together (Winograd) may let it reach the others of the tile;
+//     tiles of outputs together (Winograd) may let it reach the others of the tile, one that multiplies pictures stored
+//     in bfloat16 by steps of 32 terms those whose row of a window ends less than 32 numbers before the pixel, as NaN;
 //   - x, the residual and the result may be stored in bfloat16 (`Epilogue::result`), where a row says that it takes it;
 //   - sums run over a, b, c in that order, in float32, the bias before or after them; residual and activation follow.
 #pragma once

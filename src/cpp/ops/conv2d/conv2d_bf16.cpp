@@ -1,10 +1,10 @@
 // Computes   conv2d of a picture that is stored in bfloat16.
 // Layout     NHWC; weights row of the window by row, packed as for products in one bf16 part (gemm/README.md).
-// Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp, gemm/gemm_avx512bf16.cpp).
+// Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp), or 14 x 32 numbers of it (gemm/gemm_avx512bf16.cpp).
 // Why        tiles are loaded from the picture itself (ops/bf16_windows.cpp): nothing is rounded or copied for a tap.
 // Needs      AMX or AVX512-BF16; one group.
-// Accuracy   those files: of the stored numbers, products are exact and sums are in float32. Of a row of windows,
-//            a non-finite pixel may reach the outputs beside those that depend on it.
+// Accuracy   those files: of the stored numbers, products are exact and sums are in float32. The last step of a row of
+//            a window multiplies what follows the row by zeros: non-finite pixels there make NaN of the output.
 #include "ops/bf16_windows.h"
 #include "ops/conv2d/conv2d.h"
 #include "ops/epilogue_operands.h"
@@ -15,7 +15,7 @@ namespace fastcnn {
 const char* conv2d_bf16_declines(const Problem& problem) {
   const auto& p = problem.as<Conv2dParams>();
   if (problem.inputs[0].dtype != DType::BF16) return "the picture is not stored in bfloat16";
-  if (p.groups != 1) return "groups";
+  if (p.groups != 1) return "takes one group only";
   return bf16_windows_decline(p.window, p.channels, p.filters);
 }
 

@@ -4,7 +4,7 @@
 //            numbered with as many columns between rows as windows reach beyond them, where dy counts as zero. Then a
 //            tap meets the pixels of x at one distance. With strides those are dealt out to as many pictures, of one
 //            remainder each. dy's channels are turned into rows of A, x is paired into rows of B (gemm/bf16_pixels.h).
-// Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp, gemm/gemm_avx512bf16.cpp).
+// Tile       2 x 2 tiles of C (gemm/gemm_amx.cpp), or 8 x 32 numbers of it (gemm/gemm_avx512bf16.cpp).
 // Why        each tap's tiles are those of another pair of pixels: nothing is laid out anew for a tap, at the cost of
 //            pairing twice, from even and from odd pixels on. Turning costs more than pairing: where windows are
 //            pixels, what has fewer channels is turned. Windows of up to 4 channels are gathered to be such pixels.

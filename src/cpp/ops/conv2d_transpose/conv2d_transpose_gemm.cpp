@@ -127,10 +127,10 @@ std::int64_t conv2d_transpose_workspace(const Problem& problem) {
 const char* conv2d_transpose_bf16_declines(const Problem& problem) {
   const auto& p = problem.as<Conv2dTransposeParams>();
   if (problem.inputs[0].dtype != DType::BF16) return "the picture is not stored in bfloat16";
-  if (p.groups != 1) return "groups";
-  if (p.channels % 32 != 0) return "channels are no multiple of 32";
+  if (p.groups != 1) return "takes one group only";
+  if (p.channels % 32 != 0) return "takes a multiple of 32 channels only";
   const auto &h = p.window.h, &w = p.window.w;
-  if (h.dilation != 1 || w.dilation != 1) return "dilation";
+  if (h.dilation != 1 || w.dilation != 1) return "takes dilation 1 only";
   return bf16_windows_decline(p.window, p.channels, p.filters);
 }
 
