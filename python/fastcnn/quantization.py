@@ -100,6 +100,19 @@ class Quantization:
         """What the core compiles with."""
         return {"ranges": dict(self.ranges), "float_layers": list(self.float_layers)}
 
+    def apply_to(self, model: Model) -> None:
+        """Let a model be computed so. From then on its weights are those that were measured."""
+        model._quantization = self
+        for weight in model.weights:
+            weight.fixed = self.refusal(model)
+
+    def refusal(self, model: Model) -> str:
+        """Say why the model's weights cannot change, and what to do."""
+        return (
+            f'model "{model.name}" is quantised, with ranges that were measured for the weights '
+            "it has; train the float model or load weights into it, and quantize it again"
+        )
+
     def get_config(self) -> dict[str, Any]:
         """Write it as plain data."""
         report = self.report
@@ -230,7 +243,7 @@ def quantize(
     result._quantization = quantization
     whole, agreement = _compare(model, result, batches)
     report = replace(quantization.report, decibels=whole, agreement=agreement)
-    result._quantization = replace(quantization, report=report)
+    replace(quantization, report=report).apply_to(result)
     return result
 
 

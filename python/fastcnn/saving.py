@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -24,6 +24,9 @@ from fastcnn.serialization import (
 )
 from fastcnn.symbolic import KerasTensor, shapes_only
 from fastcnn.variable import Variable
+
+if TYPE_CHECKING:
+    from fastcnn.quantization import Quantization
 
 __all__ = [
     "clone_model",
@@ -140,8 +143,8 @@ def _head_config(head: Any) -> dict[str, Any]:
     return head.get_config()
 
 
-def _complete(model: Layer, description: Mapping[str, Any]) -> None:
-    """Let a model be computed as the one that was described, and know its classes."""
+def _complete(model: Layer, description: Mapping[str, Any]) -> Quantization | None:
+    """Let a model know its classes; give how it is quantised, which fixes its weights."""
     names = description.get("class_names")
     if names is not None:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -154,13 +157,14 @@ def _complete(model: Layer, description: Mapping[str, Any]) -> None:
         if not isinstance(heads, list):
             raise FileFormatError(f"expected heads to be descriptions, got {type(heads).__name__}")
         vars(model)["heads"] = [Head.from_config(head) for head in heads]
-    if "quantization" in description:
-        from fastcnn.model import Model
-        from fastcnn.quantization import Quantization
+    if "quantization" not in description:
+        return None
+    from fastcnn.model import Model
+    from fastcnn.quantization import Quantization
 
-        if not isinstance(model, Model):
-            raise FileFormatError("expected a model, since it is quantised")
-        model._quantization = Quantization.from_config(description["quantization"])
+    if not isinstance(model, Model):
+        raise FileFormatError("expected a model, since it is quantised")
+    return Quantization.from_config(description["quantization"])
 
 
 def _symbolic_shapes(model: Layer) -> Any:
@@ -324,10 +328,12 @@ def load_model(
             with serialization.weights_follow(sum(t.size for t in tensors.values())):
                 model = deserialize_layer(description["model"])
                 _build(model, description["call_shapes"])
-                _complete(model, description)
+                quantization = _complete(model, description)
         except (FastcnnError, RecursionError) as error:
             raise FileFormatError(f"{path}: {error}") from error
         assign_weights(model, tensors, path)
+        if quantization is not None:
+            quantization.apply_to(model)
         if compile and "training" in metadata:
             from fastcnn.training import saving as training
 
@@ -353,7 +359,7 @@ def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) 
 
 
 def clone_model(model: Layer) -> Any:
-    """Make a model with the same layers and new weights.
+    """Make a model with the same layers and new weights; of a quantised model, one of floats.
 
     Examples
     --------
@@ -380,7 +386,9 @@ def restore(classes: Mapping[str, Any], text: str, weights: list[NDArray[Any]] |
         description = serialization.from_json(text)
         model = deserialize_layer(description["model"])
         _build(model, description["call_shapes"])
-        _complete(model, description)
+        quantization = _complete(model, description)
     if weights is not None:
         model.set_weights(weights)
+        if quantization is not None:  # its ranges are those of these weights, and of no others
+            quantization.apply_to(model)
     return model

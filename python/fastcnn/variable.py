@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcnn import _C
-from fastcnn.errors import DTypeError, ShapeError
+from fastcnn.errors import DTypeError, ShapeError, UnsupportedError
 from fastcnn.ops._dispatch import apply_op
 from fastcnn.tracing import Operators, Value
 
@@ -35,6 +35,8 @@ class Variable(Operators, _C.Variable):
     ----------
     regularizer, constraint : callable or None
         What training adds to the loss for it, and what it must keep to.
+    fixed : str
+        Why it can be assigned nothing, where that is so; else empty.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class Variable(Operators, _C.Variable):
         self.path = name if path is None else path
         self.regularizer: Callable[[Any], Any] | None = None
         self.constraint: Callable[[Any], Any] | None = None
+        self.fixed = ""
 
     @property
     def ndim(self) -> int:
@@ -68,7 +71,15 @@ class Variable(Operators, _C.Variable):
         return int(np.prod(self.shape, dtype=np.int64))
 
     def assign(self, value: Any) -> None:
-        """Replace the value by another of the same shape."""
+        """Replace the value by another of the same shape.
+
+        Raises
+        ------
+        UnsupportedError
+            It is `fixed`: a weight of a quantised model.
+        """
+        if self.fixed:
+            raise UnsupportedError(f"{self.path}: {self.fixed}")
         if isinstance(value, Value):
             value.trace.assign(self, value)
             return

@@ -13,7 +13,7 @@ import pytest
 
 import fastcnn as fc
 from fastcnn import _C
-from fastcnn.errors import ConfigError, FileFormatError, ShapeError
+from fastcnn.errors import ConfigError, FileFormatError, ShapeError, UnsupportedError
 from fastcnn.quantization import Quantization
 from tests.plan.builder import Net
 
@@ -207,13 +207,56 @@ def test_transposed_convolution(size: int, strides: Any, padding: str, computed:
     assert decibels(model.predict(x), quantized.predict(x)) > 25
 
 
-def test_new_weights_are_quantised_anew() -> None:
+def test_weights_are_those_that_were_measured(tmp_path: Path) -> None:
+    pytest.importorskip("safetensors", reason="models are saved in its files")
     model, x = small_model(), pictures()
     quantized = fc.quantize(model, x)
     before = quantized.predict(x)
-    kernel, bias = quantized.get_layer("logits").get_weights()
-    quantized.get_layer("logits").set_weights([-kernel, -bias])
-    np.testing.assert_allclose(quantized.predict(x), -before, atol=1e-5)
+    model.save(tmp_path / "float.fastcnn")
+    quantized.save(tmp_path / "int8.fastcnn")
+    step = fc.value_and_grad(lambda x: fc.ops.mean(quantized(x)), variables=quantized)
+    for q in (quantized, copy.deepcopy(quantized), fc.load_model(tmp_path / "int8.fastcnn")):
+        logits = q.get_layer("logits")
+        changes: list[Callable[[], Any]] = [
+            lambda: q.set_weights(model.get_weights()),  # noqa: B023 - called here
+            lambda: q.load_weights(tmp_path / "float.fastcnn"),  # noqa: B023
+            lambda: logits.set_weights(logits.get_weights()),  # noqa: B023
+            lambda: logits.bias.assign(np.zeros(10)),  # noqa: B023
+            lambda: logits.bias.assign_add(1.0),  # noqa: B023
+        ]
+        for change in changes:
+            with pytest.raises(UnsupportedError, match=r"is quantised.*quantize it again"):
+                change()
+        np.testing.assert_array_equal(q.predict(x), before)
+    optimizer = fc.optimizers.SGD(0.1)
+    with pytest.raises(UnsupportedError, match="is quantised"):
+        optimizer.apply(step(x)[1], quantized.trainable_variables)
+    outer = fc.Sequential([layers.Input((24, 24, 3)), quantized])
+    outer.compile("sgd", "mse")
+    with pytest.raises(UnsupportedError, match="is quantised"):
+        outer.fit(x, np.zeros((12, 10)), verbose=0)
+    model.set_weights([2 * w for w in model.get_weights()])  # the float model's are its own
+    np.testing.assert_array_equal(quantized.predict(x), before)
+
+
+def test_it_is_evaluated_but_not_trained(tmp_path: Path) -> None:
+    pytest.importorskip("safetensors", reason="models are saved in its files")
+    model, x, y = small_model(), pictures(), np.zeros((12, 10), np.float32)
+    quantized = fc.quantize(model, x)
+    quantized.compile("sgd", "mse")
+    loss = quantized.evaluate(x, y, verbose=0)
+    assert loss == pytest.approx(np.square(quantized.predict(x)).mean(), rel=1e-5)
+    quantized.save(tmp_path / "compiled.fastcnn")
+    loaded = fc.load_model(tmp_path / "compiled.fastcnn")
+    assert loaded.evaluate(x, y, verbose=0) == loss
+    for q in (quantized, loaded):
+        for train in (lambda: q.fit(x, y, verbose=0), lambda: q.train_on_batch(x, y)):  # noqa: B023
+            with pytest.raises(UnsupportedError, match=r"is quantised.*train the float model"):
+                train()
+    # New weights have other ranges.
+    clone = fc.saving.clone_model(quantized)
+    clone.set_weights(model.get_weights())
+    np.testing.assert_array_equal(clone.predict(x), model.predict(x))
 
 
 def test_files_and_copies_keep_it(tmp_path: Path) -> None:

@@ -132,9 +132,13 @@ class Trainer:
         self._steps = Steps(model, optimizer, objective, seed, arguments["recompute"])
 
     def _compiled_steps(self, who: str) -> Steps:
+        model = cast("Model", self)
+        if _STEP_OF[who] == "train_step" and model._quantization is not None:
+            raise UnsupportedError(f"{who}: {model._quantization.refusal(model)}")
         if self._steps is None:
-            name = cast("Model", self).name
-            raise ConfigError(f'{who}: model "{name}" is not compiled: call compile(...) first')
+            raise ConfigError(
+                f'{who}: model "{model.name}" is not compiled: call compile(...) first'
+            )
         for method in (_STEP_OF[who], "compute_loss", "compute_metrics"):
             if hasattr(self, method):
                 raise UnsupportedError(
@@ -295,7 +299,8 @@ class Trainer:
         DTypeError
             An argument is of another type.
         UnsupportedError
-            The model defines a ``train_step`` of its own: see `fastcnn.value_and_grad`.
+            The model defines a ``train_step`` of its own: see `fastcnn.value_and_grad`. Or it is
+            quantised: train the float model, and quantize it again.
         ShapeError
             Inputs, targets and model do not fit each other.
         NumericsError
