@@ -278,9 +278,13 @@ class Model(Trainer, Layer):
 
         Raises
         ------
+        ConfigError
+            There are no inputs, or not those the model has by name.
         ShapeError
             The inputs do not fit the model, or differ in their number.
         """
+        if x is None:
+            raise ConfigError("predict: expected data, got x=None")
         if not is_array(x) and not isinstance(x, (list, tuple, dict)) and hasattr(x, "__iter__"):
             return self._predict_batches(iter(x), steps)
         size = 32 if batch_size is None else batch_size

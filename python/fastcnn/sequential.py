@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastcnn import serialization
+from fastcnn import _tree, serialization
 from fastcnn.errors import ConfigError, DTypeError
 from fastcnn.functional import FunctionalGraph
 from fastcnn.layers.core import Input, InputLayer
@@ -135,14 +135,17 @@ class Sequential(Model):
         return keyed_layers(self._stack)
 
     def _ensure_built(self, args: Any, kwargs: Any) -> None:
-        if not self._tensors and self._stack and args and hasattr(args[0], "shape"):
-            self._tensors = [Input(batch_shape=(None, *args[0].shape[1:]))]
+        given = _tree.flatten(args[0]) if args else []
+        if not self._tensors and self._stack and len(given) == 1 and hasattr(given[0], "shape"):
+            self._tensors = [Input(batch_shape=(None, *given[0].shape[1:]))]
             for layer in self._stack:
                 self._extend(layer)
         super()._ensure_built(args, kwargs)
 
     def call(self, inputs: Any) -> Any:
-        """Apply the layers one after another."""
+        """Apply the layers one after another; a list or dictionary has the one input."""
+        if self._tensors and isinstance(inputs, (list, tuple, dict)):
+            (inputs,) = self._functional()._match(inputs).values()
         for layer in self._stack:
             inputs = layer(inputs)
         return inputs

@@ -59,6 +59,8 @@ def test_errors(model):
             model.predict(X, bad)
     with pytest.raises(ShapeError, match="first axis"):
         model.predict(np.float32(3))
+    with pytest.raises(ConfigError, match="expected data, got x=None"):
+        model.predict(None)
     a, b = fc.Input((2,)), fc.Input((2,))
     both = fc.Model([a, b], layers.add([a, b]))
     with pytest.raises(ShapeError, match="first axis"):

@@ -74,6 +74,25 @@ def test_other_sizes_after_a_first_call():
     assert model(np.zeros((1, 20, 9, 1))).shape == (1, 2)
 
 
+@pytest.mark.parametrize("knows", [True, False], ids=["built", "unbuilt"])
+@pytest.mark.parametrize("form", ["list", "tuple", "dictionary"])
+def test_its_one_input_in_a_structure(form, knows):
+    image = fc.Input((8, 8, 1), name="image")
+    model = fc.Sequential([*([image] if knows else []), *lenet()])
+    if form == "dictionary" and not knows:
+        with pytest.raises(ConfigError, match="expected inputs"):
+            model.predict({"image": X})  # whose name is not known yet
+        return
+    given = {"list": [X], "tuple": (X,), "dictionary": {"image": X}}[form]
+    assert model(given).shape == (3, 10)
+    np.testing.assert_array_equal(model(given), model(X))
+    np.testing.assert_array_equal(model.predict(given, batch_size=2), model.predict(X, 2))
+    with pytest.raises(ConfigError, match=r"expected inputs .*, got \['a'\]"):
+        model.predict({"a": X})
+    with pytest.raises(ShapeError, match="expected 1 inputs"):
+        model.predict([X, X])
+
+
 def test_errors():
     model = fc.Sequential([fc.Input((8, 8, 1)), *lenet()], name="net")
     with pytest.raises(ShapeError, match='"net"'):
