@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -328,9 +329,7 @@ class Model(Trainer, Layer):
 
         results: list[Any] = []
         inputs = self._count_inputs()
-        for batch in batches:
-            if steps is not None and len(results) >= steps:
-                break
+        for batch in islice(batches, steps):
             results.append(self(parts_of(batch, inputs)[0]))
         if not results:
             raise ShapeError("predict: expected at least one batch")

@@ -49,6 +49,7 @@ def test_inputs_of_all_kinds(model):
     np.testing.assert_allclose(model.predict(batches), expected, rtol=1e-5, atol=1e-6)
     pairs = ((X[i : i + 4], None) for i in range(0, 10, 4))
     assert model.predict(pairs, steps=2).shape == (8, 4)
+    assert len(next(pairs)[0]) == 2  # no more was taken than asked for
     pixels = RNG.integers(0, 256, X.shape, dtype=np.uint8)
     np.testing.assert_array_equal(model.predict(pixels), model(pixels.astype(np.float32)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 import fastcnn as fc
 from fastcnn import _C
-from fastcnn.errors import ConfigError, FileFormatError, ShapeError, UnsupportedError
+from fastcnn.errors import ConfigError, DTypeError, FileFormatError, ShapeError, UnsupportedError
 from fastcnn.quantization import Quantization
 from tests.plan.builder import Net
 
@@ -154,6 +154,9 @@ def test_calibration_data_of_any_form() -> None:
         lambda: iter([x[:4], x[4:]]),
         lambda: ((x[i : i + 4], np.zeros(4)) for i in (0, 4)),
         lambda: ([x[i : i + 4], np.zeros(4)] for i in (0, 4)),
+        lambda: [(x[i : i + 4], ["a"] * 4) for i in (0, 4)],
+        lambda: [x],
+        lambda: fc.data.ArrayDataset(x, np.zeros(8), batch_size=4),
     ]
     for form in forms:
         np.testing.assert_array_equal(fc.quantize(model, form(), batch_size=4).predict(x), expected)
@@ -293,9 +296,14 @@ def test_refusals() -> None:
     for empty in (x[:0], [], iter([])):
         with pytest.raises(ShapeError):
             fc.quantize(model, empty)
-    for wrong in (x[..., :2].copy(), x[0], 3.0):
+    for wrong in (x[..., :2].copy(), x[0], np.float32(3)):
         with pytest.raises(ShapeError):
             fc.quantize(model, wrong)
+    for wrong in (3.0, "photos", iter([x, "b"]), iter([None]), np.array(["a"])):
+        with pytest.raises(DTypeError, match="expected"):
+            fc.quantize(model, wrong)
+    with pytest.raises(ConfigError, match="x=None"):
+        fc.quantize(model, None)
     for value in (np.nan, np.inf):
         odd = x.copy()
         odd[3, 4, 5, 1] = value
@@ -303,10 +311,18 @@ def test_refusals() -> None:
             fc.quantize(model, odd)
     with pytest.raises(ConfigError, match="method"):
         fc.quantize(model, x, method="entropy")
-    with pytest.raises(ConfigError, match="batch_size"):
-        fc.quantize(model, x, batch_size=0)
-    with pytest.raises(ConfigError, match="min_decibels"):
-        fc.quantize(model, x, min_decibels=np.nan)
+    for bad in (0, 2.5, True, "2", None):
+        with pytest.raises(ConfigError, match="batch_size"):
+            fc.quantize(model, x, batch_size=bad)
+    for bad in (0, -1, 2.5, "2"):
+        with pytest.raises(ConfigError, match="steps"):
+            fc.quantize(model, x, steps=bad)
+    for bad in (np.nan, "20", None):
+        with pytest.raises(ConfigError, match="min_decibels"):
+            fc.quantize(model, x, min_decibels=bad)
+    for bad in (None, 3):
+        with pytest.raises(DTypeError, match="exclude: expected names"):
+            fc.quantize(model, x, exclude=bad)
     with pytest.raises(ConfigError, match="weights"):
         fc.quantize(fc.Sequential([layers.Conv2D(3, 3)]), x)
     with pytest.raises(ConfigError, match="expected a Model"):
@@ -317,10 +333,103 @@ def test_refusals() -> None:
         fc.quantize(model, x)
 
 
-def test_values_without_variation() -> None:
-    model = small_model()
-    quantized = fc.quantize(model, np.zeros((2, 24, 24, 3), np.float32))
-    assert np.isfinite(quantized.predict(pictures(2))).all()
+def test_values_without_variation_have_no_range() -> None:
+    model, x = small_model(), pictures(2)
+    with pytest.warns(UserWarning, match=r"'stem', 'depthwise'.*'logits' is one number throughout"):
+        quantized = fc.quantize(model, np.zeros((2, 24, 24, 3), np.float32))
+    report = quantized.quantization_report()
+    assert {(n.decibels, n.computed, n.reason) for n in report.layers} == {
+        (None, "float32", "no range")
+    }
+    assert report.decibels == (None,) and "dB" not in str(report)
+    assert "whole model: not measured" in str(report)
+    np.testing.assert_allclose(quantized.predict(x), model.predict(x), rtol=1e-5, atol=1e-6)
+    assert Quantization.from_config(quantized._quantization.get_config()).report == report
+    with pytest.warns(UserWarning, match="the input of 'stem' is one number"):
+        report = fc.quantize(model, np.ones((2, 24, 24, 3))).quantization_report()
+    assert [n.reason for n in report.layers[:2]] == ["no range", ""]
+
+
+def test_a_layer_that_was_never_reached_stays_in_floats() -> None:
+    """Its kernel of ones has no noise on any codes: no measurement tells that there is no range."""
+    image = layers.Input((8, 8, 1))
+    ones = {"kernel_initializer": "ones", "use_bias": False}
+    above = layers.ReLU()(layers.Conv2D(1, 1, name="before", **ones)(image))
+    model = fc.Model(image, layers.Conv2D(1, 2, name="after", **ones)(above))
+    below = -np.random.default_rng(0).random((4, 8, 8, 1), np.float32)
+    with pytest.warns(UserWarning, match="the input of 'after' is one number"):
+        quantized = fc.quantize(model, below)
+    assert [n.computed for n in quantized.quantization_report().layers] == ["int8", "float32"]
+
+
+def test_a_range_that_is_all_but_cut_off() -> None:
+    x = np.zeros((4, 64, 64, 1), np.float32)
+    x[0, 0, 0] = 1  # less than one in ten thousand
+    model = fc.Sequential([layers.Input((64, 64, 1)), layers.Conv2D(2, 1)])
+    with pytest.warns(UserWarning, match="one number throughout, or nearly"):
+        quantized = fc.quantize(model, x, method="percentile")
+    np.testing.assert_allclose(quantized.predict(x), model.predict(x), rtol=1e-5)
+
+
+def test_exact_results_have_no_noise() -> None:
+    model = fc.Sequential(
+        [layers.Input((8, 8, 1)), layers.Conv2D(1, 2, kernel_initializer="ones", use_bias=False)]
+    )
+    x = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 1)).astype(np.float32)
+    x[0, 0, :2, 0] = 0, 255
+    quantized = fc.quantize(model, x)
+    np.testing.assert_array_equal(quantized.predict(x), model.predict(x))
+    report = quantized.quantization_report()
+    assert report.layers[0].decibels == np.inf == report.decibels[0]
+    assert report.layers[0].computed == "int8" and "inf dB" in str(report)
+    again = Quantization.from_config(json.loads(json.dumps(quantized._quantization.get_config())))
+    assert again.report == report
+
+
+def test_codes_hold_no_nan() -> None:
+    """As documented: NaN is the smallest number of the range, infinity its ends."""
+    model = fc.Sequential([layers.Input((4, 4, 1)), layers.Conv2D(2, 2)])
+    x = np.random.default_rng(0).uniform(-1, 3, (4, 4, 4, 1)).astype(np.float32)
+    quantized = fc.quantize(model, x)
+    for value, instead in ((np.nan, x.min()), (-np.inf, x.min()), (np.inf, x.max())):
+        odd, same = x[:1].copy(), x[:1].copy()
+        odd[0, 1, 1], same[0, 1, 1] = value, instead
+        np.testing.assert_array_equal(quantized.predict(odd), quantized.predict(same))
+
+
+# ---- data and memory -----------------------------------------------------------------------------
+
+
+def test_steps_bound_data_without_end() -> None:
+    model, x = small_model(), pictures(8)
+    expected = fc.quantize(model, x[:6], batch_size=3).predict(x)
+    asked = 0
+
+    def endless() -> Iterator[np.ndarray]:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield x[3 * asked - 3 : 3 * asked]
+
+    np.testing.assert_array_equal(
+        fc.quantize(model, endless(), batch_size=3, steps=2).predict(x), expected
+    )
+    assert asked == 2
+    steps = fc.quantize(model, x, batch_size=np.int64(3), steps=np.int64(2))
+    np.testing.assert_array_equal(steps.predict(x), expected)
+    data = fc.data.ArrayDataset(x, batch_size=3)
+    np.testing.assert_array_equal(
+        fc.quantize(model, data, batch_size=3, steps=2).predict(x), expected
+    )
+
+
+def test_no_plan_of_calibration_is_kept() -> None:
+    model, x = small_model(), pictures(8)
+    model.predict(x[:1])
+    before = model._plan_cache().latest()
+    quantized = fc.quantize(model, x)
+    assert model._plan_cache().latest() is before
+    assert quantized._plan_cache().latest() is None
 
 
 # ---- the pass ------------------------------------------------------------------------------------

@@ -259,12 +259,14 @@ class Layer:
 
     def _plan_cache(self) -> PlanCache:
         if self._plans is None:
-
-            def describe(trace: Trace, args: Any, kwargs: Any) -> Any:
-                return self._call_traced(trace, args, kwargs, self._root_scope)
-
-            self._plans = PlanCache(describe, f'layer "{self.name}"', options=self)
+            self._plans = self._make_plan_cache()
         return self._plans
+
+    def _make_plan_cache(self) -> PlanCache:
+        def describe(trace: Trace, args: Any, kwargs: Any) -> Any:
+            return self._call_traced(trace, args, kwargs, self._root_scope)
+
+        return PlanCache(describe, f'layer "{self.name}"', options=self)
 
     def _ensure_built(self, args: Any, kwargs: Any) -> None:
         if self._call_shapes is None:

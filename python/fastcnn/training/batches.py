@@ -44,12 +44,12 @@ def as_batches(
     if x is None:
         raise ConfigError(f"{who}: expected data, got x=None")
     if isinstance(x, (Dataset, Iterator)) or not _holds_arrays(x):
-        if y is not None or sample_weight is not None:
-            raise ConfigError(f"{who}: y and sample_weight come with x from {type(x).__name__}")
-        if not hasattr(x, "__iter__"):
+        if not hasattr(x, "__iter__") or isinstance(x, (str, bytes)):
             raise DTypeError(
                 f"{who}: expected arrays, a data set or an iterable of batches, got {x!r}"
             )
+        if y is not None or sample_weight is not None:
+            raise ConfigError(f"{who}: y and sample_weight come with x from {type(x).__name__}")
         if batch_size is not None and isinstance(x, Dataset):
             raise ConfigError(f"{who}: the data set has batches already: batch_size is not for it")
         return x  # type: ignore[no-any-return]

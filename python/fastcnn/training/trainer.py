@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from fastcnn import _random, _tree
@@ -367,7 +368,7 @@ class Trainer:
                 else:
                     if endless is None:
                         endless = threads.enter_context(ending(_repeat(data)))
-                    batches = _first(endless, steps_per_epoch)
+                    batches = islice(endless, steps_per_epoch)
                 logs = {}
                 for number, batch in enumerate(batches):
                     called.on_train_batch_begin(number)
@@ -471,7 +472,7 @@ class Trainer:
         logs: dict[str, Any] = {}
         with ExitStack() as threads:
             batches = opened(data, threads)
-            for number, batch in enumerate(batches if count is None else _first(batches, count)):
+            for number, batch in enumerate(islice(batches, count)):
                 called.on_test_batch_begin(number)
                 steps.test(unpack("evaluate", batch, inputs=inputs))
                 logs = self.get_metrics_result()
@@ -546,14 +547,6 @@ def _repeat(data: Any) -> Iterator[Any]:
             count += 1
             yield batch
         if count == 0 or isinstance(data, Iterator):
-            return
-
-
-def _first(batches: Iterator[Any], count: int) -> Iterator[Any]:
-    for _ in range(count):
-        try:
-            yield next(batches)
-        except StopIteration:
             return
 
 
