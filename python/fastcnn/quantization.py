@@ -34,6 +34,7 @@ Ranges = Mapping[str, tuple[float, float]]  # smallest and largest number, by va
 
 METHODS = ("minmax", "percentile", "mse")
 
+_MOST = float(np.finfo(np.float32).max)
 _SAMPLES = 4096  # of a value, for every input
 _PERCENTILE = 99.99
 
@@ -137,17 +138,25 @@ class Quantization:
     def from_config(cls, config: Any) -> Quantization:
         """Read what `get_config` wrote, which may come from anywhere."""
         try:
-            ranges = {_text(k): (_number(v[0]), _number(v[1])) for k, v in config["ranges"].items()}
+            ranges = {_text(name): _limits(pair) for name, pair in config["ranges"].items()}
+            layers = tuple(_layer_noise(entry) for entry in config["layers"])
+            floats = tuple(map(_text, config["float_layers"]))
+            if len({layer.name for layer in layers}) < len(layers):
+                raise ValueError("a layer comes twice")
+            if floats != _float_layers(layers):
+                raise ValueError(
+                    f"expected float_layers to be {list(_float_layers(layers))}, those computed in "
+                    f"float32, got {list(floats)}"
+                )
+            if not ranges and any(layer.computed == "int8" for layer in layers):
+                raise ValueError("layers are computed on codes, and there are no ranges")
             report = QuantizationReport(
-                tuple(
-                    LayerNoise(_text(n), _decibels(d), _text(c), _text(r))
-                    for n, d, c, r in config["layers"]
-                ),
+                layers,
                 tuple(_decibels(d) for d, _ in config["outputs"]),
                 tuple(None if a is None else _number(a) for _, a in config["outputs"]),
             )
-            return cls(ranges, tuple(map(_text, config["float_layers"])), report)
-        except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+            return cls(ranges, floats, report)
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             raise FileFormatError(f"expected how a model is quantised: {error}") from error
 
 
@@ -167,6 +176,15 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _limits(given: Any) -> tuple[float, float]:
+    low, high = map(_number, given)
+    if not (-_MOST <= low <= 0 <= high <= _MOST and _has_codes(low, high)):
+        raise ValueError(
+            f"expected a range of float32 from 0 or below to 0 or above, got {low!r} to {high!r}"
+        )
+    return low, high
+
+
 def _has_codes(low: float, high: float) -> bool:
     """Whether numbers of the range have codes: their scale is a normal float32."""
     return (high - low) / 255 >= float(np.finfo(np.float32).tiny)
@@ -174,6 +192,16 @@ def _has_codes(low: float, high: float) -> bool:
 
 def _decibels(value: Any) -> float | None:
     return value if value is None or value in (math.inf, -math.inf) else _number(value)
+
+
+def _layer_noise(given: Any) -> LayerNoise:
+    name, decibels, computed, reason = given
+    if (computed, bool(_text(reason))) not in (("int8", False), ("float32", True)):
+        raise ValueError(
+            f"layer {name!r}: expected it to be computed in int8, or in float32 for a reason, got "
+            f"{computed!r} and {reason!r}"
+        )
+    return LayerNoise(_text(name), _decibels(decibels), computed, reason)
 
 
 def quantize(

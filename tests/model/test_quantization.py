@@ -278,12 +278,35 @@ def test_damaged_descriptions_are_refused() -> None:
     config = fc.quantize(small_model(), pictures(2))._quantization.get_config()
     assert Quantization.from_config(json.loads(json.dumps(config))).get_config() == config
     name = next(iter(config["ranges"]))
-    for key, value in {
-        "ranges": {name: [0.0, float("nan")]},
-        "float_layers": [3],
-        "layers": [["a", 1.0]],
-        "outputs": None,
-    }.items():
+    first, *others = config["layers"]
+    damage: list[tuple[str, Any]] = [
+        *[
+            ("ranges", {**config["ranges"], name: limits})
+            for limits in (
+                [0.0, float("nan")], [1.0, -1.0], [5, 6], [-2, -1], [-1e308, 1e308], [0, 1e39],
+                [0, float("inf")], [0, 10**400], [0], [0, 1, 2], [True, 1], None, [0, 0],
+                [-1e-320, 1e-38],
+            )
+        ],
+        ("ranges", {}),
+        ("float_layers", [3]),
+        ("float_layers", ["nowhere"]),
+        ("float_layers", [first[0]]),
+        ("layers", [["a", 1.0]]),
+        ("layers", "abc"),
+        ("layers", config["layers"] * 2),
+        *[
+            ("layers", [[first[0], *entry], *others])
+            for entry in (
+                (30.0, "int4", ""), (30.0, "float32", ""), (30.0, "int8", "sensitive"),
+                (float("nan"), "int8", ""), ("30", "int8", ""), (30.0, [], ""), (30.0, "int8", 3),
+            )
+        ],
+        ("outputs", None),
+        ("outputs", [[1]]),
+        ("outputs", [[float("nan"), None]]),
+    ]  # fmt: skip
+    for key, value in damage:
         with pytest.raises(FileFormatError):
             Quantization.from_config({**config, key: value})
     for damaged in (None, 3, [], {}):
