@@ -208,7 +208,7 @@ def test_bench_times_an_application(run: Run, name: str, size: list[str], first:
 def test_bench_explains_more_than_the_peak(capsys: pytest.CaptureFixture[str]) -> None:
     def table(of_peak: float) -> str:
         step = StepTime(
-            "conv", "conv2d_f32_winograd4_avx2", "highest", (1,), 1.0, 1.0, 9.0, of_peak
+            "conv", "conv2d_f32_winograd4_avx2", "highest", [], (1,), 1.0, 1.0, 9.0, of_peak
         )
         print_report(
             Report("m", (1,), 1, "avx2", "highest", 1.0, 1.0, 1.0, 1, 1.0, 1, 1, 5.0, [step])
