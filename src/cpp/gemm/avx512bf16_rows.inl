@@ -6,22 +6,11 @@ struct Pairs {
   static FC_INLINE Sum add(Sum sum, __m512i a, __m512i b) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
 };
 
-// Activations that only bound what they are given.
-struct Bounds {
-  __m512 low = _mm512_set1_ps(-__builtin_inff()), high = _mm512_set1_ps(__builtin_inff());
-
-  explicit Bounds(Activation a) {
-    if (a != Activation::Linear) low = _mm512_setzero_ps();
-    if (a == Activation::Relu6) high = _mm512_set1_ps(6);
-  }
-  // NaN, as the second operand, is kept.
-  FC_INLINE __m512 operator()(__m512 x) const { return _mm512_min_ps(high, _mm512_max_ps(low, x)); }
-};
+using fastcnn::avx512::Bounds;
 
 FC_INLINE __m512 load_any(const void* from, bool bf16, std::int64_t at, __mmask16 lanes) {
   if (!bf16) return _mm512_maskz_loadu_ps(lanes, static_cast<const float*>(from) + at);
-  const __m256i half = _mm256_maskz_loadu_epi16(lanes, static_cast<const Bf16*>(from) + at);
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+  return fastcnn::avx512::detail::widen(_mm256_maskz_loadu_epi16(lanes, static_cast<const Bf16*>(from) + at)).v;
 }
 
 // What is given by column.
@@ -48,7 +37,7 @@ FC_INLINE void finish_row(const SplitFinish& f, const Bounds& bounds, const Colu
     y[n] = _mm512_add_ps(sums[n], columns.bias[n]);
     if constexpr (residual)
       y[n] = _mm512_add_ps(y[n], load_any(f.residual, f.bf16_residual, at + n * kSplitColumns, columns.lanes[n]));
-    y[n] = bounds(y[n]);
+    y[n] = bounds({y[n]}).v;
     if constexpr (!bf16_c)
       _mm512_mask_storeu_ps(static_cast<float*>(f.c) + at + n * kSplitColumns, columns.lanes[n], y[n]);
   }

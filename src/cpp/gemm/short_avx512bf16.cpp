@@ -9,6 +9,7 @@
 #include "core/bf16.h"
 #include "gemm/split.h"
 #include "simd/avx512.h"
+#include "simd/math.inl"
 
 namespace fastcnn::gemm::avx512bf16 {
 namespace {

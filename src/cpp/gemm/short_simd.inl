@@ -13,18 +13,6 @@
 namespace fastcnn::gemm::FC_SIMD {
 namespace {
 
-// The bounds of an activation; there are none where it is linear.
-struct Bounds {
-  F32 low = set(-__builtin_inff()), high = set(__builtin_inff());
-
-  explicit Bounds(Activation a) {
-    if (a != Activation::Linear) low = zero();
-    if (a == Activation::Relu6) high = set(6.0f);
-  }
-  // NaN, as the second operand, is kept.
-  FC_INLINE F32 operator()(F32 x) const { return min(high, max(low, x)); }
-};
-
 template <int rows, int vectors, bool residual, bool whole>
 FC_INLINE void multiply_rows(const ShortRows& s, const Bounds& bounds, std::int64_t first) {
   constexpr int kWidth = F32::width, kLine = 64 / sizeof(float);

@@ -187,4 +187,16 @@ FC_INLINE void with_activation(Activation kind, const Body& body) {
   }
 }
 
+// An activation that only bounds what it is given; there are no bounds where it is linear.
+struct Bounds {
+  F32 low = set(-__builtin_inff()), high = set(__builtin_inff());
+
+  FC_INLINE explicit Bounds(Activation a) {
+    if (a != Activation::Linear) low = zero();
+    if (a == Activation::Relu6) high = set(6.0f);
+  }
+  // NaN, as the second operand, is kept.
+  FC_INLINE F32 operator()(F32 x) const { return min(high, max(low, x)); }
+};
+
 }  // namespace fastcnn::FC_SIMD
