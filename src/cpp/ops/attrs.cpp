@@ -89,7 +89,7 @@ std::pair<std::int64_t, std::int64_t> AttrReader::pair(const char* name, std::in
   if (v.size() == 1) v.push_back(v[0]);
   constexpr std::int64_t kLimit = std::int64_t{1} << 31;  // products of two stay inside int64
   if (v.size() != 2 || v[0] < at_least || v[1] < at_least || v[0] >= kLimit || v[1] >= kLimit)
-    wrong(name, cat("an integer or a pair of integers, at least ", at_least).c_str());
+    wrong(name, cat("an integer or a pair of integers, at least ", at_least, " and below 2^31").c_str());
   return {v[0], v[1]};
 }
 
