@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def markdown(lines: Sequence[dict[str, Any]]) -> str:
         mean = _ratio(statistics.geometric_mean(row.values())) if len(row) > 1 else "-"
         table.append([*map(str, key), *cells, mean, significant(max(errors[key[:2]]), 2)])
     run = runs[last]
-    return f"{_heading(run)}\n\n{_drawn(table)}\n\n{_footer(run, sorted(peers))}"
+    return f"{_heading(runs, last)}\n\n{_drawn(table)}\n\n{_footer(run, sorted(peers))}"
 
 
 def training_markdown(lines: Sequence[dict[str, Any]]) -> str:
@@ -99,7 +99,7 @@ def training_markdown(lines: Sequence[dict[str, Any]]) -> str:
     ]
     run = runs[last]
     return (
-        f"{_heading(run)}\n\n{_drawn(table)}\n\nTime of PyTorch's step over that "
+        f"{_heading(runs, last)}\n\n{_drawn(table)}\n\nTime of PyTorch's step over that "
         f"of fastcnn - forward, cross-entropy, backward, SGD with momentum - taking turns in one "
         f"run; PyTorch "
         f"{run['versions'].get('torch', '')} in float32, at medium under autocast to bf16. Most "
@@ -126,10 +126,11 @@ def _drawn(table: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in table)
 
 
-def _heading(run: dict[str, Any]) -> str:
-    machine = run["machine"]
+def _heading(runs: Mapping[str, dict[str, Any]], last: str) -> str:
+    machine = runs[last]["machine"]
+    cpus = max(run["machine"]["cpus"] for run in runs.values())  # some runs are held to one
     cache = ", ".join(f"{k} {v / 2**20:.3g} MiB" for k, v in machine["caches"].items())
-    return f"{machine['cpu']} ({machine['isa']}), {machine['cpus']} CPUs, {cache}:"
+    return f"{machine['cpu']} ({machine['isa']}), {cpus} CPUs, {cache}:"
 
 
 def _footer(run: dict[str, Any], peers: Sequence[str]) -> str:
