@@ -17,6 +17,7 @@ from benchmarks.results import load, newest_of_machines, significant
 
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 TRAINING_BEGIN, TRAINING_END = "<!-- training:begin -->", "<!-- training:end -->"
+ARRAYS_BEGIN, ARRAYS_END = "<!-- arrays:begin -->", "<!-- arrays:end -->"
 _NAMES = {
     "torch": "PyTorch",
     "onnxruntime": "ONNX Runtime",
@@ -109,6 +110,42 @@ def training_markdown(lines: Sequence[dict[str, Any]]) -> str:
     )
 
 
+def arrays_markdown(lines: Sequence[dict[str, Any]]) -> str:
+    """The table of functions on arrays: of what was measured twice, the later counts."""
+    runs = {line["run"]: line for line in lines if line["kind"] == "run"}
+    times: dict[tuple[str, str, int], dict[str, float]] = {}
+    last = ""
+    for line in lines:
+        if line["kind"] == "array":
+            of_case = times.setdefault((line["function"], line["case"], line["threads"]), {})
+            of_case[line["runtime"]] = line["min_ms"]
+            last = line["run"]
+    if not times:
+        return ""
+    peers = ("numpy", "torch", "faiss")
+    table = [
+        ["function", "sizes", "threads", "ms", "NumPy", "torch, torchvision", "faiss"],
+        ["---", "---", *["--:"] * 5],
+    ]
+    order = ("nms", "nearest", "gram_matrix")
+    for (function, case, threads), found in sorted(
+        times.items(), key=lambda item: (order.index(item[0][0]), item[0][2])
+    ):
+        for runtime in ("fastcnn", "fastcnn codes"):
+            if runtime in found:
+                own = found[runtime]
+                name = f"`{function}`" + runtime.removeprefix("fastcnn").replace(" ", " by ")
+                ratios = [_ratio(found[p] / own if p in found else None) for p in peers]
+                table.append([name, case, str(threads), significant(own), *ratios])
+    run = runs[last]
+    return (
+        f"{_heading(runs, last)}\n\n{_drawn(table)}\n\nTime of fastcnn, the fastest of all calls, "
+        f"and that of its peers over it, taking turns in one run: boxes; queries x rows x columns, "
+        f"the ten nearest in float32; channels x pixels. {run['date'][:10]}, commit "
+        f"{run['commit'] or 'unknown'}."
+    )
+
+
 def _peers_of(line: dict[str, Any]) -> dict[str, float]:
     """The peers that count: in bf16 at the level medium, where there are such."""
     found: dict[str, float] = line["ratios"]
@@ -164,7 +201,7 @@ def fill(readme: str, table: str, begin: str = BEGIN, end: str = END) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Fill README.md, or print the table."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.report", description="Fill README's table."
+        prog="python -m benchmarks.report", description="Fill README's tables."
     )
     parser.add_argument("files", type=Path, nargs="*", help="results; else each machine's newest")
     parser.add_argument("--print", action="store_true", dest="only_print")
@@ -174,15 +211,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not files:
         raise SystemExit("no results: run python -m benchmarks.models first")
     machines = [load(path) for path in files]
-    table, training = (
+    tables = [
         "\n\n".join(filter(None, map(draw, machines))) or "No results."
-        for draw in (markdown, training_markdown)
-    )
+        for draw in (markdown, training_markdown, arrays_markdown)
+    ]
     if options.only_print:
-        print(f"{table}\n\n{training}")
-    else:
-        text = fill(options.readme.read_text(), table)
-        options.readme.write_text(fill(text, training, TRAINING_BEGIN, TRAINING_END))
+        print("\n\n".join(tables))
+        return
+    text = options.readme.read_text()
+    markers = ((BEGIN, END), (TRAINING_BEGIN, TRAINING_END), (ARRAYS_BEGIN, ARRAYS_END))
+    for table, (begin, end) in zip(tables, markers, strict=True):
+        text = fill(text, table, begin, end)
+    options.readme.write_text(text)
 
 
 if __name__ == "__main__":

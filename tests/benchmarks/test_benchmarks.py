@@ -144,7 +144,21 @@ def test_report_fills_between_the_markers_only(tmp_path: Path) -> None:
     assert filled == text.replace("old", "new")
     with pytest.raises(SystemExit, match="expected the markers"):
         report.fill("none", "new")
-    assert report.markdown([]) == report.training_markdown([]) == ""
+    assert report.markdown([]) == report.training_markdown([]) == report.arrays_markdown([]) == ""
+
+
+def test_report_compares_the_latest_times_of_functions_on_arrays() -> None:
+    machine = {"cpu": "c", "isa": "avx2", "cpus": 2, "caches": {}}
+    run = {"kind": "run", "run": "1", "machine": machine, "date": "2026-01-01T", "commit": "a"}
+
+    def line(runtime: str, ms: float) -> dict[str, Any]:
+        kind = {"kind": "array", "run": "1", "function": "nearest", "case": "1x9x3", "threads": 2}
+        return {**kind, "runtime": runtime, "min_ms": ms}
+
+    lines = [line("numpy", 9.0), line("numpy", 6.0), line("fastcnn", 2.0)]
+    drawn = report.arrays_markdown([run, *lines, line("fastcnn codes", 8.0)])
+    assert "| `nearest` | 1x9x3 | 2 | 2 | **3.00** | - | - |" in drawn
+    assert "| `nearest` by codes | 1x9x3 | 2 | 8 | 0.75 | - | - |" in drawn
 
 
 def test_compare_refuses_a_commit_there_is_not() -> None:
