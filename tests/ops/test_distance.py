@@ -173,6 +173,20 @@ def test_chunks_that_bound_each_other_leave_out_none_of_the_nearest(
     np.testing.assert_array_equal(values, np.take_along_axis(exact, order, axis=1))
 
 
+@pytest.mark.parametrize("kernel", kernel_rows("nearest"))
+def test_a_bound_found_further_on_leaves_equal_rows_of_lower_index(kernel: str) -> None:
+    """The second thread, which starts in the middle, knows the distance before the first does."""
+    rows, k = 28_000, 5
+    y = np.full((rows, 16), 3, np.float32)
+    for first in range(8_000, rows, 1_000):
+        y[first : first + k] = 1
+    x = np.zeros((9, 16), np.float32)
+    case = Case("nearest", (x.shape, y.shape), {"metric": "manhattan", "k": k})
+    values, indices = run_kernel(kernel, case, [x, y])
+    np.testing.assert_array_equal(indices, np.tile(np.arange(8_000, 8_000 + k), (9, 1)))
+    assert (values == 16).all()
+
+
 def test_memory_of_nearest_does_not_grow_with_the_gallery() -> None:
     def arena(rows: int) -> int:
         graph = _C.Graph()
